@@ -1,0 +1,30 @@
+// In:  a valid RowProgram, every rank's input buffers. Out: one rank's output buffers. The scalar reference: slow,
+// obvious, and the definition every backend and test is held against.
+#ifndef FFI_KERNELS_ROW_PROGRAM_EVALUATE_H_
+#define FFI_KERNELS_ROW_PROGRAM_EVALUATE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot {
+
+struct EvaluateRequest {
+  int64_t rows = 0;
+  int64_t width = 0;
+  // inputs[rank][i]: row-major bytes of input i on that rank; [rows, width], [rows], [width] or one element by kind.
+  std::vector<std::vector<const void*>> inputs;
+  int rank = 0;  // whose local inputs are read
+  std::vector<void*> outputs;
+};
+
+// Number of elements of a buffer of `kind`.
+int64_t ElementCount(Kind kind, int64_t rows, int64_t width);
+
+void EvaluateRowProgram(const RowProgram& program, const EvaluateRequest& request);
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_ROW_PROGRAM_EVALUATE_H_

@@ -1,0 +1,21 @@
+// In:  a RowProgram from anywhere. Out: "ok", or every rule it breaks, in one message.
+#ifndef FFI_KERNELS_ROW_PROGRAM_VALIDATE_H_
+#define FFI_KERNELS_ROW_PROGRAM_VALIDATE_H_
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot {
+
+// Holds every backend's preconditions: at least one combined (sum/max/min) row input, ids in range and defined before
+// use, operand counts, dtype and kind rules of row_program.h, each input read by exactly one statement, at least one
+// output, at most kMaxInputs inputs / kMaxOutputs outputs / kMaxStatements statements.
+inline constexpr int kMaxInputs = 64;
+inline constexpr int kMaxOutputs = 32;
+inline constexpr int kMaxStatements = 1024;
+
+Result<void> ValidateRowProgram(const RowProgram& program);
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_ROW_PROGRAM_VALIDATE_H_

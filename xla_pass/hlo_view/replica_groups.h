@@ -1,0 +1,34 @@
+// In:  a collective instruction. Out: its groups as explicit lists of logical ids, and how those ids are meant.
+//
+//   replica_groups=mesh['dp'=2,'tp'=4] {'tp'}   ->  {{0,1,2,3},{4,5,6,7}}
+//   replica_groups=[2,4]<=[8]                   ->  the same
+//   replica_groups={{0,1,2,3},{4,5,6,7}}        ->  the same
+#ifndef XLA_PASS_HLO_VIEW_REPLICA_GROUPS_H_
+#define XLA_PASS_HLO_VIEW_REPLICA_GROUPS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "xla_pass/hlo_view/hlo_view.h"
+
+namespace jax_oneshot::hlo {
+
+// What the ids in the groups are (XLA's CollectiveOpGroupMode).
+enum class GroupMode : uint8_t { kCrossReplica, kCrossPartition, kCrossReplicaAndPartition, kFlattenedId };
+const char* GroupModeName(GroupMode mode);  // "cross_replica", ...
+
+struct ReplicaGroups {
+  GroupMode mode = GroupMode::kCrossReplica;
+  std::vector<std::vector<int64_t>> groups;  // empty: one group of everybody
+  bool operator==(const ReplicaGroups& other) const { return mode == other.mode && groups == other.groups; }
+};
+
+// Fails with a sentence when the notation is malformed: a mesh whose axes do not multiply to its devices, a sub-axis
+// that does not divide, an id twice, groups of different sizes, a number of ids over 2^20.
+Result<ReplicaGroups> DecodeReplicaGroups(const Instruction& collective);
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_REPLICA_GROUPS_H_

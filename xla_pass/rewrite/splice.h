@@ -1,0 +1,25 @@
+// In:  a parsed module and, for some of its computations, a new list of instructions. Out: new module bytes. All
+// that is not named in an edit comes out byte for byte, in its old place.
+#ifndef XLA_PASS_REWRITE_SPLICE_H_
+#define XLA_PASS_REWRITE_SPLICE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xla_pass/hlo_view/hlo_view.h"
+
+namespace jax_oneshot {
+
+struct ComputationEdit {
+  int computation = 0;                         // index into Module::computations
+  std::vector<std::string_view> instructions;  // serialized HloInstructionProtos, operands before users
+};
+
+// `removed` holds indices of computations that nothing calls any more.
+std::string SpliceModule(const hlo::Module& module, const std::vector<ComputationEdit>& edits,
+                         const std::vector<int>& removed);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REWRITE_SPLICE_H_

@@ -1,0 +1,57 @@
+// In:  the bytes of one HloModuleProto, and how the user configured the pass. Out: new bytes (or nothing: unchanged)
+// and one verdict per all-reduce. The whole pass; Python calls only this.
+#ifndef XLA_PASS_RUN_PASS_H_
+#define XLA_PASS_RUN_PASS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot {
+
+enum class Platform : uint8_t { kCpu, kCuda };
+
+struct PassOptions {
+  Platform platform = Platform::kCpu;
+  int64_t max_bytes = 0;            // largest message per rank to rewrite
+  int64_t timeout_ms = 0;           // baked into each call: how long a rank waits for its peers
+  bool single_process = true;       // CPU: all devices of the module live in this process
+  std::string keep_all_reason;      // not empty: rewrite nothing, this is every all-reduce's reason
+};
+
+// One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.
+struct Verdict {
+  std::string name, computation, shape;
+  std::string verdict;  // "fused", "plain", "kept"
+  std::string reason;
+  std::string row_program;  // canonical text; empty when kept
+  bool in_loop = false;
+  int64_t group_size = 0;
+  int64_t bytes = 0;
+  int64_t absorbed_instructions = 0, absorbed_all_reduces = 0, absorbed_all_gathers = 0;
+  int64_t outputs = 0;
+};
+
+struct PassReport {
+  std::string module;
+  int64_t num_partitions = 0, num_replicas = 0;
+  int64_t instructions = 0;
+  std::vector<Verdict> all_reduces;
+  int64_t collectives_before = 0, collectives_after = 0;
+};
+
+struct PassResult {
+  std::optional<std::string> module;  // nothing: leave the module as it is
+  PassReport report;
+};
+
+// Fails (and changes nothing) on bytes that are no HloModuleProto or on an internal surprise.
+Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_RUN_PASS_H_
