@@ -1,0 +1,156 @@
+"""A tensor-parallel decoder in plain JAX, written as users write them: nothing here knows of jax_oneshot.
+
+In:  a ModelConfig (family, sizes), parameters, a KV cache and one token per sequence.
+Out: the next token per sequence (greedy), its logits, and the cache with one more position filled.
+
+Three families of block, chosen by `ModelConfig.family`:
+
+    llama   x += attention(rms_norm(x));  x += silu_mlp(rms_norm(x))
+    gemma2  x += rms_norm(attention(rms_norm(x)));  x += rms_norm(gelu_mlp(rms_norm(x)))
+    gpt2    x += attention(layer_norm(x)) + bias;  x += gelu_mlp(layer_norm(x)) + bias
+
+Layers run in a Python loop, or in `jax.lax.scan` over stacked weights when `ModelConfig.scan` is set.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Params = dict[str, Any]
+Cache = Any
+
+FAMILIES = ("llama", "gemma2", "gpt2")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices."""
+
+    family: str = "llama"
+    scan: bool = False
+    layers: int = 4
+    hidden: int = 512
+    ffn: int = 1024
+    heads: int = 8
+    kv_heads: int = 8
+    head_dim: int = 64
+    vocab: int = 2048
+    batch: int = 8
+    max_len: int = 128
+    dtype: Any = jnp.bfloat16
+
+    @property
+    def name(self) -> str:
+        return self.family + ("-scan" if self.scan else "")
+
+
+def decode_step(
+    config: ModelConfig, params: Params, cache: Cache, tokens: jax.Array, position: jax.Array
+) -> tuple[jax.Array, jax.Array, Cache]:
+    """One step of greedy decoding.
+
+    Args:
+      params: see `weights.init_params`.
+      cache: keys and values, see `empty_cache`; donated by the caller.
+      tokens: int32[batch], the tokens just produced.
+      position: int32[], where in the sequence they stand; 0 <= position < max_len.
+
+    Returns:
+      next tokens int32[batch], logits f32[batch, vocab], and the new cache.
+    """
+    x = params["embedding"][tokens].astype(config.dtype)
+    if config.family == "gemma2":
+        x = x * jnp.sqrt(config.hidden).astype(config.dtype)
+    if config.family == "gpt2":
+        x = x + params["positions"][position]
+    x, cache = _layers(config, params["layers"], cache, x, position)
+    x = _norm(config, params["final_norm"], x)
+    logits = jnp.einsum("bd,vd->bv", x, params["head"], preferred_element_type=jnp.float32)
+    if config.family == "gemma2":
+        logits = 30.0 * jnp.tanh(logits / 30.0)
+    return jnp.argmax(logits, axis=-1).astype(jnp.int32), logits, cache
+
+
+def empty_cache(config: ModelConfig) -> Cache:
+    """Zeros: per layer a pair of [batch, max_len, kv_heads, head_dim]; stacked along a first axis when scanned."""
+    shape: tuple[int, ...] = (config.batch, config.max_len, config.kv_heads, config.head_dim)
+    if config.scan:
+        stacked = (config.layers, *shape)
+        return jnp.zeros(stacked, config.dtype), jnp.zeros(stacked, config.dtype)
+    return [(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype)) for _ in range(config.layers)]
+
+
+def _layers(config: ModelConfig, layers: Any, cache: Cache, x: jax.Array, position: jax.Array):
+    if config.scan:
+
+        def body(carry, layer_and_cache):
+            layer, layer_cache = layer_and_cache
+            return _block(config, layer, layer_cache, carry, position)
+
+        return jax.lax.scan(body, x, (layers, cache))
+    new_cache = []
+    for layer, layer_cache in zip(layers, cache, strict=True):
+        x, layer_cache = _block(config, layer, layer_cache, x, position)
+        new_cache.append(layer_cache)
+    return x, new_cache
+
+
+def _block(config: ModelConfig, layer: Params, cache, x: jax.Array, position: jax.Array):
+    h, cache = _attention(config, layer, cache, _norm(config, layer["norm_attention"], x), position)
+    if config.family == "gemma2":
+        h = _norm(config, layer["norm_after_attention"], h)
+    x = x + h
+    h = _mlp(config, layer, _norm(config, layer["norm_mlp"], x))
+    if config.family == "gemma2":
+        h = _norm(config, layer["norm_after_mlp"], h)
+    return x + h, cache
+
+
+def _attention(config: ModelConfig, layer: Params, cache, x: jax.Array, position: jax.Array):
+    q = jnp.einsum("bd,dnh->bnh", x, layer["wq"])
+    k = jnp.einsum("bd,dkh->bkh", x, layer["wk"])
+    v = jnp.einsum("bd,dkh->bkh", x, layer["wv"])
+    if config.family == "gpt2":
+        q, k, v = q + layer["bq"], k + layer["bk"], v + layer["bv"]
+    else:
+        q, k = _rope(q, position), _rope(k, position)
+    keys = jax.lax.dynamic_update_slice(cache[0], k[:, None], (0, position, 0, 0))
+    values = jax.lax.dynamic_update_slice(cache[1], v[:, None], (0, position, 0, 0))
+    q = q.reshape(config.batch, config.kv_heads, config.heads // config.kv_heads, config.head_dim)
+    scores = jnp.einsum("bkgh,bskh->bkgs", q, keys, preferred_element_type=jnp.float32) * config.head_dim**-0.5
+    if config.family == "gemma2":
+        scores = 50.0 * jnp.tanh(scores / 50.0)
+    seen = jnp.arange(config.max_len) <= position
+    weights = jax.nn.softmax(jnp.where(seen, scores, -1e30), axis=-1).astype(config.dtype)
+    mixed = jnp.einsum("bkgs,bskh->bkgh", weights, values).reshape(config.batch, config.heads, config.head_dim)
+    out = jnp.einsum("bnh,nhd->bd", mixed, layer["wo"])
+    return (out + layer["bo"] if config.family == "gpt2" else out), (keys, values)
+
+
+def _mlp(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
+    if config.family == "gpt2":
+        return jax.nn.gelu(x @ layer["w_up"] + layer["b_up"]) @ layer["w_down"] + layer["b_down"]
+    activation = jax.nn.silu if config.family == "llama" else jax.nn.gelu
+    return (activation(x @ layer["w_gate"]) * (x @ layer["w_up"])) @ layer["w_down"]
+
+
+def _norm(config: ModelConfig, weights: Params, x: jax.Array) -> jax.Array:
+    wide = x.astype(jnp.float32)
+    if config.family == "gpt2":
+        mean = jnp.mean(wide, axis=-1, keepdims=True)
+        variance = jnp.mean(jnp.square(wide - mean), axis=-1, keepdims=True)
+        return ((wide - mean) * jax.lax.rsqrt(variance + 1e-5) * weights["scale"] + weights["bias"]).astype(x.dtype)
+    scaled = wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + 1e-6)
+    if config.family == "gemma2":
+        return (scaled * (1.0 + weights["scale"])).astype(x.dtype)
+    return scaled.astype(x.dtype) * weights["scale"]
+
+
+def _rope(x: jax.Array, position: jax.Array) -> jax.Array:
+    half = x.shape[-1] // 2
+    angle = position.astype(jnp.float32) * 10000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1).astype(x.dtype)
