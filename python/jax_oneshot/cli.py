@@ -1,0 +1,67 @@
+"""In: the command line of `jax-oneshot`. Out: the chosen command, run; its exit status.
+
+    0  done        1  the work failed: bad input, a test of the command did not hold        2  wrong command line
+
+Only the chosen command's module is imported, so `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import jax_oneshot
+
+# Command: (module, one line of help). A module offers add_arguments(parser) and run(arguments) -> exit status.
+_COMMANDS = {
+    "demo": ("jax_oneshot.commands.demo", "run a tensor-parallel decoder with the pass off and on, and compare"),
+    "opt": ("jax_oneshot.commands.opt", "run the pass alone on a file with one HLO module"),
+    "bench": ("jax_oneshot.commands.bench", "measure the pass, the CPU kernels and the demo"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. `argv` is the command line without the program's name; default: this process's own."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    # Two steps: the first finds the command, so that only its module needs importing for the second.
+    chosen = parser.parse_args(arguments[:1]).command
+    module = importlib.import_module(_COMMANDS[chosen][0])
+    command_parser = argparse.ArgumentParser(
+        prog=f"jax-oneshot {chosen}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(command_parser)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    return _run(module.run, command_parser.parse_args(arguments[1:]))
+
+
+def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    try:
+        status = run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough. Point stdout away, or Python complains when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("\njax-oneshot: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {name:8}{text}" for name, (_, text) in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="jax-oneshot",
+        description="Fuses small all-reduces and the row-wise math behind them, inside XLA.\n"
+        "To have it work on a model, set JAX_ONESHOT=1 and run the model; these commands show what it does.",
+        epilog=f"commands:\n{lines}\n\n`jax-oneshot COMMAND --help` tells more of one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"jax-oneshot {jax_oneshot.__version__}")
+    parser.add_argument("command", choices=_COMMANDS, metavar="COMMAND", help="one of the commands below")
+    return parser

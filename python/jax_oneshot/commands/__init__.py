@@ -1,0 +1,5 @@
+"""One module per command of `jax-oneshot`; cli.py imports only the one that was asked for.
+
+Each module offers `add_arguments(parser: argparse.ArgumentParser) -> None` and
+`run(arguments: argparse.Namespace) -> int`, which returns the exit status.
+"""

@@ -1,0 +1,141 @@
+"""In: environment variables. Out: a `Config`, or a `ConfigError` that names every mistake at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax_oneshot
+
+Platform = Literal["cpu", "cuda"]
+PLATFORMS: tuple[Platform, ...] = ("cpu", "cuda")
+
+# Largest message per rank, in bytes, that is rewritten when JAX_ONESHOT_MAX_BYTES is unset.
+#   2026-11, cpu: an upper estimate: rows 64 x H 8192, an f32 message of 2 MiB, must still gain (benchmarks/).
+#   2026-11, cuda: an estimate; the kernel that could be measured does not exist yet.
+DEFAULT_MAX_BYTES: dict[Platform, int] = {"cpu": 4 << 20, "cuda": 256 << 10}
+
+DEFAULT_TIMEOUT_S = 30.0
+_MAX_TIMEOUT_S = 24 * 3600.0
+
+
+class ConfigError(ValueError):
+    """The environment asks for something that does not exist; the message has one line per mistake."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """How the user configured the pass; the contract of names is the README's table of variables.
+
+    Attributes:
+      enabled: whether modules are rewritten at all.
+      dump_to: folder for before/after/report files, or None.
+      max_bytes: largest message per rank to rewrite in bytes, or None for the platform's default.
+      modules: only modules in whose name this is found are rewritten; None means all.
+      timeout_s: seconds a rank waits for its peers before the call fails.
+    """
+
+    enabled: bool = False
+    dump_to: pathlib.Path | None = None
+    max_bytes: int | None = None
+    modules: re.Pattern[str] | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Config:
+        """Reads the JAX_ONESHOT* variables; an empty one counts as unset.
+
+        Raises:
+          ConfigError: for a value that cannot be used and for a JAX_ONESHOT_* name that does not exist.
+        """
+        fields: dict[str, Any] = {}
+        mistakes: list[str] = []
+        for name in sorted(environ):
+            if name not in _VARIABLES:
+                if name.startswith("JAX_ONESHOT_"):
+                    mistakes.append(_unknown_variable(name))
+                continue
+            value = environ[name].strip()
+            if not value:
+                continue
+            field, parse = _VARIABLES[name]
+            try:
+                fields[field] = parse(value)
+            except ValueError as error:
+                mistakes.append(f"{name}={value!r}: {error}")
+        if mistakes:
+            raise ConfigError("\n".join(mistakes))
+        return cls(**fields)
+
+    def max_bytes_for(self, platform: Platform) -> int:
+        """Largest message per rank to rewrite on `platform`, in bytes."""
+        return DEFAULT_MAX_BYTES[platform] if self.max_bytes is None else self.max_bytes
+
+    @property
+    def timeout_ms(self) -> int:
+        """The deadline as the pass writes it into each call: whole milliseconds, at least one."""
+        return max(1, round(self.timeout_s * 1000))
+
+    def rewrites(self, module: str) -> bool:
+        """Whether JAX_ONESHOT_MODULES lets the module of this name be rewritten."""
+        return self.modules is None or self.modules.search(module) is not None
+
+    def fingerprint(self) -> str:
+        """All that decides what a compiled module looks like: part of the compilation cache's key.
+
+        Where dumps go is not in it: dumping changes no executable.
+        """
+        limits = ",".join(f"{platform}:{self.max_bytes_for(platform)}" for platform in PLATFORMS)
+        pattern = "" if self.modules is None else self.modules.pattern
+        return (
+            f"jax_oneshot={jax_oneshot.__version__};enabled={int(self.enabled)};max_bytes={limits};"
+            f"timeout_ms={self.timeout_ms};modules={pattern}"
+        )
+
+
+def _one_or_zero(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("expected 1 (on) or 0 (off)")
+    return value == "1"
+
+
+def _byte_count(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("expected a whole number of bytes, without a unit, such as 262144")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _MAX_TIMEOUT_S:
+        raise ValueError(f"expected a number of seconds above 0 and at most {_MAX_TIMEOUT_S:.0f}")
+    return seconds
+
+
+def _pattern(value: str) -> re.Pattern[str]:
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression (Python's re); {error}") from error
+
+
+def _unknown_variable(name: str) -> str:
+    nearest = difflib.get_close_matches(name, _VARIABLES, n=1, cutoff=0)
+    return f"{name} is not a variable of jax-oneshot; did you mean {nearest[0]}? Known: {', '.join(_VARIABLES)}"
+
+
+_VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "JAX_ONESHOT": ("enabled", _one_or_zero),
+    "JAX_ONESHOT_DUMP_TO": ("dump_to", lambda value: pathlib.Path(value).expanduser()),
+    "JAX_ONESHOT_MAX_BYTES": ("max_bytes", _byte_count),
+    "JAX_ONESHOT_MODULES": ("modules", _pattern),
+    "JAX_ONESHOT_TIMEOUT_S": ("timeout_s", _seconds),
+}

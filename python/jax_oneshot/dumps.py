@@ -1,0 +1,121 @@
+"""In: a module before and after the pass, and the pass's report. Out: three files per module in the dump folder.
+
+    0007.jit_decode.cpu.before.hlo.txt
+    0007.jit_decode.cpu.after.hlo.txt    the same text when nothing was rewritten
+    0007.jit_decode.cpu.report.json      written last: where it exists, the other two do
+
+A number is used once, also when several processes dump into one folder or a folder is used again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pathlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from jax_oneshot.config import Platform
+
+SCHEMA = 1
+
+_MAX_NAME = 150  # leaves room for number, platform and suffix in a file name of 255 bytes
+_NUMBER = re.compile(r"(\d{4,})\.")
+_VERDICT_FIELDS = ("name", "computation", "in_loop", "shape", "group_size", "bytes", "verdict", "reason", "row_program")
+
+
+def build_report(native: Mapping[str, Any], platform: Platform, pass_ms: float) -> dict[str, Any]:
+    """The contents of report.json, from the native module's report (the fields of xla_pass/run_pass.h).
+
+    Args:
+      native: PassReport as a dict.
+      platform: what the module was compiled for.
+      pass_ms: wall time of the pass in milliseconds.
+    """
+    return {
+        "schema": SCHEMA,
+        "module": native["module"],
+        "platform": platform,
+        "num_partitions": native["num_partitions"],
+        "num_replicas": native["num_replicas"],
+        "pass_ms": round(pass_ms, 3),
+        "all_reduces": [_verdict(verdict) for verdict in native["all_reduces"]],
+        "collectives_before": native["collectives_before"],
+        "collectives_after": native["collectives_after"],
+    }
+
+
+def _verdict(native: Mapping[str, Any]) -> dict[str, Any]:
+    absorbed = {key: native[f"absorbed_{key}"] for key in ("instructions", "all_reduces", "all_gathers")}
+    return {**{field: native[field] for field in _VERDICT_FIELDS}, "absorbed": absorbed, "outputs": native["outputs"]}
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """report.json as it is written, everywhere: indented, one trailing newline."""
+    return json.dumps(report, indent=1) + "\n"
+
+
+class Dumper:
+    """Writes into one folder, which it makes when the first module comes."""
+
+    def __init__(self, folder: pathlib.Path, to_text: Callable[[bytes], str]) -> None:
+        """Args: folder to write to; to_text: HLO text of a serialized HloModuleProto."""
+        self._folder = folder
+        self._to_text = to_text
+
+    def dump(self, before: bytes, after: bytes | None, report: Mapping[str, Any]) -> pathlib.Path:
+        """Writes the three files of one module and returns the path of its report.json.
+
+        Args:
+          before: serialized HloModuleProto as it came.
+          after: as it left, or None when nothing was rewritten.
+          report: see `build_report`.
+
+        Raises:
+          OSError: the folder or a file cannot be written.
+          RuntimeError: a module cannot be printed.
+        """
+        before_text = self._to_text(before)
+        after_text = before_text if after is None else self._to_text(after)
+        name = f"{_file_name(report['module'])}.{report['platform']}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with _locked(self._folder / ".lock"):
+            stem = f"{self._next_number():04d}.{name}"
+            write_atomically(self._folder / f"{stem}.before.hlo.txt", before_text.encode())
+        write_atomically(self._folder / f"{stem}.after.hlo.txt", after_text.encode())
+        path = self._folder / f"{stem}.report.json"
+        write_atomically(path, report_text(report).encode())
+        return path
+
+    def _next_number(self) -> int:
+        found = (_NUMBER.match(entry) for entry in os.listdir(self._folder))
+        return 1 + max((int(match[1]) for match in found if match), default=-1)
+
+
+def write_atomically(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file that is there whole or not at all; to a device or pipe it just writes. Raises OSError."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    path = path.resolve()  # a symbolic link stays one
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _file_name(module: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", module)[:_MAX_NAME] or "module"
+
+
+@contextmanager
+def _locked(path: pathlib.Path) -> Iterator[None]:
+    """Holds the lock that keeps other threads and processes from taking the same number."""
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

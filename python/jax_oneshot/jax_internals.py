@@ -1,0 +1,110 @@
+"""In: our callbacks and handlers. Out: their registration with JAX. The only file that touches JAX's internals.
+
+Tried on jax/jaxlib 0.11.2 and 0.12.0.1. With another version, this is the file to compare with its source: each
+function names the internal it leans on. Everything is imported when called, so that importing this file costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+SUPPORTED_VERSIONS = ("0.11.2", "0.12.0.1")
+
+HloCallback = Callable[[bytes], bytes | None]
+
+# The stage of `jax.extend.xla.PipelineStage.PRE_SCHEDULER`. That module's own register function cannot be used:
+# it initialises the backends, which deadlocks under the lock JAX holds while it loads plug-ins.
+_PRE_SCHEDULER = 0
+
+
+def register_cpu_transform(name: str, callback: HloCallback) -> None:
+    """Has XLA:CPU hand every module to `callback`. Leans on `jaxlib._xla.register_xla_transform`."""
+    _internal("jaxlib._xla").register_xla_transform(name, _PRE_SCHEDULER, callback)
+
+
+def register_cuda_transform(name: str, callback: HloCallback, on_error: Callable[[Exception], None]) -> None:
+    """Has XLA:GPU hand every module to `callback`, as soon as JAX has found a CUDA plug-in; never, if it finds none.
+
+    Leans on `xla_bridge.register_plugin_callbacks`, which calls back once per plug-in (CUDA or not) with its C API,
+    on `xla_bridge._backend_factories` to tell which one is CUDA's, and on
+    `jaxlib._xla.register_xla_transform_c_api`.
+
+    Args:
+      name: name of the pass.
+      callback: gets a serialized HloModuleProto, returns the new one or None.
+      on_error: called when the registration itself fails, later than this function returns.
+    """
+    xla_bridge = _internal("jax._src.xla_bridge")
+    xla = _internal("jaxlib._xla")
+
+    def on_plugin(c_api: Any) -> None:
+        try:
+            factory = xla_bridge._backend_factories.get("cuda")
+            if factory is not None and factory.c_api is c_api:
+                xla.register_xla_transform_c_api(c_api, name, _PRE_SCHEDULER, callback)
+        except Exception as error:  # An exception here would take all of JAX's plug-ins down with it.
+            on_error(error)
+
+    xla_bridge.register_plugin_callbacks(on_plugin)
+
+
+def register_ffi_handlers(target: str, platform: str, handlers: dict[str, Any]) -> None:
+    """Registers a typed-FFI target; JAX keeps it until the platform's client or plug-in exists.
+
+    Args:
+      target: name of the custom-call target.
+      platform: "cpu" or "CUDA".
+      handlers: PyCapsules by stage ("instantiate", "execute").
+    """
+    import jax.ffi
+
+    jax.ffi.register_ffi_target(target, handlers, platform=platform)
+
+
+def register_ffi_state_type(name: str, registration: Any, platform: str) -> None:
+    """Registers the type of the state that a target's "instantiate" handler makes."""
+    import jax.ffi
+
+    jax.ffi.register_ffi_type(name, registration, platform=platform)
+
+
+def add_to_cache_key(text: Callable[[], str]) -> None:
+    """Adds `text()` to the key of every entry of the persistent compilation cache.
+
+    Leans on `jax._src.cache_key.custom_hook`. A hook that somebody else put there stays in force.
+    """
+    cache_key = _internal("jax._src.cache_key")
+    previous = cache_key.custom_hook
+
+    def hook() -> str:
+        return f"{previous()}{text()}"
+
+    cache_key.custom_hook = hook
+
+
+def is_single_process() -> bool:
+    """Whether all devices belong to this process; unlike `jax.process_count()` this starts no backend.
+
+    Leans on `jax._src.distributed.global_state`.
+    """
+    return bool(_internal("jax._src.distributed").global_state.num_processes in (None, 0, 1))
+
+
+def hlo_text(module: bytes) -> str:
+    """HLO text of a serialized HloModuleProto; RuntimeError when it is none. Leans on `jaxlib._hlo`.
+
+    XLA checks some rules by ending the process: give it only modules that come from XLA, or call it in a process
+    of its own (hlo_worker.py).
+    """
+    return str(_internal("jaxlib._hlo").HloModule.from_serialized_hlo_module_proto(module).to_string())
+
+
+def hlo_proto(text: str) -> bytes:
+    """Serialized HloModuleProto of HLO text; as for `hlo_text`, in a process of its own when the text is unknown."""
+    return bytes(_internal("jaxlib._hlo").hlo_module_from_text(text).as_serialized_hlo_module_proto())
+
+
+def _internal(module: str) -> Any:
+    return importlib.import_module(module)

@@ -1,0 +1,75 @@
+"""In: JAX's call to `initialize()`, before any backend exists. Out: with JAX_ONESHOT=1, the pass and its handlers
+registered for CPU and CUDA; else nothing.
+
+JAX imports this file in every process once jax-oneshot is installed, so it must import next to nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False  # typing's own costs an import
+if TYPE_CHECKING:
+    from jax_oneshot.hook import Surroundings
+
+PASS_NAME = "jax_oneshot"
+CALL_TARGET = "jax_oneshot.all_reduce"  # ffi_kernels/call_attributes.h
+CPU_STATE_TYPE = "jax_oneshot.all_reduce.state"
+
+
+def initialize() -> None:
+    """JAX's plug-in entry point (group `jax_plugins`, see `jax.extend.backend`).
+
+    Never raises: a mistake in the configuration or an installation that does not work is logged once as an error,
+    and the model runs as if the variable were unset.
+    """
+    if os.environ.get("JAX_ONESHOT", "").strip() in ("", "0"):
+        return
+
+    import logging
+
+    try:
+        _start()
+    except Exception as error:
+        details = str(error).replace("\n", "\n  ")
+        logging.getLogger("jax_oneshot").error(
+            "jax_oneshot: not in use, nothing will be fused (JAX itself goes on as usual):\n  %s", details
+        )
+
+
+def _start() -> None:
+    from jax_oneshot import config as config_lib
+    from jax_oneshot import jax_internals, native, nvidia_driver
+    from jax_oneshot.hook import Hook, Surroundings
+
+    config = config_lib.Config.from_environment(os.environ)
+    library = native.load()
+    surroundings = Surroundings(
+        run_pass=library.run_pass,
+        single_process=jax_internals.is_single_process,
+        gpu_count=nvidia_driver.gpu_count,
+        hlo_text=jax_internals.hlo_text,
+    )
+    # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
+    jax_internals.register_ffi_state_type(CPU_STATE_TYPE, library.cpu_state_type(), "cpu")
+    jax_internals.register_ffi_handlers(CALL_TARGET, "cpu", library.cpu_handlers())
+    jax_internals.register_ffi_handlers(CALL_TARGET, "CUDA", library.cuda_handlers())
+    jax_internals.add_to_cache_key(lambda: _cache_key(config.fingerprint(), native.digest(), surroundings))
+    jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings))
+    jax_internals.register_cuda_transform(PASS_NAME, Hook(config, "cuda", surroundings), _cuda_registration_failed)
+
+
+def _cache_key(fingerprint: str, build: str, surroundings: Surroundings) -> str:
+    """All that decides how the hook rewrites: a cache entry made on other terms must not be found."""
+    kept = f"single_process={surroundings.single_process()};gpu={surroundings.gpu_count() > 0}"
+    return f"{fingerprint};native={build};{kept}"
+
+
+def _cuda_registration_failed(error: Exception) -> None:
+    import logging
+
+    logging.getLogger("jax_oneshot").warning(
+        "jax_oneshot: the CUDA plug-in did not take the pass, so modules for CUDA are left alone: %s. "
+        "Plug-ins of jax 0.11.2 and 0.12.0.1 take it.",
+        error,
+    )
