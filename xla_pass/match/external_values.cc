@@ -1,0 +1,178 @@
+#include "xla_pass/match/external_values.h"
+
+#include <algorithm>
+#include <string>
+
+#include "xla_pass/match/op_table.h"
+#include "xla_pass/match/site.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// How many instructions deep a cheap expression is looked through; real ones (gamma + 1, converted and reshaped) stay
+// well below.
+constexpr int kMaxDepth = 16;
+
+// What may be cloned in front of the call: reads of a part of something, and scalar index arithmetic.
+bool IsHoistableRead(Opcode opcode) {
+  return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || IsMove(opcode);
+}
+
+bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
+  return PrimitiveTypeBytes(from.element_type) <= PrimitiveTypeBytes(to.element_type);
+}
+
+}  // namespace
+
+Result<Direction> ParseDirection(const hlo::Instruction& compare) {
+  if (compare.comparison_type == "TOTALORDER") return Err("a total-order comparison has no row form");
+  static const std::map<std::string_view, Direction> kDirections = {
+      {"EQ", Direction::kEq}, {"NE", Direction::kNe}, {"LT", Direction::kLt},
+      {"LE", Direction::kLe}, {"GT", Direction::kGt}, {"GE", Direction::kGe}};
+  auto found = kDirections.find(compare.comparison_direction);
+  if (found == kDirections.end()) {
+    return Err("unknown comparison direction '" + std::string(compare.comparison_direction) + "'");
+  }
+  return found->second;
+}
+
+void ExternalValues::Rollback(const ProgramBuilder::Checkpoint& mark) {
+  builder_->Rollback(mark);
+  operands_.resize(mark.inputs);
+  for (auto it = known_.begin(); it != known_.end();) {
+    it = it->second >= static_cast<int>(mark.statements) ? known_.erase(it) : std::next(it);
+  }
+}
+
+Result<int> ExternalValues::Read(Node node, int split) { return ReadAt(node, split, 0); }
+
+Result<int> ExternalValues::ReadAt(Node node, int split, int depth) {
+  for (Node outer = graph_.Outer(node); outer != kNoNode; outer = graph_.Outer(node)) {
+    if (graph_.computation_index(node) == scope_.computation) break;
+    node = outer;
+  }
+  if (scope_.in_region(node)) return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
+  auto found = known_.find({node, split});
+  if (found != known_.end()) return found->second;
+  const ProgramBuilder::Checkpoint mark = builder_->Mark();
+  Result<int> value = depth < kMaxDepth && !scope_.is_opaque(node) ? LookThrough(node, split, depth) : Err("opaque");
+  if (!value) {
+    Rollback(mark);
+    value = Load(node, split);
+  }
+  if (value) known_[{node, split}] = *value;
+  return value;
+}
+
+Result<int> ExternalValues::LookThrough(Node node, int split, int depth) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (instruction.opcode == Opcode::kConstant) {
+    const Result<DType> dtype = ToDType(instruction.shape.element_type);
+    const Result<double> value = ScalarLiteral(instruction);
+    if (!dtype || !value) return Err("not a scalar constant");
+    return builder_->Constant(*dtype, static_cast<float>(*value));
+  }
+  if (instruction.opcode == Opcode::kBroadcast) {
+    const Node operand = graph_.operand(node, 0);
+    const auto before = SplitBeforeBroadcast(graph_.at(operand).shape.dimensions, instruction.dimensions, split);
+    if (!before) return Err("broadcast dimensions are not sorted");
+    return ReadAt(operand, *before, depth + 1);
+  }
+  if (IsMove(instruction.opcode)) return LookThroughMove(node, split, depth);
+  return LookThroughElementwise(node, split, depth);
+}
+
+Result<int> ExternalValues::LookThroughMove(Node node, int split, int depth) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const Node operand = graph_.operand(node, 0);
+  const hlo::Shape& from = graph_.at(operand).shape;
+  if (from.element_type != instruction.shape.element_type) return Err("a bitcast changes the type");
+  if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
+    return Err("a transpose moves elements");
+  }
+  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape.IsRowMajor())) {
+    return Err("a bitcast between layouts");
+  }
+  const auto before = SplitAfterReshape(instruction.shape.dimensions, split, from.dimensions);
+  if (!before) return Err("a reshape mixes rows and width");
+  return ReadAt(operand, *before, depth + 1);
+}
+
+Result<int> ExternalValues::LookThroughElementwise(Node node, int split, int depth) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const std::optional<Op> op = ElementwiseOp(instruction.opcode);
+  const Result<DType> dtype = ToDType(instruction.shape.element_type);
+  if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return Err("not elementwise");
+  const auto kind = KindAt(instruction.shape.dimensions, split, scope_.extent);
+  if (!kind) return Err("the shape does not fit the rows");
+  // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
+  // the narrower side of a widening convert moves fewer bytes.
+  const bool varies_over_rows = (static_cast<int>(*kind) & static_cast<int>(Kind::kRowScalar)) != 0;
+  if (graph_.computation_index(node) == scope_.computation && varies_over_rows &&
+      !(*op == Op::kConvert && IsWidening(graph_.at(graph_.operand(node, 0)).shape, instruction.shape))) {
+    return Err("full-size work of its own");
+  }
+  std::vector<int> operands;
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    const Node operand = graph_.operand(node, i);
+    const bool is_scalar = graph_.at(operand).shape.dimensions.empty();
+    Result<int> value = ReadAt(operand, is_scalar ? 0 : split, depth + 1);
+    if (!value) return value;
+    operands.push_back(*value);
+  }
+  Direction direction = Direction::kEq;
+  if (*op == Op::kCompare) {
+    const Result<Direction> parsed = ParseDirection(instruction);
+    if (!parsed) return Err(parsed.error());
+    direction = *parsed;
+  }
+  return builder_->Elementwise(*op, *dtype, operands, direction);
+}
+
+bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) const {
+  if (graph_.computation_index(node) == scope_.computation) {
+    leaves->push_back(node);
+    return !scope_.in_region(node);
+  }
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (instruction.opcode == Opcode::kParameter) {
+    const Node outer = graph_.Outer(node);
+    return outer != kNoNode && depth < kMaxDepth && CanHoist(outer, depth + 1, leaves);
+  }
+  if (instruction.opcode == Opcode::kConstant) return true;
+  const bool is_scalar = instruction.shape.ElementCount() == 1 && !instruction.shape.IsTuple();
+  const bool is_scalar_math = is_scalar && ElementwiseOp(instruction.opcode).has_value();
+  if (!is_scalar_math && !IsHoistableRead(instruction.opcode)) return false;
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    if (depth >= kMaxDepth || !CanHoist(graph_.operand(node, i), depth + 1, leaves)) return false;
+  }
+  return true;
+}
+
+Result<int> ExternalValues::Load(Node node, int split) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const std::string name = "%" + std::string(instruction.name);
+  const Result<DType> dtype = ToDType(instruction.shape.element_type);
+  if (!dtype) return Err("operand " + name + ": " + dtype.error());
+  const auto kind = KindAt(instruction.shape.dimensions, split, scope_.extent);
+  if (!kind) {
+    return Err("operand " + name + " of shape " + instruction.shape.ToString() + " does not fit rows of width " +
+               std::to_string(scope_.extent.width));
+  }
+  if (!instruction.shape.is_plain || !instruction.shape.IsRowMajor()) {
+    return Err("operand " + name + ": its layout is not row-major");
+  }
+  CallOperand operand;
+  operand.node = node;
+  operand.hoisted = graph_.computation_index(node) != scope_.computation;
+  if (!CanHoist(node, 0, &operand.leaves)) {
+    return Err("operand " + name + " (" + std::string(instruction.opcode_name) + ") has no row form");
+  }
+  const int value = builder_->AddInput(Role::kLocal, *dtype, *kind, *dtype);
+  operands_.push_back(std::move(operand));
+  return value;
+}
+
+}  // namespace jax_oneshot

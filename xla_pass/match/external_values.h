@@ -1,0 +1,72 @@
+// In:  a value the region reads but does not compute (a residual, a norm weight, a constant). Out: an operand of the
+// call, or a few statements on smaller operands.
+//
+//   broadcast(add(1, convert(g))), g: bf16[512]   ->  load g (vec); convert; constant 1; add
+//   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned in front of the call, then loaded
+//
+// Only cheap things are looked through, never ones that another region claimed.
+#ifndef XLA_PASS_MATCH_EXTERNAL_VALUES_H_
+#define XLA_PASS_MATCH_EXTERNAL_VALUES_H_
+
+#include <functional>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/program_builder.h"
+#include "xla_pass/match/row_shape.h"
+
+namespace jax_oneshot {
+
+// An operand of the call. `node` is an instruction of the region's computation, or, when hoisted, one inside an
+// absorbed fusion, whose expression is cloned; `leaves` are the region computation's instructions it needs.
+struct CallOperand {
+  Node node = kNoNode;
+  bool hoisted = false;
+  std::vector<Node> leaves;
+};
+
+class ExternalValues {
+ public:
+  struct Scope {
+    int computation = 0;  // the region's
+    RowExtent extent;
+    std::function<bool(Node)> in_region;  // value is computed by the region
+    std::function<bool(Node)> is_opaque;  // do not look through this instruction (another region owns it)
+  };
+
+  ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
+      : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
+
+  // The program value of `node`, whose shape folds at `split` where it is used.
+  Result<int> Read(Node node, int split);
+
+  // Operand i of the call feeds input i of the program under construction (inputs of kLocal role only: others are
+  // recorded by AddOperand).
+  const std::vector<CallOperand>& operands() const { return operands_; }
+  void AddOperand(CallOperand operand) { operands_.push_back(std::move(operand)); }
+  void Rollback(const ProgramBuilder::Checkpoint& mark);
+
+ private:
+  Result<int> ReadAt(Node node, int split, int depth);
+  Result<int> LookThrough(Node node, int split, int depth);
+  Result<int> LookThroughMove(Node node, int split, int depth);
+  Result<int> LookThroughElementwise(Node node, int split, int depth);
+  Result<int> Load(Node node, int split);
+  bool CanHoist(Node node, int depth, std::vector<Node>* leaves) const;
+
+  const Graph& graph_;
+  Scope scope_;
+  ProgramBuilder* builder_;
+  std::vector<CallOperand> operands_;
+  std::map<std::pair<Node, int>, int> known_;
+};
+
+// A statement's direction from HLO's spelling ("LT").
+Result<Direction> ParseDirection(const hlo::Instruction& compare);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_EXTERNAL_VALUES_H_

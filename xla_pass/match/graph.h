@@ -1,0 +1,58 @@
+// In:  a parsed module. Out: its instructions as numbered nodes, with users, and a view through fusions.
+//
+//   %f = fusion(%x, %g), calls=%fc        Node of %f's root  = Inner(%f)
+//   %fc { %p0 = parameter(0) ... }        Outer(%p0)         = Node of %x
+//
+// A computation that exactly one fusion calls is see-through; any other computation's parameters are just that.
+#ifndef XLA_PASS_MATCH_GRAPH_H_
+#define XLA_PASS_MATCH_GRAPH_H_
+
+#include <vector>
+
+#include "xla_pass/hlo_view/hlo_view.h"
+
+namespace jax_oneshot {
+
+// Number of an instruction within the module; -1: none.
+using Node = int;
+inline constexpr Node kNoNode = -1;
+
+class Graph {
+ public:
+  explicit Graph(const hlo::Module& module);
+
+  const hlo::Module& module() const { return module_; }
+  int size() const { return static_cast<int>(instructions_.size()); }
+  const hlo::Instruction& at(Node node) const { return *instructions_[node]; }
+  const hlo::Computation& computation_of(Node node) const { return module_.computations[computation_[node]]; }
+  int computation_index(Node node) const { return computation_[node]; }
+  Node node(int computation, int instruction) const { return first_[computation] + instruction; }
+  Node operand(Node node, int i) const { return first_[computation_[node]] + at(node).operands[i]; }
+  int operand_count(Node node) const { return static_cast<int>(at(node).operands.size()); }
+  Node root(int computation) const { return node(computation, module_.computations[computation].root); }
+  bool is_root(Node node) const { return root(computation_[node]) == node; }
+
+  // Users within the node's own computation, ascending, each once.
+  const std::vector<Node>& users(Node node) const { return users_[node]; }
+  bool has_control_edges(Node node) const { return has_control_edges_[node]; }
+
+  // The computation a fusion stands for, or -1 when it is not see-through.
+  int fused_computation(Node fusion) const;
+  // For a parameter of a see-through computation: the fusion's operand. Else kNoNode.
+  Node Outer(Node parameter) const;
+
+ private:
+  void LinkUsers(int computation);
+
+  const hlo::Module& module_;
+  std::vector<int> first_;  // by computation: its first node
+  std::vector<int> computation_;
+  std::vector<const hlo::Instruction*> instructions_;
+  std::vector<std::vector<Node>> users_;
+  std::vector<bool> has_control_edges_;
+  std::vector<Node> caller_;  // by computation: the one fusion that calls it, or kNoNode
+};
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_GRAPH_H_

@@ -1,0 +1,297 @@
+#include "xla_pass/match/grow_region.h"
+
+#include <algorithm>
+#include <memory>
+#include <queue>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+
+#include "ffi_kernels/row_program/validate.h"
+#include "xla_pass/match/op_table.h"
+#include "xla_pass/match/reasons.h"
+#include "xla_pass/match/row_translator.h"
+#include "xla_pass/match/trim_region.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// Bounds a region, so that the program stays within what ValidateRowProgram and the kernels take.
+constexpr int kMaxMembers = 256;
+// How far behind an operand another all-reduce is looked for (biases, converts and reshapes between).
+constexpr int kMaxJoinSteps = 16;
+
+// The all-reduce's operand, or the narrower value that a lone convert in front of it widens: XLA:CPU promotes bf16
+// all-reduces to f32 this way, and the sum is taken in f32 regardless.
+Node NarrowestOperand(const Graph& graph, const DependencyOrder& order, Node operand) {
+  constexpr int kMaxSteps = 8;
+  for (int step = 0; step < kMaxSteps && order.region(operand) < 0; ++step) {
+    Node inner = operand;
+    if (const int fused = graph.fused_computation(operand); fused >= 0) {
+      if (graph.operand_count(operand) != 1) break;
+      inner = graph.root(fused);
+      if (graph.operand_count(inner) != 1 || graph.Outer(graph.operand(inner, 0)) == kNoNode) break;
+    }
+    const hlo::Instruction& instruction = graph.at(inner);
+    if (instruction.opcode != Opcode::kConvert) break;
+    const hlo::Shape& from = graph.at(graph.operand(inner, 0)).shape;
+    const Result<DType> dtype = ToDType(from.element_type);
+    if (instruction.shape.element_type != hlo::PrimitiveType::kF32 || !dtype ||
+        (*dtype != DType::kBF16 && *dtype != DType::kF16) || !from.is_plain || !from.IsRowMajor()) {
+      break;
+    }
+    operand = graph.operand(operand, 0);
+  }
+  return operand;
+}
+
+class Grower {
+ public:
+  Grower(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, const GrowOptions& options)
+      : graph_(graph), sites_(sites), order_(order), options_(options) {}
+
+  Result<Region> Run(SiteRef seed) {
+    seeds_ = {seed};
+    const Site& site = sites_.site(seed.site);
+    computation_ = graph_.computation_index(site.all_reduce);
+    extent_ = {sites_.element(seed).rows, sites_.element(seed).width};
+    const bool may_grow = site.reducer == Reducer::kSum;
+    if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
+    // Each round either ends or finds one more all-reduce to sum, or one that joining did not help.
+    while (may_grow && !GrowOnce()) {
+    }
+    if (!may_grow) Reset();
+    return Finish();
+  }
+
+ private:
+  void Reset() {
+    translator_ = std::make_unique<RowTranslator>(graph_, computation_, extent_,
+                                                  [this](Node node) { return IsOpaque(node); });
+    members_.clear();
+    inside_.clear();
+    for (const SiteRef& seed : seeds_) {
+      AddSeed(translator_.get(), seed);
+      for (Node result : sites_.element(seed).results) {
+        members_.push_back(result);
+        inside_.insert(result);
+      }
+    }
+  }
+
+  void AddSeed(RowTranslator* translator, const SiteRef& seed) const {
+    const Site& site = sites_.site(seed.site);
+    const SiteElement& element = sites_.element(seed);
+    const Node operand = NarrowestOperand(graph_, order_, graph_.operand(site.all_reduce, element.operand));
+    translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
+  }
+
+  bool IsOpaque(Node node) const {
+    return graph_.computation_index(node) == computation_ && order_.region(node) >= 0;
+  }
+
+  // Grows from the present seeds. False: there is another seed now (or one less), start again.
+  bool GrowOnce() {
+    Reset();
+    end_node_ = kNoNode;
+    ends_ = reason::RegionComplete();
+    std::set<std::pair<int, Node>> frontier;
+    const auto push_users = [&](Node node) {
+      for (Node user : graph_.users(node)) frontier.emplace(order_.level(user), user);
+    };
+    for (Node member : members_) push_users(member);
+    while (!frontier.empty()) {
+      const Node unit = frontier.begin()->second;
+      frontier.erase(frontier.begin());
+      if (inside_.count(unit) != 0 || order_.region(unit) >= 0) continue;
+      const Result<void> added = TryAdd(unit);
+      if (restart_) {
+        restart_ = false;
+        return false;
+      }
+      if (!added) {
+        NoteEnd(unit, added.error());
+        continue;
+      }
+      members_.push_back(unit);
+      inside_.insert(unit);
+      push_users(unit);
+    }
+    return DropUselessSeed();
+  }
+
+  Result<void> TryAdd(Node unit) {
+    if (static_cast<int>(members_.size()) >= kMaxMembers) return Err("the region has reached its size limit");
+    if (graph_.has_control_edges(unit)) return Err("it has control dependencies");
+    const size_t operands_before = translator_->operands().size();
+    if (Result<void> translated = translator_->TranslateUnit(unit); !translated) return translated;
+    for (size_t i = operands_before; i < translator_->operands().size(); ++i) {
+      for (Node leaf : translator_->operands()[i].leaves) {
+        if (Join(leaf)) {
+          restart_ = true;
+          return Err("joined");
+        }
+        if (order_.DependsOn(leaf, inside_)) {
+          translator_->TakeBackLastUnit();
+          return Err("its operand %" + std::string(graph_.at(leaf).name) + " is computed from the region");
+        }
+      }
+    }
+    return {};
+  }
+
+  // Looks behind an operand for an all-reduce that can be summed in the same exchange; makes it a seed.
+  bool Join(Node leaf) {
+    std::vector<Node> stack = {leaf};
+    std::unordered_set<Node> seen = {leaf};
+    while (!stack.empty() && static_cast<int>(seen.size()) <= kMaxJoinSteps) {
+      const Node node = stack.back();
+      stack.pop_back();
+      const SiteRef ref = sites_.Find(node);
+      if (ref.site >= 0) {
+        if (!CanJoin(node, ref)) continue;
+        seeds_.push_back(ref);
+        return true;
+      }
+      const Opcode opcode = graph_.at(node).opcode;
+      if (order_.region(node) >= 0 || !(ElementwiseOp(opcode) || IsMove(opcode) || opcode == Opcode::kFusion)) {
+        continue;
+      }
+      for (int i = 0; i < graph_.operand_count(node); ++i) {
+        if (seen.insert(graph_.operand(node, i)).second) stack.push_back(graph_.operand(node, i));
+      }
+    }
+    return false;
+  }
+
+  bool CanJoin(Node result, const SiteRef& ref) const {
+    if (order_.region(result) >= 0 || rejected_.count({ref.site, ref.element}) != 0) return false;
+    if (std::find(seeds_.begin(), seeds_.end(), ref) != seeds_.end()) return false;
+    const Site& site = sites_.site(ref.site);
+    const Site& first = sites_.site(seeds_[0].site);
+    const SiteElement& element = sites_.element(ref);
+    if (site.reducer != Reducer::kSum || !(site.groups == first.groups) || element.rows != extent_.rows ||
+        element.width != extent_.width) {
+      return false;
+    }
+    // Neither sum may wait for the other.
+    const std::unordered_set<Node> results(element.results.begin(), element.results.end());
+    if (order_.DependsOn(OperandOf(ref), inside_)) return false;
+    return std::none_of(seeds_.begin(), seeds_.end(),
+                        [&](const SiteRef& seed) { return order_.DependsOn(OperandOf(seed), results); });
+  }
+
+  Node OperandOf(const SiteRef& ref) const {
+    return graph_.operand(sites_.site(ref.site).all_reduce, sites_.element(ref).operand);
+  }
+
+  // A joined all-reduce that no statement connects with the first one gains nothing: give it back. True: none.
+  bool DropUselessSeed() {
+    if (seeds_.size() == 1) return true;
+    const auto& statements = translator_->builder().program().statements;
+    // Values connected with the first all-reduce, by union over operands.
+    std::vector<int> group(statements.size());
+    for (size_t i = 0; i < group.size(); ++i) group[i] = static_cast<int>(i);
+    const auto find = [&](int i) {
+      while (group[i] != i) i = group[i] = group[group[i]];
+      return i;
+    };
+    int first = -1;
+    for (size_t i = 0; i < statements.size(); ++i) {
+      if (statements[i].op == Op::kAllReduce && first < 0) first = static_cast<int>(i);
+      const bool links = statements[i].op != Op::kConstant;
+      for (int operand : statements[i].operands) {
+        if (operand >= 0 && links && statements[operand].op != Op::kConstant) group[find(operand)] = find(i);
+      }
+    }
+    int seed = -1;
+    for (size_t i = 0; i < statements.size(); ++i) {
+      if (statements[i].op != Op::kAllReduce) continue;
+      ++seed;
+      if (find(static_cast<int>(i)) == find(first)) continue;
+      rejected_.insert({seeds_[seed].site, seeds_[seed].element});
+      seeds_.erase(seeds_.begin() + seed);
+      return false;
+    }
+    return true;
+  }
+
+  void NoteEnd(Node unit, const std::string& why) {
+    if (end_node_ != kNoNode) return;
+    end_node_ = unit;
+    ends_ = reason::RegionEnds(graph_.at(unit).name, why);
+  }
+
+  Result<Region> Finish() {
+    std::unordered_set<Node> seed_results;
+    for (const SiteRef& seed : seeds_) {
+      const auto& results = sites_.element(seed).results;
+      seed_results.insert(results.begin(), results.end());
+    }
+    const TrimmedRegion trimmed =
+        TrimRegion(graph_, *translator_, members_, seed_results, options_.compiler_fuses_later);
+    return Emit(trimmed, seed_results);
+  }
+
+  // Writes the program again, for the members that stayed.
+  Result<Region> Emit(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) const {
+    RowTranslator translator(graph_, computation_, extent_, [this](Node node) { return IsOpaque(node); });
+    for (const SiteRef& seed : seeds_) AddSeed(&translator, seed);
+    Region region;
+    region.seeds = seeds_;
+    region.extent = extent_;
+    region.ends = ends_;
+    region.members = trimmed.members;
+    const std::unordered_set<Node> kept(trimmed.also_kept.begin(), trimmed.also_kept.end());
+    for (Node member : trimmed.members) {
+      if (seed_results.count(member) != 0) continue;
+      if (Result<void> ok = translator.TranslateUnit(member); !ok) {
+        return Err("%" + std::string(graph_.at(member).name) + " lost its row form: " + ok.error());
+      }
+      if (kept.count(member) == 0) region.absorbed_instructions += translator.InstructionCount(member);
+    }
+    region.members.erase(std::remove_if(region.members.begin(), region.members.end(),
+                                        [&](Node member) { return kept.count(member) != 0; }),
+                         region.members.end());
+    std::vector<Output> outputs;
+    for (Node node : trimmed.outputs) {
+      Result<Output> output = translator.ExportOf(node);
+      if (!output) return Err(output.error());
+      outputs.push_back(*output);
+      region.outputs.push_back(node);
+    }
+    const ProgramBuilder::Finished finished = translator.builder().Finish(outputs);
+    region.program = finished.program;
+    for (int input : finished.kept_inputs) region.operands.push_back(translator.operands()[input]);
+    if (Result<void> ok = ValidateRowProgram(region.program); !ok) return Err(ok.error());
+    return region;
+  }
+
+  const Graph& graph_;
+  const SiteTable& sites_;
+  const DependencyOrder& order_;
+  const GrowOptions& options_;
+  int computation_ = 0;
+  RowExtent extent_;
+  std::vector<SiteRef> seeds_;
+  std::set<std::pair<int, int>> rejected_;
+  std::unique_ptr<RowTranslator> translator_;
+  std::vector<Node> members_;  // in the order they were added: operands first
+  std::unordered_set<Node> inside_;
+  Node end_node_ = kNoNode;
+  std::string ends_;
+  bool restart_ = false;
+};
+
+}  // namespace
+
+Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
+                          const GrowOptions& options) {
+  return Grower(graph, sites, order, options).Run(seed);
+}
+
+}  // namespace jax_oneshot

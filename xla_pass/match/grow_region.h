@@ -1,0 +1,28 @@
+// In:  one all-reduce. Out: the Region behind it: how far row-wise math reaches, what it reads, what leaves it.
+//
+//   %ar = all-reduce(%dot); %y = add(%x, %ar); %n = norm(%y); %d = dot(%n, %w); ... uses of %y ...
+//   -> members {%ar, %y, %n's parts}, operands {%dot, %x, gamma}, outputs {%n, %y}, ends before %d
+//
+// Only reads: nothing is changed until the whole decision stands.
+#ifndef XLA_PASS_MATCH_GROW_REGION_H_
+#define XLA_PASS_MATCH_GROW_REGION_H_
+
+#include "ffi_kernels/base/result.h"
+#include "xla_pass/match/dependency_order.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/region.h"
+
+namespace jax_oneshot {
+
+struct GrowOptions {
+  // The compiler still fuses elementwise consumers after the pass (GPU): do not absorb what would be free there.
+  bool compiler_fuses_later = false;
+};
+
+// Fails only on an internal surprise: an all-reduce alone always is a region.
+Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
+                          const GrowOptions& options);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_GROW_REGION_H_

@@ -1,0 +1,133 @@
+#include "xla_pass/match/program_builder.h"
+
+#include <cstring>
+
+#include "ffi_kernels/base/float_types.h"
+
+namespace jax_oneshot {
+
+float RoundTo(DType dtype, float value) {
+  switch (dtype) {
+    case DType::kPred:
+      return value != 0 ? 1.0f : 0.0f;
+    case DType::kBF16:
+      return BF16ToF32(F32ToBF16(value));
+    case DType::kF16:
+      return F16ToF32(F32ToF16(value));
+    case DType::kF32:
+      return value;
+    case DType::kF8E4M3FN:
+      return F8E4M3FNToF32(F32ToF8E4M3FN(value));
+    case DType::kF8E5M2:
+      return F8E5M2ToF32(F32ToF8E5M2(value));
+  }
+  return value;
+}
+
+int ProgramBuilder::Add(const Statement& statement) {
+  // The constant's bits, so that -0.0 and 0.0, or two NaNs, compare as they should.
+  std::string bits(sizeof(float), '\0');
+  std::memcpy(bits.data(), &statement.constant, sizeof(float));
+  const Key key(statement.op, statement.dtype, statement.kind, statement.operands[0], statement.operands[1],
+                statement.operands[2], bits, statement.direction);
+  const bool is_input = statement.index >= 0;
+  if (!is_input) {
+    auto found = known_.find(key);
+    if (found != known_.end()) return found->second;
+  }
+  program_.statements.push_back(statement);
+  const int id = static_cast<int>(program_.statements.size()) - 1;
+  if (!is_input) known_.emplace(key, id);
+  return id;
+}
+
+int ProgramBuilder::AddInput(Role role, DType input_dtype, Kind kind, DType value_dtype) {
+  program_.inputs.push_back({role, input_dtype, kind});
+  Statement statement;
+  statement.op = role == Role::kLocal ? Op::kLoad : Op::kAllReduce;
+  statement.dtype = value_dtype;
+  statement.kind = kind;
+  statement.index = static_cast<int>(program_.inputs.size()) - 1;
+  return Add(statement);
+}
+
+int ProgramBuilder::Constant(DType dtype, float value) {
+  Statement statement;
+  statement.op = Op::kConstant;
+  statement.dtype = dtype;
+  statement.kind = Kind::kScalar;
+  statement.constant = RoundTo(dtype, value);
+  return Add(statement);
+}
+
+int ProgramBuilder::Elementwise(Op op, DType dtype, const std::vector<int>& operands, Direction direction) {
+  Statement statement;
+  statement.op = op;
+  statement.dtype = dtype;
+  statement.kind = Kind::kScalar;
+  statement.direction = direction;
+  for (size_t i = 0; i < operands.size() && i < statement.operands.size(); ++i) {
+    statement.operands[i] = operands[i];
+    statement.kind = Join(statement.kind, kind(operands[i]));
+  }
+  return Add(statement);
+}
+
+int ProgramBuilder::Broadcast(int value, Kind kind) {
+  if (Join(this->kind(value), kind) == this->kind(value)) return value;
+  Statement statement;
+  statement.op = Op::kBroadcast;
+  statement.dtype = dtype(value);
+  statement.kind = Join(this->kind(value), kind);
+  statement.operands[0] = value;
+  return Add(statement);
+}
+
+int ProgramBuilder::RowReduction(Op op, int value, DType dtype) {
+  const int wide = Broadcast(value, Join(kind(value), Kind::kVec));
+  Statement statement;
+  statement.op = op;
+  statement.dtype = dtype;
+  statement.kind = static_cast<Kind>(static_cast<int>(kind(wide)) & ~static_cast<int>(Kind::kVec));
+  statement.operands[0] = wide;
+  return Add(statement);
+}
+
+void ProgramBuilder::Rollback(const Checkpoint& mark) {
+  program_.inputs.resize(mark.inputs, Input{});
+  program_.statements.resize(mark.statements, Statement{});
+  for (auto it = known_.begin(); it != known_.end();) {
+    it = it->second >= static_cast<int>(mark.statements) ? known_.erase(it) : std::next(it);
+  }
+}
+
+ProgramBuilder::Finished ProgramBuilder::Finish(const std::vector<Output>& outputs) const {
+  std::vector<bool> needed(program_.statements.size(), false);
+  for (const Output& output : outputs) needed[output.value] = true;
+  for (int id = static_cast<int>(needed.size()) - 1; id >= 0; --id) {
+    if (!needed[id]) continue;
+    for (int operand : program_.statements[id].operands) {
+      if (operand >= 0) needed[operand] = true;
+    }
+  }
+  Finished finished;
+  std::vector<int> new_id(needed.size(), -1);
+  for (size_t id = 0; id < needed.size(); ++id) {
+    if (!needed[id]) continue;
+    Statement statement = program_.statements[id];
+    for (int& operand : statement.operands) {
+      if (operand >= 0) operand = new_id[operand];
+    }
+    if (statement.index >= 0) {
+      finished.kept_inputs.push_back(statement.index);
+      finished.program.inputs.push_back(program_.inputs[statement.index]);
+      statement.index = static_cast<int>(finished.program.inputs.size()) - 1;
+    }
+    new_id[id] = static_cast<int>(finished.program.statements.size());
+    finished.program.statements.push_back(statement);
+  }
+  for (const Output& output : outputs) finished.program.outputs.push_back({new_id[output.value], output.kind});
+  return finished;
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,79 @@
+#include "xla_pass/match/reasons.h"
+
+namespace jax_oneshot::reason {
+namespace {
+
+std::string Quote(std::string_view name) { return "%" + std::string(name); }
+
+}  // namespace
+
+std::string Asynchronous(std::string_view opcode) {
+  return std::string(opcode) + " is asynchronous; only the synchronous all-reduce is rewritten";
+}
+
+std::string Scheduled() {
+  return "the module already has a schedule; the pass must run before scheduling (stage PRE_SCHEDULER)";
+}
+
+std::string MultiProcess() {
+  return "the devices belong to several processes; the CPU kernels meet within one process only";
+}
+
+std::string UnknownGroup(std::string_view detail) {
+  return "the replica groups cannot be read: " + std::string(detail);
+}
+
+std::string GroupOfUnknownSize() {
+  return "the replica groups are empty (everybody), so the group size is not in the HLO; write the groups out";
+}
+
+std::string UnsupportedGroupMode(std::string_view mode) {
+  return "group mode " + std::string(mode) +
+         " is not supported; supported: cross_replica, cross_partition, flattened_id";
+}
+
+std::string GroupSize(int64_t size, int64_t minimum, int64_t maximum) {
+  return "the group has " + std::to_string(size) + " ranks; supported: " + std::to_string(minimum) + " to " +
+         std::to_string(maximum);
+}
+
+std::string UnsupportedReducer(std::string_view computation) {
+  return "the reduction " + Quote(computation) + " is not a sum, maximum or minimum of its two arguments";
+}
+
+std::string UnsupportedDtype(std::string_view dtype) {
+  return "the kernels have no sums in " + std::string(dtype) + "; supported: bf16, f16, f32";
+}
+
+std::string TooLarge(int64_t bytes, int64_t limit) {
+  return "the message of " + std::to_string(bytes) + " bytes per rank is above the limit of " +
+         std::to_string(limit) + " bytes (JAX_ONESHOT_MAX_BYTES)";
+}
+
+std::string Empty() { return "the all-reduce has no elements"; }
+
+std::string Layout(std::string_view shape) {
+  return "the layout of " + std::string(shape) + " is not row-major";
+}
+
+std::string ControlDependency() { return "the all-reduce has control dependencies, which a fused call would lose"; }
+
+std::string TupleUsedWhole() {
+  return "the tuple of results is used whole, not through get-tuple-element";
+}
+
+std::string FeedsReduceScatter(std::string_view slice) {
+  return "its only use is " + Quote(slice) + ", a slice; XLA turns the pair into a reduce-scatter, which moves less";
+}
+
+std::string RegionComplete() { return "everything behind it was absorbed"; }
+
+std::string RegionEnds(std::string_view instruction, std::string_view why) {
+  return "the region ends before " + Quote(instruction) + ": " + std::string(why);
+}
+
+std::string NoEpilogueForReducer(std::string_view reducer) {
+  return "an all-reduce by " + std::string(reducer) + " gets no epilogue";
+}
+
+}  // namespace jax_oneshot::reason

@@ -1,0 +1,36 @@
+// In:  facts about an all-reduce. Out: the sentence its verdict gives as reason. Every sentence the report can print is
+// made here, says what would have to change, and has a test.
+#ifndef XLA_PASS_MATCH_REASONS_H_
+#define XLA_PASS_MATCH_REASONS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace jax_oneshot::reason {
+
+// Kept.
+std::string Asynchronous(std::string_view opcode);
+std::string Scheduled();
+std::string MultiProcess();
+std::string UnknownGroup(std::string_view detail);
+std::string GroupOfUnknownSize();
+std::string UnsupportedGroupMode(std::string_view mode);
+std::string GroupSize(int64_t size, int64_t minimum, int64_t maximum);
+std::string UnsupportedReducer(std::string_view computation);
+std::string UnsupportedDtype(std::string_view dtype);
+std::string TooLarge(int64_t bytes, int64_t limit);
+std::string Empty();
+std::string Layout(std::string_view shape);
+std::string ControlDependency();
+std::string TupleUsedWhole();
+std::string FeedsReduceScatter(std::string_view slice);
+
+// Fused and plain: where the region ends.
+std::string RegionComplete();
+std::string RegionEnds(std::string_view instruction, std::string_view why);
+std::string NoEpilogueForReducer(std::string_view reducer);
+
+}  // namespace jax_oneshot::reason
+
+#endif  // XLA_PASS_MATCH_REASONS_H_

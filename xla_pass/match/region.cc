@@ -1,0 +1,29 @@
+#include "xla_pass/match/region.h"
+
+#include <utility>
+
+namespace jax_oneshot {
+
+std::vector<Node> Region::InputLeaves() const {
+  std::vector<Node> leaves;
+  for (const CallOperand& operand : operands) {
+    leaves.insert(leaves.end(), operand.leaves.begin(), operand.leaves.end());
+  }
+  return leaves;
+}
+
+int SiteTable::Add(Site site) {
+  const int index = static_cast<int>(sites_.size());
+  for (int e = 0; e < static_cast<int>(site.elements.size()); ++e) {
+    for (Node result : site.elements[e].results) by_result_[result] = {index, e};
+  }
+  sites_.push_back(std::move(site));
+  return index;
+}
+
+SiteRef SiteTable::Find(Node node) const {
+  auto found = by_result_.find(node);
+  return found == by_result_.end() ? SiteRef{} : found->second;
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,54 @@
+// In:  nothing. Out: Region, the decision about one custom-call: what it replaces, reads and returns.
+#ifndef XLA_PASS_MATCH_REGION_H_
+#define XLA_PASS_MATCH_REGION_H_
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ffi_kernels/row_program/row_program.h"
+#include "xla_pass/match/external_values.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/row_shape.h"
+#include "xla_pass/match/site.h"
+
+namespace jax_oneshot {
+
+// An element of a site: Site index in SiteTable, element index in Site::elements.
+struct SiteRef {
+  int site = -1;
+  int element = -1;
+  bool operator==(const SiteRef& other) const { return site == other.site && element == other.element; }
+};
+
+struct Region {
+  std::vector<SiteRef> seeds;      // the all-reduces it sums, in input order
+  RowExtent extent;
+  RowProgram program;
+  std::vector<CallOperand> operands;  // by program input
+  std::vector<Node> outputs;          // by program output: the instructions whose value the call returns
+  std::vector<Node> members;          // all it absorbs, the all-reduces' results included, in dependency order
+  int64_t absorbed_instructions = 0;
+  std::string ends;  // where and why it ends: the verdict's reason
+
+  std::vector<Node> InputLeaves() const;  // every instruction it reads
+};
+
+// The sites of one computation, found by their results.
+class SiteTable {
+ public:
+  int Add(Site site);
+  const Site& site(int index) const { return sites_[index]; }
+  const SiteElement& element(SiteRef ref) const { return sites_[ref.site].elements[ref.element]; }
+  int size() const { return static_cast<int>(sites_.size()); }
+  // The element that `node` is a result of; site -1 if none.
+  SiteRef Find(Node node) const;
+
+ private:
+  std::vector<Site> sites_;
+  std::unordered_map<Node, SiteRef> by_result_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_REGION_H_

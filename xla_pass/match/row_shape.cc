@@ -1,0 +1,84 @@
+#include "xla_pass/match/row_shape.h"
+
+#include <algorithm>
+
+namespace jax_oneshot {
+
+int64_t Product(const Dims& dims, size_t begin, size_t end) {
+  int64_t product = 1;
+  for (size_t i = begin; i < end; ++i) product *= dims[i];
+  return product;
+}
+
+bool SplitsAgree(const Dims& dims, int a, int b) {
+  for (int i = std::min(a, b); i < std::max(a, b); ++i) {
+    if (dims[i] != 1) return false;
+  }
+  return true;
+}
+
+std::optional<Kind> KindAt(const Dims& dims, int split, const RowExtent& extent) {
+  const int64_t rows = Product(dims, 0, split);
+  const int64_t width = Product(dims, split, dims.size());
+  if ((rows != 1 && rows != extent.rows) || (width != 1 && width != extent.width)) return std::nullopt;
+  const bool has_rows = split > 0 && rows == extent.rows;
+  const bool has_width = split < static_cast<int>(dims.size()) && width == extent.width;
+  return static_cast<Kind>((has_rows ? 2 : 0) | (has_width ? 1 : 0));
+}
+
+std::optional<int> SplitAfterReshape(const Dims& from, int split, const Dims& to) {
+  const int64_t rows = Product(from, 0, split);
+  const int64_t width = Product(from, split, from.size());
+  for (size_t s = 0; s <= to.size(); ++s) {
+    if (Product(to, 0, s) == rows && Product(to, s, to.size()) == width) return static_cast<int>(s);
+  }
+  return std::nullopt;
+}
+
+std::optional<int> SplitAfterBroadcast(const Dims& from, int split, const Dims& mapping, const Dims& to,
+                                       const RowExtent& extent) {
+  if (!std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
+  for (int s = 0; s <= static_cast<int>(to.size()); ++s) {
+    if (Product(to, 0, s) != extent.rows) continue;
+    const int64_t width = Product(to, s, to.size());
+    if (width != 1 && width != extent.width) continue;
+    bool consistent = true;
+    for (int i = 0; i < static_cast<int>(from.size()); ++i) {
+      consistent &= from[i] == 1 || (i < split) == (mapping[i] < s);
+    }
+    if (consistent) return s;
+  }
+  return std::nullopt;
+}
+
+std::optional<int> SplitBeforeBroadcast(const Dims& from, const Dims& mapping, int split) {
+  if (!std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
+  int s = 0;
+  while (s < static_cast<int>(from.size()) && mapping[s] < split) ++s;
+  return s;
+}
+
+bool TransposeMovesNothing(const Dims& from, const Dims& permutation) {
+  int64_t last = -1;
+  for (int64_t source : permutation) {
+    if (source < 0 || source >= static_cast<int64_t>(from.size())) return false;
+    if (from[source] == 1) continue;
+    if (source < last) return false;
+    last = source;
+  }
+  return true;
+}
+
+bool ReducesTheWidth(const Dims& from, int split, const Dims& reduced) {
+  for (int i = 0; i < static_cast<int>(from.size()); ++i) {
+    const bool is_reduced = std::find(reduced.begin(), reduced.end(), i) != reduced.end();
+    if (from[i] != 1 && is_reduced != (i >= split)) return false;
+  }
+  return true;
+}
+
+int SplitAfterReduce(int split, const Dims& reduced) {
+  return split - static_cast<int>(std::count_if(reduced.begin(), reduced.end(), [&](int64_t d) { return d < split; }));
+}
+
+}  // namespace jax_oneshot

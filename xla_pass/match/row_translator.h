@@ -1,0 +1,84 @@
+// In:  instructions that depend on an all-reduce, one unit at a time in dependency order. Out: row program statements,
+// or the reason why an instruction has no row form.
+//
+//   %r = add(%ar, %x); %s = multiply(%r, %r); %m = reduce(%s, 0), dimensions={1}
+//   -> x1 = load; x2 = add x0, x1; x3 = multiply x2, x2; x4 = reduce_sum x3
+//
+// A unit is one instruction of the region's computation. A fusion is one unit: all of it has a row form or none.
+#ifndef XLA_PASS_MATCH_ROW_TRANSLATOR_H_
+#define XLA_PASS_MATCH_ROW_TRANSLATOR_H_
+
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "xla_pass/match/external_values.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/program_builder.h"
+#include "xla_pass/match/reducer.h"
+#include "xla_pass/match/row_shape.h"
+
+namespace jax_oneshot {
+
+class RowTranslator {
+ public:
+  RowTranslator(const Graph& graph, int computation, RowExtent extent, std::function<bool(Node)> is_opaque);
+  RowTranslator(const RowTranslator&) = delete;
+  RowTranslator& operator=(const RowTranslator&) = delete;
+
+  // Seeds the region: `results` all hold what the ranks' `operand` values add up to.
+  void AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype);
+
+  // On failure nothing has changed.
+  Result<void> TranslateUnit(Node unit);
+  // Undoes the last TranslateUnit that succeeded.
+  void TakeBackLastUnit();
+
+  // A value as the call can return it. Partial row sums and tuples cannot be returned.
+  Result<Output> ExportOf(Node node) const;
+
+  const std::vector<CallOperand>& operands() const { return externals_.operands(); }
+  const ProgramBuilder& builder() const { return builder_; }
+  bool Computes(Node node) const { return values_.count(node) != 0; }
+  // Elementary instructions a unit stands for: those inside it, or itself.
+  int64_t InstructionCount(Node unit) const;
+
+ private:
+  struct RowValue {
+    int id = -1;
+    int split = 0;
+    // A row reduction done in pieces (reduce-window) that a later reduce completes: id is the value reduced.
+    std::optional<Op> partial_reduction;
+  };
+
+  Result<void> TranslateFusion(Node fusion, int fused);
+  Result<RowValue> Translate(Node node);
+  Result<RowValue> TranslateElementwise(Node node, Op op);
+  Result<RowValue> TranslateBroadcast(Node node);
+  Result<RowValue> TranslateMove(Node node);
+  Result<RowValue> TranslateReduce(Node node);
+  Result<RowValue> TranslateReduceWindow(Node node);
+  Result<RowValue> TranslateTupleElement(Node node);
+  Result<Op> ReductionOp(Node node) const;
+  Result<int> CombineWithInitial(Node reduce, Op reduction, int value);
+
+  Node Resolve(Node node) const;  // through parameters of absorbed fusions
+  const RowValue* Find(Node node) const;
+  void Set(Node node, const RowValue& value);
+
+  const Graph& graph_;
+  int computation_;
+  RowExtent extent_;
+  ProgramBuilder builder_;
+  ExternalValues externals_;
+  std::unordered_map<Node, RowValue> values_;
+  std::vector<Node> log_;  // keys of values_ in order, for taking back
+  ProgramBuilder::Checkpoint unit_mark_ = {0, 0};
+  size_t unit_log_mark_ = 0;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_ROW_TRANSLATOR_H_

@@ -1,0 +1,53 @@
+// In:  the graph and one all-reduce. Out: a Site, the facts a region can be grown from; or the reason it is left alone.
+//
+//   %ar = bf16[2,4,512] all-reduce(%x)          one element, rows 8, width 512
+//   %ar = (f32[8,64], f32[8,8]) all-reduce(..)  two elements, each the get-tuple-elements that read it
+#ifndef XLA_PASS_MATCH_SITE_H_
+#define XLA_PASS_MATCH_SITE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/row_program/row_program.h"
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/reducer.h"
+
+namespace jax_oneshot {
+
+inline constexpr int64_t kMinGroupSize = 2;
+inline constexpr int64_t kMaxGroupSize = 16;
+
+struct SiteElement {
+  int operand = 0;            // which operand of the all-reduce
+  std::vector<Node> results;  // the all-reduce itself, or the get-tuple-elements of this element
+  int64_t rows = 1;
+  int64_t width = 1;
+  DType dtype = DType::kF32;
+};
+
+struct Site {
+  Node all_reduce = kNoNode;
+  Reducer reducer = Reducer::kSum;
+  hlo::ReplicaGroups groups;
+  int64_t group_size = 0;
+  std::vector<SiteElement> elements;
+};
+
+struct SiteLimits {
+  int64_t max_bytes = 0;
+};
+
+// The row is the last dimension; a scalar is one row of width one.
+Result<Site> CheckSite(const Graph& graph, Node all_reduce, const SiteLimits& limits);
+
+// What an all-reduce moves: facts for the report, whether or not it is a site.
+int64_t MessageBytes(const hlo::Shape& shape);
+
+// The row program's type for an HLO element type, if it has one.
+Result<DType> ToDType(hlo::PrimitiveType type);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_SITE_H_

@@ -1,0 +1,162 @@
+#include "xla_pass/match/trim_region.h"
+
+#include <algorithm>
+
+#include "xla_pass/match/op_table.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// One pass of trimming over a set of members that shrinks until it is stable.
+class Trimmer {
+ public:
+  Trimmer(const Graph& graph, const RowTranslator& translator, std::vector<Node> members,
+          const std::unordered_set<Node>& seeds, bool compiler_fuses_later)
+      : graph_(graph),
+        translator_(translator),
+        order_(std::move(members)),
+        inside_(order_.begin(), order_.end()),
+        seeds_(seeds),
+        compiler_fuses_later_(compiler_fuses_later) {}
+
+  TrimmedRegion Run() {
+    do {
+      FindOutputs();
+    } while (LetGoOfOne());
+    TrimmedRegion trimmed;
+    for (Node member : order_) {
+      if (inside_.count(member) == 0) continue;
+      trimmed.members.push_back(member);
+      if (outputs_.count(member) != 0) trimmed.outputs.push_back(member);
+      if (also_kept_.count(member) != 0) trimmed.also_kept.push_back(member);
+    }
+    return trimmed;
+  }
+
+ private:
+  bool IsInside(Node node) const { return inside_.count(node) != 0; }
+
+  bool HasReaderInside(Node node) const {
+    const auto& users = graph_.users(node);
+    return std::any_of(users.begin(), users.end(), [&](Node user) { return IsInside(user); });
+  }
+
+  bool HasReaderOutside(Node node) const {
+    if (graph_.is_root(node)) return true;
+    const auto& users = graph_.users(node);
+    return std::any_of(users.begin(), users.end(),
+                       [&](Node user) { return !IsInside(user) || also_kept_.count(user) != 0; });
+  }
+
+  bool IsTupleFusion(Node node) const { return graph_.at(node).shape.IsTuple(); }
+
+  // Free to make again from its one operand, wherever that is.
+  bool IsFree(Node node) const {
+    if (seeds_.count(node) != 0) return false;
+    const int fused = graph_.fused_computation(node);
+    if (fused < 0) return IsFreeInstruction(node);
+    if (graph_.operand_count(node) != 1) return false;
+    const auto& instructions = graph_.module().computations[fused].instructions;
+    for (int i = 0; i < static_cast<int>(instructions.size()); ++i) {
+      if (instructions[i].opcode != Opcode::kParameter && !IsFreeInstruction(graph_.node(fused, i))) return false;
+    }
+    return true;
+  }
+
+  bool IsFreeInstruction(Node node) const {
+    const hlo::Instruction& instruction = graph_.at(node);
+    if (IsMove(instruction.opcode) || instruction.opcode == Opcode::kBroadcast) return true;
+    if (instruction.opcode != Opcode::kConvert) return false;
+    const hlo::Shape& from = graph_.at(graph_.operand(node, 0)).shape;
+    return hlo::PrimitiveTypeBytes(from.element_type) < hlo::PrimitiveTypeBytes(instruction.shape.element_type);
+  }
+
+  void FindOutputs() {
+    outputs_.clear();
+    also_kept_.clear();
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+      const Node node = *it;
+      if (!IsInside(node) || IsTupleFusion(node) || !HasReaderOutside(node)) continue;
+      (IsFree(node) ? also_kept_ : outputs_).insert(node);
+    }
+    for (Node seed : seeds_) {
+      if (graph_.users(seed).empty()) outputs_.insert(seed);
+    }
+  }
+
+  bool LetGoOfOne() {
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+      const Node node = *it;
+      if (!IsInside(node) || seeds_.count(node) != 0 || !MustGo(node)) continue;
+      LetGo(node);
+      return true;
+    }
+    return false;
+  }
+
+  bool MustGo(Node node) const {
+    if (outputs_.count(node) != 0 && !translator_.ExportOf(node)) return true;
+    if (IsTupleFusion(node)) return HasReaderOutside(node) || graph_.users(node).empty();
+    if (HasReaderInside(node)) return false;
+    return IsFree(node) || (compiler_fuses_later_ && IsFreeAfterFusion(node));
+  }
+
+  // All it reads of the region is returned anyway and all its readers can take it in: XLA makes it part of theirs.
+  bool IsFreeAfterFusion(Node node) const {
+    if (graph_.is_root(node) || graph_.users(node).empty()) return false;
+    if (!ElementwiseOp(graph_.at(node).opcode)) return false;
+    for (int i = 0; i < graph_.operand_count(node); ++i) {
+      const Node operand = graph_.operand(node, i);
+      if (IsInside(operand) && outputs_.count(operand) == 0) return false;
+    }
+    const auto& users = graph_.users(node);
+    return std::all_of(users.begin(), users.end(), [&](Node user) { return CanFuseItsOperands(user, 0); });
+  }
+
+  bool CanFuseItsOperands(Node node, int depth) const {
+    const hlo::Instruction& instruction = graph_.at(node);
+    const Opcode opcode = instruction.opcode;
+    // A move only passes the question on: a reshaped operand of a dot is an operand of a dot.
+    if (IsMove(opcode) && depth < 8) {
+      if (graph_.is_root(node)) return false;
+      const auto& users = graph_.users(node);
+      return std::all_of(users.begin(), users.end(), [&](Node user) { return CanFuseItsOperands(user, depth + 1); });
+    }
+    return ElementwiseOp(opcode).has_value() || opcode == Opcode::kBroadcast || opcode == Opcode::kSlice ||
+           opcode == Opcode::kConcatenate || opcode == Opcode::kPad || opcode == Opcode::kReduce ||
+           opcode == Opcode::kDynamicSlice;
+  }
+
+  // A member goes, and with it all members that read it.
+  void LetGo(Node node) {
+    std::vector<Node> work = {node};
+    while (!work.empty()) {
+      const Node gone = work.back();
+      work.pop_back();
+      if (seeds_.count(gone) != 0 || inside_.erase(gone) == 0) continue;
+      for (Node user : graph_.users(gone)) {
+        if (IsInside(user)) work.push_back(user);
+      }
+    }
+  }
+
+  const Graph& graph_;
+  const RowTranslator& translator_;
+  std::vector<Node> order_;
+  std::unordered_set<Node> inside_;
+  const std::unordered_set<Node>& seeds_;
+  bool compiler_fuses_later_;
+  std::unordered_set<Node> outputs_;
+  std::unordered_set<Node> also_kept_;
+};
+
+}  // namespace
+
+TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, std::vector<Node> members,
+                         const std::unordered_set<Node>& seeds, bool compiler_fuses_later) {
+  return Trimmer(graph, translator, std::move(members), seeds, compiler_fuses_later).Run();
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,88 @@
+#include "xla_pass/rewrite/instruction_bytes.h"
+
+#include "ffi_kernels/call_attributes.h"
+#include "xla_pass/hlo_view/fields.h"
+#include "xla_pass/wire/wire.h"
+
+namespace jax_oneshot {
+namespace {
+
+namespace field = hlo::fields::hlo_instruction;
+using wire::Writer;
+
+constexpr int64_t kApiVersionTypedFfi = 4;
+
+void WriteIdentity(const InstructionIdentity& identity, std::string_view opcode, std::string_view shape, Writer* out) {
+  out->Bytes(field::kName, identity.name).Bytes(field::kOpcode, opcode).Bytes(field::kShape, shape);
+  if (!identity.metadata.empty()) out->Bytes(field::kMetadata, identity.metadata);
+  out->Integer(field::kId, identity.id);
+}
+
+std::string RowMajorLayout(size_t rank) {
+  std::vector<int64_t> minor_to_major;
+  for (size_t i = rank; i > 0; --i) minor_to_major.push_back(static_cast<int64_t>(i) - 1);
+  return Writer().Packed(hlo::fields::layout::kMinorToMajor, minor_to_major).Take();
+}
+
+}  // namespace
+
+std::string ShapeWithLayout(const hlo::Shape& shape) {
+  if (shape.has_layout) return std::string(shape.bytes);
+  return std::string(shape.bytes) +
+         Writer().Bytes(hlo::fields::shape::kLayout, RowMajorLayout(shape.dimensions.size())).Take();
+}
+
+std::string TupleShape(const std::vector<std::string>& element_shapes) {
+  Writer out;
+  out.Integer(hlo::fields::shape::kElementType, static_cast<int64_t>(hlo::PrimitiveType::kTuple));
+  for (const std::string& element : element_shapes) out.Bytes(hlo::fields::shape::kTupleShapes, element);
+  return out.Take();
+}
+
+std::string U32ScalarShape() {
+  return Writer()
+      .Integer(hlo::fields::shape::kElementType, static_cast<int64_t>(hlo::PrimitiveType::kU32))
+      .Bytes(hlo::fields::shape::kLayout, "")
+      .Take();
+}
+
+std::string CustomCallBytes(const CustomCall& call) {
+  Writer out;
+  WriteIdentity(call.identity, "custom-call", call.shape, &out);
+  out.Bytes(field::kCustomCallTarget, kCallTarget)
+      .Packed(field::kOperandIds, call.operand_ids)
+      .Bytes(field::kBackendConfig, call.backend_config)
+      .Integer(field::kConstrainLayout, 1);
+  for (const std::string& shape : call.operand_shapes) out.Bytes(field::kOperandShapesWithLayout, shape);
+  out.Integer(field::kCustomCallApiVersion, kApiVersionTypedFfi);
+  return out.Take();
+}
+
+std::string GetTupleElementBytes(const InstructionIdentity& identity, const std::string& shape, int64_t tuple_id,
+                                 int64_t index) {
+  Writer out;
+  WriteIdentity(identity, "get-tuple-element", shape, &out);
+  out.Integer(field::kTupleIndex, index).Packed(field::kOperandIds, {tuple_id});
+  return out.Take();
+}
+
+std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view opcode) {
+  Writer out;
+  WriteIdentity(identity, opcode, U32ScalarShape(), &out);
+  return out.Take();
+}
+
+std::string CloneBytes(const hlo::Instruction& original, const InstructionIdentity& identity,
+                       const std::vector<int64_t>& operand_ids) {
+  Writer out;
+  out.Bytes(field::kName, identity.name);
+  wire::Reader reader(original.bytes);
+  wire::Field f;
+  while (reader.Next(&f)) {
+    if (f.number != field::kName && f.number != field::kId && f.number != field::kOperandIds) out.Verbatim(f.bytes);
+  }
+  out.Integer(field::kId, identity.id).Packed(field::kOperandIds, operand_ids);
+  return out.Take();
+}
+
+}  // namespace jax_oneshot

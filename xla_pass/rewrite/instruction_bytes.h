@@ -1,0 +1,45 @@
+// In:  what a new instruction is. Out: its serialized HloInstructionProto.
+#ifndef XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
+#define XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xla_pass/hlo_view/hlo_view.h"
+
+namespace jax_oneshot {
+
+struct InstructionIdentity {
+  std::string name;
+  int64_t id = 0;
+  std::string_view metadata;  // OpMetadata, serialized; may be empty
+};
+
+// The shape's own bytes, with a row-major layout added where it has none.
+std::string ShapeWithLayout(const hlo::Shape& shape);
+std::string TupleShape(const std::vector<std::string>& element_shapes);
+
+struct CustomCall {
+  InstructionIdentity identity;
+  std::string shape;
+  std::vector<int64_t> operand_ids;
+  std::vector<std::string> operand_shapes;
+  std::string backend_config;
+};
+
+std::string CustomCallBytes(const CustomCall& call);
+std::string GetTupleElementBytes(const InstructionIdentity& identity, const std::string& shape, int64_t tuple_id,
+                                 int64_t index);
+// partition-id or replica-id: a u32 scalar.
+std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view opcode);
+std::string U32ScalarShape();
+
+// The same instruction under another identity, reading other operands.
+std::string CloneBytes(const hlo::Instruction& original, const InstructionIdentity& identity,
+                       const std::vector<int64_t>& operand_ids);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_

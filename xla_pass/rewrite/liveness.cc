@@ -1,0 +1,72 @@
+#include "xla_pass/rewrite/liveness.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "xla_pass/match/op_table.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// Without effects beyond its value, and cheap to decide so: anything else stays even when nobody reads it.
+bool IsPure(Opcode opcode) {
+  return ElementwiseOp(opcode).has_value() || IsMove(opcode) || opcode == Opcode::kBroadcast ||
+         opcode == Opcode::kConstant || opcode == Opcode::kFusion || opcode == Opcode::kSlice ||
+         opcode == Opcode::kDynamicSlice || opcode == Opcode::kIota || opcode == Opcode::kReduce ||
+         opcode == Opcode::kGetTupleElement || opcode == Opcode::kTuple;
+}
+
+}  // namespace
+
+std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTable& sites,
+                              const std::vector<Region>& regions) {
+  const Node first = graph.node(computation, 0);
+  std::vector<bool> removed(graph.module().computations[computation].instructions.size(), false);
+  std::unordered_set<Node> read_by_calls;
+  std::vector<Node> work;
+  const auto remove = [&](Node node) {
+    if (removed[node - first]) return;
+    removed[node - first] = true;
+    work.push_back(node);
+  };
+  for (const Region& region : regions) {
+    for (Node leaf : region.InputLeaves()) read_by_calls.insert(leaf);
+    for (Node member : region.members) remove(member);
+    // A tuple all-reduce has no region of its own: its elements do.
+    for (const SiteRef& seed : region.seeds) remove(sites.site(seed.site).all_reduce);
+  }
+  while (!work.empty()) {
+    const Node node = work.back();
+    work.pop_back();
+    for (int i = 0; i < graph.operand_count(node); ++i) {
+      const Node operand = graph.operand(node, i);
+      const auto& users = graph.users(operand);
+      const bool is_read = graph.is_root(operand) || read_by_calls.count(operand) != 0 ||
+                           std::any_of(users.begin(), users.end(), [&](Node user) { return !removed[user - first]; });
+      if (!is_read && IsPure(graph.at(operand).opcode) && !graph.has_control_edges(operand)) remove(operand);
+    }
+  }
+  return removed;
+}
+
+std::vector<int> FindUncalled(const Graph& graph, const std::vector<Node>& removed) {
+  std::vector<int> calls(graph.module().computations.size(), 0);
+  for (Node node = 0; node < graph.size(); ++node) {
+    for (int callee : graph.at(node).called_computations) ++calls[callee];
+  }
+  std::vector<int> uncalled;
+  const auto drop = [&](const hlo::Instruction& instruction) {
+    for (int callee : instruction.called_computations) {
+      if (--calls[callee] == 0) uncalled.push_back(callee);
+    }
+  };
+  for (Node node : removed) drop(graph.at(node));
+  for (size_t i = 0; i < uncalled.size(); ++i) {
+    for (const hlo::Instruction& instruction : graph.module().computations[uncalled[i]].instructions) drop(instruction);
+  }
+  return uncalled;
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,204 @@
+#include "xla_pass/rewrite/rewrite_computation.h"
+
+#include <unordered_map>
+#include <utility>
+
+#include "xla_pass/rewrite/call_text.h"
+#include "xla_pass/rewrite/instruction_bytes.h"
+#include "xla_pass/rewrite/liveness.h"
+
+namespace jax_oneshot {
+namespace {
+
+class Rewriter {
+ public:
+  Rewriter(const Graph& graph, int computation, const SiteTable& sites, const std::vector<Region>& regions,
+           RewriteContext* context)
+      : graph_(graph), computation_(computation), sites_(sites), regions_(regions), context_(context) {}
+
+  Result<RewrittenComputation> Run() {
+    out_.edit.computation = computation_;
+    count_ = static_cast<int>(graph_.module().computations[computation_].instructions.size());
+    removed_ = FindRemoved(graph_, computation_, sites_, regions_);
+    for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
+      for (Node output : regions_[r].outputs) producer_[output] = r;
+    }
+    state_.assign(count_ + regions_.size(), State::kNew);
+    for (int i = 0; i < count_; ++i) {
+      const Node node = graph_.node(computation_, i);
+      if (removed_[i]) {
+        out_.removed.push_back(node);
+      } else if (Result<void> ok = Emit(i); !ok) {
+        return Err(ok.error());
+      }
+    }
+    // A call whose results nobody reads still has to meet its peers.
+    for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
+      if (Result<void> ok = Emit(count_ + r); !ok) return Err(ok.error());
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // Vertices of the new graph: old instruction i is i, region r is count_ + r.
+  enum class State : uint8_t { kNew, kOpen, kDone };
+
+  Result<int> VertexOf(Node node) const {
+    auto producer = producer_.find(node);
+    if (producer != producer_.end()) return count_ + producer->second;
+    const int local = node - graph_.node(computation_, 0);
+    if (removed_[local]) return Err("%" + std::string(graph_.at(node).name) + " was removed but is still read");
+    return local;
+  }
+
+  Result<std::vector<int>> DependenciesOf(int vertex) const {
+    std::vector<Node> nodes;
+    if (vertex >= count_) {
+      nodes = regions_[vertex - count_].InputLeaves();
+    } else {
+      const hlo::Instruction& instruction = graph_.module().computations[computation_].instructions[vertex];
+      for (int operand : instruction.operands) nodes.push_back(graph_.node(computation_, operand));
+      for (int predecessor : instruction.control_predecessors) nodes.push_back(graph_.node(computation_, predecessor));
+    }
+    std::vector<int> vertices;
+    for (Node node : nodes) {
+      Result<int> dependency = VertexOf(node);
+      if (!dependency) return Err(dependency.error());
+      vertices.push_back(*dependency);
+    }
+    return vertices;
+  }
+
+  // Appends `vertex` after all it depends on. Depth first, without recursion.
+  Result<void> Emit(int vertex) {
+    std::vector<int> stack = {vertex};
+    while (!stack.empty()) {
+      const int top = stack.back();
+      if (state_[top] == State::kDone) {
+        stack.pop_back();
+        continue;
+      }
+      const bool reopened = state_[top] == State::kOpen;
+      state_[top] = State::kOpen;
+      Result<std::vector<int>> dependencies = DependenciesOf(top);
+      if (!dependencies) return Err(dependencies.error());
+      bool ready = true;
+      for (int dependency : *dependencies) {
+        if (state_[dependency] == State::kDone) continue;
+        if (reopened || state_[dependency] == State::kOpen) return Err("the rewrite would make a cycle");
+        stack.push_back(dependency);
+        ready = false;
+      }
+      if (!ready) continue;
+      stack.pop_back();
+      state_[top] = State::kDone;
+      Append(top);
+    }
+    return {};
+  }
+
+  void Append(int vertex) {
+    if (vertex >= count_) {
+      AppendCall(regions_[vertex - count_]);
+    } else {
+      out_.edit.instructions.push_back(graph_.module().computations[computation_].instructions[vertex].bytes);
+    }
+  }
+
+  void AppendNew(std::string bytes) {
+    out_.storage.push_back(std::move(bytes));
+    out_.edit.instructions.push_back(out_.storage.back());
+  }
+
+  InstructionIdentity NewIdentity(const std::string& stem, std::string_view metadata) {
+    const int64_t id = context_->next_instruction_id++;
+    return {stem + "." + std::to_string(id), id, metadata};
+  }
+
+  void AppendCall(const Region& region) {
+    CustomCall call;
+    for (const CallOperand& operand : region.operands) {
+      std::unordered_map<Node, int64_t> clones;
+      call.operand_ids.push_back(operand.hoisted ? AppendClone(operand.node, &clones) : graph_.at(operand.node).id);
+      call.operand_shapes.push_back(ShapeWithLayout(graph_.at(operand.node).shape));
+    }
+    if (context_->pass_logical_ids) {
+      AppendLogicalIdsOnce();
+      for (int64_t id : logical_ids_) {
+        call.operand_ids.push_back(id);
+        call.operand_shapes.push_back(U32ScalarShape());
+      }
+    }
+    const Site& site = sites_.site(region.seeds[0].site);
+    const int64_t channel_id = graph_.at(site.all_reduce).channel_id;
+    const CallNumbers numbers = {context_->next_call++, channel_id > 0 ? channel_id : 0, context_->timeout_ms};
+    call.backend_config = CallBackendConfig(region, site, numbers);
+    AppendResults(region, std::move(call));
+  }
+
+  void AppendResults(const Region& region, CustomCall call) {
+    std::vector<std::string> shapes;
+    for (Node output : region.outputs) shapes.push_back(ShapeWithLayout(graph_.at(output).shape));
+    const hlo::Instruction& first = graph_.at(region.outputs[0]);
+    if (region.outputs.size() == 1) {
+      call.identity = {std::string(first.name), first.id, first.metadata};
+      call.shape = shapes[0];
+      AppendNew(CustomCallBytes(call));
+      return;
+    }
+    call.identity = NewIdentity("jax_oneshot", graph_.at(region.members.back()).metadata);
+    call.shape = TupleShape(shapes);
+    const int64_t tuple_id = call.identity.id;
+    AppendNew(CustomCallBytes(call));
+    for (size_t i = 0; i < region.outputs.size(); ++i) {
+      const hlo::Instruction& output = graph_.at(region.outputs[i]);
+      AppendNew(GetTupleElementBytes({std::string(output.name), output.id, output.metadata}, shapes[i], tuple_id,
+                                     static_cast<int64_t>(i)));
+    }
+  }
+
+  void AppendLogicalIdsOnce() {
+    if (!logical_ids_.empty()) return;
+    for (const char* opcode : {"replica-id", "partition-id"}) {
+      const InstructionIdentity identity = NewIdentity(opcode, "");
+      logical_ids_.push_back(identity.id);
+      AppendNew(LogicalIdBytes(identity, opcode));
+    }
+  }
+
+  // Clones an expression of a fused computation into this one; returns the id of its value. Depth is bounded where
+  // the operand was accepted (ExternalValues).
+  int64_t AppendClone(Node node, std::unordered_map<Node, int64_t>* clones) {
+    if (graph_.computation_index(node) == computation_) return graph_.at(node).id;
+    if (const Node outer = graph_.Outer(node); outer != kNoNode) return AppendClone(outer, clones);
+    if (auto known = clones->find(node); known != clones->end()) return known->second;
+    std::vector<int64_t> operand_ids;
+    for (int i = 0; i < graph_.operand_count(node); ++i) {
+      operand_ids.push_back(AppendClone(graph_.operand(node, i), clones));
+    }
+    const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+    AppendNew(CloneBytes(graph_.at(node), identity, operand_ids));
+    return (*clones)[node] = identity.id;
+  }
+
+  const Graph& graph_;
+  int computation_;
+  const SiteTable& sites_;
+  const std::vector<Region>& regions_;
+  RewriteContext* context_;
+  int count_ = 0;
+  std::vector<bool> removed_;
+  std::unordered_map<Node, int> producer_;  // output -> region
+  std::vector<State> state_;
+  std::vector<int64_t> logical_ids_;
+  RewrittenComputation out_;
+};
+
+}  // namespace
+
+Result<RewrittenComputation> RewriteComputation(const Graph& graph, int computation, const SiteTable& sites,
+                                                const std::vector<Region>& regions, RewriteContext* context) {
+  return Rewriter(graph, computation, sites, regions, context).Run();
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,43 @@
+// In:  a computation and the regions decided for it. Out: its new list of instructions.
+//
+//   %ar = all-reduce(%d); %y = add(%x, %ar); ...; %n = multiply(..); %q = dot(%n, ..)
+//   ->
+//   %jax_oneshot.0 = (.., ..) custom-call(%d, %x, %g), custom_call_target="jax_oneshot.all_reduce"
+//   %n = get-tuple-element(%jax_oneshot.0), index=0;  %y = get-tuple-element(%jax_oneshot.0), index=1
+//   %q = dot(%n, ..)                                   (byte for byte as it was)
+//
+// What the call returns keeps the id and the name of the instruction it stands for, so no reader has to change.
+#ifndef XLA_PASS_REWRITE_REWRITE_COMPUTATION_H_
+#define XLA_PASS_REWRITE_REWRITE_COMPUTATION_H_
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/region.h"
+#include "xla_pass/rewrite/splice.h"
+
+namespace jax_oneshot {
+
+struct RewriteContext {
+  int64_t next_instruction_id = 0;  // advanced by every new instruction
+  int64_t next_call = 0;            // number of the next call within the module
+  int64_t timeout_ms = 0;
+  bool pass_logical_ids = false;    // CPU: replica-id and partition-id follow the call's operands
+};
+
+struct RewrittenComputation {
+  ComputationEdit edit;
+  std::deque<std::string> storage;  // new instructions that the edit points at
+  std::vector<Node> removed;        // instructions that are gone
+};
+
+// Fails, with nothing changed, when the regions cannot be put in an order (an internal surprise).
+Result<RewrittenComputation> RewriteComputation(const Graph& graph, int computation, const SiteTable& sites,
+                                                const std::vector<Region>& regions, RewriteContext* context);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REWRITE_REWRITE_COMPUTATION_H_

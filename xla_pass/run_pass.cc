@@ -1,0 +1,204 @@
+#include "xla_pass/run_pass.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "ffi_kernels/call_attributes.h"
+#include "ffi_kernels/row_program/text.h"
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/match/dependency_order.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/grow_region.h"
+#include "xla_pass/match/reachable.h"
+#include "xla_pass/match/reasons.h"
+#include "xla_pass/match/region.h"
+#include "xla_pass/match/site.h"
+#include "xla_pass/rewrite/liveness.h"
+#include "xla_pass/rewrite/rewrite_computation.h"
+#include "xla_pass/rewrite/splice.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// Collective instructions, asynchronous pairs counted at their start.
+bool IsCollective(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kAllReduce:
+    case Opcode::kAllReduceStart:
+    case Opcode::kAllGather:
+    case Opcode::kAllGatherStart:
+    case Opcode::kReduceScatter:
+    case Opcode::kAllToAll:
+    case Opcode::kCollectivePermute:
+    case Opcode::kCollectivePermuteStart:
+    case Opcode::kCollectiveBroadcast:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int64_t CountCollectives(const hlo::Module& module) {
+  int64_t count = 0;
+  for (const hlo::Computation& computation : module.computations) {
+    for (const hlo::Instruction& instruction : computation.instructions) {
+      count += IsCollective(instruction.opcode) || instruction.custom_call_target == kCallTarget;
+    }
+  }
+  return count;
+}
+
+class Pass {
+ public:
+  Pass(const hlo::Module& module, const PassOptions& options)
+      : module_(module), options_(options), graph_(module) {
+    context_.next_instruction_id = module.max_instruction_id + 1;
+    context_.timeout_ms = options.timeout_ms;
+    context_.pass_logical_ids = options.platform == Platform::kCpu;
+  }
+
+  Result<PassResult> Run() {
+    PassReport& report = result_.report;
+    report.module = std::string(module_.name);
+    report.instructions = module_.InstructionCount();
+    report.collectives_before = report.collectives_after = CountCollectives(module_);
+    report.num_replicas = module_.replica_count;
+    report.num_partitions = module_.partition_count;
+    for (const ReachableComputation& reachable : FindReachable(module_)) {
+      if (Result<void> ok = RunOn(reachable); !ok) return Err(ok.error());
+    }
+    if (!edits_.empty()) result_.module = SpliceModule(module_, edits_, FindUncalled(graph_, removed_));
+    return std::move(result_);
+  }
+
+ private:
+  Result<void> RunOn(const ReachableComputation& reachable) {
+    SiteTable sites;
+    std::unordered_map<int, size_t> verdict_of_site;
+    const hlo::Computation& computation = module_.computations[reachable.computation];
+    for (int i = 0; i < static_cast<int>(computation.instructions.size()); ++i) {
+      const Opcode opcode = computation.instructions[i].opcode;
+      if (opcode != Opcode::kAllReduce && opcode != Opcode::kAllReduceStart) continue;
+      const Node node = graph_.node(reachable.computation, i);
+      Verdict verdict = Describe(node, reachable.in_loop);
+      Result<Site> site = Check(node);
+      verdict.verdict = "kept";
+      if (!site) {
+        verdict.reason = site.error();
+      } else {
+        verdict_of_site[sites.Add(*std::move(site))] = result_.report.all_reduces.size();
+      }
+      result_.report.all_reduces.push_back(std::move(verdict));
+    }
+    if (sites.size() == 0) return {};
+    DependencyOrder order(graph_, reachable.computation);
+    Result<std::vector<Region>> regions = Decide(sites, &order);
+    if (!regions) return Err(regions.error());
+    for (const Region& region : *regions) Record(region, verdict_of_site);
+    return Rewrite(reachable.computation, sites, *regions);
+  }
+
+  Verdict Describe(Node node, bool in_loop) {
+    const hlo::Instruction& instruction = graph_.at(node);
+    Verdict verdict;
+    verdict.name = std::string(instruction.name);
+    verdict.computation = std::string(graph_.computation_of(node).name);
+    verdict.shape = instruction.shape.ToString();
+    verdict.bytes = MessageBytes(instruction.shape);
+    verdict.in_loop = in_loop;
+    if (Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction); groups && !groups->groups.empty()) {
+      verdict.group_size = static_cast<int64_t>(groups->groups[0].size());
+      NoteWorldSize(*groups);
+    }
+    return verdict;
+  }
+
+  // The proto seldom states how many replicas and partitions there are; the groups name them all.
+  void NoteWorldSize(const hlo::ReplicaGroups& groups) {
+    int64_t largest = 0;
+    for (const auto& group : groups.groups) {
+      for (int64_t id : group) largest = std::max(largest, id);
+    }
+    const bool counts_replicas = groups.mode == hlo::GroupMode::kCrossReplica;
+    int64_t* counted = counts_replicas ? &result_.report.num_replicas : &result_.report.num_partitions;
+    *counted = std::max(*counted, largest + 1);
+    int64_t* other = counts_replicas ? &result_.report.num_partitions : &result_.report.num_replicas;
+    *other = std::max<int64_t>(*other, 1);
+  }
+
+  Result<Site> Check(Node node) const {
+    if (!options_.keep_all_reason.empty()) return Err(options_.keep_all_reason);
+    const hlo::Instruction& instruction = graph_.at(node);
+    if (instruction.opcode == Opcode::kAllReduceStart) return Err(reason::Asynchronous(instruction.opcode_name));
+    if (module_.has_schedule) return Err(reason::Scheduled());
+    if (options_.platform == Platform::kCpu && !options_.single_process) return Err(reason::MultiProcess());
+    return CheckSite(graph_, node, {options_.max_bytes});
+  }
+
+  Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) const {
+    const GrowOptions grow = {options_.platform == Platform::kCuda};
+    std::vector<Region> regions;
+    for (int s = 0; s < sites.size(); ++s) {
+      for (int e = 0; e < static_cast<int>(sites.site(s).elements.size()); ++e) {
+        const std::vector<Node>& results = sites.site(s).elements[e].results;
+        if (results.empty() || order->region(results[0]) >= 0) continue;
+        Result<Region> region = GrowRegion(graph_, sites, *order, {s, e}, grow);
+        if (!region) return Err("all-reduce %" + std::string(graph_.at(sites.site(s).all_reduce).name) + ": " + region.error());
+        order->Contract(region->members, region->InputLeaves());
+        regions.push_back(*std::move(region));
+      }
+    }
+    return regions;
+  }
+
+  void Record(const Region& region, const std::unordered_map<int, size_t>& verdict_of_site) {
+    const bool is_fused = region.absorbed_instructions > 0 || region.seeds.size() > 1;
+    for (const SiteRef& seed : region.seeds) {
+      Verdict& verdict = result_.report.all_reduces[verdict_of_site.at(seed.site)];
+      // An all-reduce of several values may end in several regions: the one that absorbed most speaks for it.
+      const bool is_first = verdict.verdict == "kept";
+      if (!is_first && region.absorbed_instructions <= verdict.absorbed_instructions) continue;
+      verdict.verdict = is_fused ? "fused" : "plain";
+      verdict.reason = region.ends;
+      verdict.row_program = PrintRowProgram(region.program);
+      verdict.absorbed_instructions = region.absorbed_instructions;
+      verdict.absorbed_all_reduces = static_cast<int64_t>(region.seeds.size()) - 1;
+      verdict.outputs = static_cast<int64_t>(region.outputs.size());
+    }
+  }
+
+  Result<void> Rewrite(int computation, const SiteTable& sites, const std::vector<Region>& regions) {
+    Result<RewrittenComputation> rewritten = RewriteComputation(graph_, computation, sites, regions, &context_);
+    if (!rewritten) return Err("computation %" + std::string(module_.computations[computation].name) + ": " + rewritten.error());
+    removed_.insert(removed_.end(), rewritten->removed.begin(), rewritten->removed.end());
+    for (Node node : rewritten->removed) result_.report.collectives_after -= IsCollective(graph_.at(node).opcode);
+    result_.report.collectives_after += static_cast<int64_t>(regions.size());
+    storage_.push_back(*std::move(rewritten));
+    edits_.push_back(storage_.back().edit);
+    return {};
+  }
+
+  const hlo::Module& module_;
+  const PassOptions& options_;
+  Graph graph_;
+  RewriteContext context_;
+  PassResult result_;
+  std::deque<RewrittenComputation> storage_;
+  std::vector<ComputationEdit> edits_;
+  std::vector<Node> removed_;
+};
+
+}  // namespace
+
+Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
+  // Most modules a process compiles are tiny and hold no all-reduce: look before parsing.
+  if (!hlo::MayContainOpcode(module_bytes, "all-reduce")) return PassResult{};
+  Result<hlo::Module> module = hlo::ParseModule(module_bytes);
+  if (!module) return Err(module.error());
+  return Pass(*module, options).Run();
+}
+
+}  // namespace jax_oneshot
