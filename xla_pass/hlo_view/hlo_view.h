@@ -11,6 +11,7 @@
 #include "ffi_kernels/base/result.h"
 #include "xla_pass/hlo_view/opcode.h"
 #include "xla_pass/hlo_view/shape.h"
+#include "xla_pass/hlo_view/window.h"
 
 namespace jax_oneshot::hlo {
 
@@ -48,6 +49,7 @@ struct Computation {
   int root = 0;                           // index into instructions
   bool is_fusion = false;
   std::vector<int> parameters;  // parameters[n] = index of parameter(n)
+  int64_t max_instruction_id = 0;
 };
 
 struct Module {
@@ -59,6 +61,10 @@ struct Module {
   int64_t replica_count = 0;    // from a device assignment in the proto; 0 when it has none
   int64_t partition_count = 0;  // the same
   int64_t max_instruction_id = 0;
+
+  // Newer XLA makes an instruction's id of its computation's id (upper half) and a number within it (lower half);
+  // older XLA numbers the whole module through.
+  bool HasIdsPerComputation() const { return max_instruction_id >> 32 != 0; }
   int InstructionCount() const;
 };
 
@@ -76,10 +82,6 @@ Result<double> ScalarLiteral(const Instruction& constant);
 // All elements of a constant of an integer type (index tables), row-major.
 Result<std::vector<int64_t>> IntegerLiteral(const Instruction& constant);
 
-struct WindowDimension {
-  int64_t size = 1, stride = 1, padding_low = 0, padding_high = 0, window_dilation = 1, base_dilation = 1;
-  bool reversed = false;
-};
 Result<std::vector<WindowDimension>> DecodeWindow(const Instruction& instruction);
 
 }  // namespace jax_oneshot::hlo

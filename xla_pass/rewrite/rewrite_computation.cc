@@ -18,6 +18,7 @@ class Rewriter {
 
   Result<RewrittenComputation> Run() {
     out_.edit.computation = computation_;
+    next_local_id_ = graph_.module().computations[computation_].max_instruction_id + 1;
     count_ = static_cast<int>(graph_.module().computations[computation_].instructions.size());
     removed_ = FindRemoved(graph_, computation_, sites_, regions_);
     for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
@@ -111,8 +112,9 @@ class Rewriter {
   }
 
   InstructionIdentity NewIdentity(const std::string& stem, std::string_view metadata) {
-    const int64_t id = context_->next_instruction_id++;
-    return {stem + "." + std::to_string(id), id, metadata};
+    const int64_t id =
+        graph_.module().HasIdsPerComputation() ? next_local_id_++ : context_->next_instruction_id++;
+    return {stem + "." + std::to_string(context_->next_name++), id, metadata};
   }
 
   void AppendCall(const Region& region) {
@@ -187,6 +189,7 @@ class Rewriter {
   const std::vector<Region>& regions_;
   RewriteContext* context_;
   int count_ = 0;
+  int64_t next_local_id_ = 0;
   std::vector<bool> removed_;
   std::unordered_map<Node, int> producer_;  // output -> region
   std::vector<State> state_;

@@ -1,23 +1,23 @@
 // In:  bytes in protobuf wire format. Out: fields one by one, bounds checked; and the way back, appended to a string.
 //
-// Reading goes through protozero (header-only, bounded); this file adds what the pass needs beside it: errors as
-// values instead of exceptions, and verbatim copies of fields nobody decoded.
+// Varints go through protozero (header-only, bounded); this file adds what the pass needs beside it: errors as values
+// instead of exceptions, and the verbatim bytes of every field. Groups (wire types 3 and 4) are refused: HLO has none.
 #ifndef XLA_PASS_WIRE_WIRE_H_
 #define XLA_PASS_WIRE_WIRE_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-#include "ffi_kernels/base/result.h"
 
 namespace jax_oneshot::wire {
 
+enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5 };
+
 struct Field {
   uint32_t number = 0;
-  uint32_t wire_type = 0;      // 0 varint, 1 fixed64, 2 length-delimited, 5 fixed32
+  uint32_t wire_type = 0;      // a WireType
   uint64_t integer = 0;        // varint and fixed types
   std::string_view payload;    // length-delimited
   std::string_view bytes;      // tag and value, verbatim

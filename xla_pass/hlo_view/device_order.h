@@ -1,0 +1,25 @@
+// In:  an order of devices: iota(n) reshaped and transposed, or a list. Out: the ids, and selections along axes.
+#ifndef XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
+#define XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot::hlo {
+
+inline constexpr int64_t kMaxDevices = int64_t{1} << 20;
+
+// Product of positive factors; fails for factors below one and products over kMaxDevices.
+Result<int64_t> CheckedProduct(const std::vector<int64_t>& factors);
+
+// transpose(reshape(ids, dims), permutation), flattened. An empty permutation is the identity.
+Result<std::vector<int64_t>> Rearrange(const std::vector<int64_t>& ids, const std::vector<int64_t>& dims,
+                                       const std::vector<int64_t>& permutation);
+
+std::vector<int64_t> Iota(int64_t count);
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_

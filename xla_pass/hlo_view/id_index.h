@@ -1,0 +1,30 @@
+// In:  the ids of a list of things, in order. Out: which position has a given id. For the ids of instructions within a
+// computation, and of computations within a module.
+#ifndef XLA_PASS_HLO_VIEW_ID_INDEX_H_
+#define XLA_PASS_HLO_VIEW_ID_INDEX_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace jax_oneshot::hlo {
+
+// XLA numbers densely, so a table serves nearly always; ids spread too far apart for one are sorted.
+class IdIndex {
+ public:
+  // Replaces what was there. False when an id occurs twice.
+  bool Build(const std::vector<int64_t>& ids);
+  int Find(int64_t id) const;  // position, or -1
+
+ private:
+  bool BuildTable(const std::vector<int64_t>& ids, uint64_t range);
+  bool BuildSorted(const std::vector<int64_t>& ids);
+
+  int64_t lowest_ = 0;
+  std::vector<int> table_;                       // by id - lowest_; empty when sorted_ is used
+  std::vector<std::pair<int64_t, int>> sorted_;  // (id, position)
+};
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_ID_INDEX_H_

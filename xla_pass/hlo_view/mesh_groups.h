@@ -1,0 +1,20 @@
+// In:  a serialized MeshAxesReplicaGroupListProto. Out: its groups as explicit lists.
+//
+//   mesh['dp'=2,'tp'=4] {'tp'}          ->  {{0,1,2,3},{4,5,6,7}}
+//   mesh['x'=8] {'x':(2)4}              ->  groups along the minor four of x
+#ifndef XLA_PASS_HLO_VIEW_MESH_GROUPS_H_
+#define XLA_PASS_HLO_VIEW_MESH_GROUPS_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot::hlo {
+
+Result<std::vector<std::vector<int64_t>>> ExpandMeshGroups(std::string_view bytes);
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_MESH_GROUPS_H_
