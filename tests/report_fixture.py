@@ -1,0 +1,30 @@
+"""The report of the native pass on a module with one all-reduce: the fields of xla_pass/run_pass.h."""
+
+from __future__ import annotations
+
+from typing import Any
+
+VERDICT: dict[str, Any] = {
+    "name": "all-reduce.3",
+    "computation": "main",
+    "shape": "bf16[8,4096]",
+    "verdict": "fused",
+    "reason": "the region is complete",
+    "row_program": "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 } -> (x0: row)",
+    "in_loop": True,
+    "group_size": 8,
+    "bytes": 65536,
+    "absorbed_instructions": 12,
+    "absorbed_all_reduces": 1,
+    "absorbed_all_gathers": 0,
+    "outputs": 2,
+}
+NATIVE: dict[str, Any] = {
+    "module": "jit_decode",
+    "num_partitions": 8,
+    "num_replicas": 1,
+    "instructions": 40,
+    "all_reduces": [VERDICT],
+    "collectives_before": 2,
+    "collectives_after": 1,
+}

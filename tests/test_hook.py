@@ -1,0 +1,126 @@
+"""The hook, with a pass made of a few lines: what it hands on, when it keeps away, that it never raises."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+import re
+from typing import Any
+
+import pytest
+from report_fixture import NATIVE
+
+from jax_oneshot.config import Config, Platform
+from jax_oneshot.hook import EXCLUDED_REASON, NO_GPU_KERNEL_REASON, Hook, Surroundings
+
+
+@dataclasses.dataclass
+class FakePass:
+    """Rewrites every module to `module`; counts what it was called with."""
+
+    module: bytes | None = b"after"
+    report: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(NATIVE))
+    error: Exception | None = None
+    calls: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    def __call__(self, module: bytes, **options: Any) -> FakePass:
+        self.calls.append(options)
+        if self.error:
+            raise self.error
+        return dataclasses.replace(self, module=None) if options["keep_all_reason"] else self
+
+
+def hook(fake: FakePass, config: Config | None = None, platform: Platform = "cpu", gpus: int = 0) -> Hook:
+    around = Surroundings(
+        run_pass=fake, single_process=lambda: True, gpu_count=lambda: gpus, hlo_text=lambda module: module.decode()
+    )
+    return Hook(config or Config(), platform, around)
+
+
+def test_a_rewritten_module_is_handed_on_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jax_oneshot")
+    assert hook(FakePass())(b"before") == b"after"
+    assert re.fullmatch(
+        r"jax_oneshot: jit_decode: 1 of 1 all-reduces fused, 2 -> 1 collectives, \d+\.\d ms", caplog.messages[0]
+    )
+    assert len(caplog.messages) == 1
+
+
+def test_an_unchanged_module_is_none_and_silent(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jax_oneshot")
+    assert hook(FakePass(module=None))(b"before") is None
+    assert not caplog.messages
+
+
+def test_the_pass_gets_the_configuration() -> None:
+    fake = FakePass()
+    hook(fake, Config(max_bytes=77, timeout_s=1.5))(b"before")
+    assert fake.calls == [
+        {"platform": "cpu", "max_bytes": 77, "timeout_ms": 1500, "single_process": True, "keep_all_reason": ""}
+    ]
+
+
+def test_a_hook_that_raises_inside_leaves_modules_alone_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:
+    broken = hook(FakePass(error=ValueError("field 3 at byte 17 is cut short")))
+    assert broken(b"one") is None
+    assert broken(b"two") is None
+    assert len(caplog.messages) == 1
+    assert "the pass failed" in caplog.messages[0]
+    assert "ValueError: field 3 at byte 17 is cut short" in caplog.messages[0]
+    assert "JAX_ONESHOT=0 switches the pass off" in caplog.messages[0]
+
+
+def test_a_dump_that_fails_keeps_the_rewrite_and_warns_once(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    dumping = hook(FakePass(), Config(dump_to=tmp_path / "file" / "below"))
+    assert dumping(b"before") == b"after"
+    assert dumping(b"before") == b"after"
+    assert len(caplog.messages) == 1
+    assert "could not write the report" in caplog.messages[0]
+
+
+def test_a_module_is_dumped_when_it_has_an_all_reduce(tmp_path: pathlib.Path) -> None:
+    hook(FakePass(), Config(dump_to=tmp_path))(b"before")
+    assert (tmp_path / "0000.jit_decode.cpu.before.hlo.txt").read_text() == "before"
+    assert (tmp_path / "0000.jit_decode.cpu.after.hlo.txt").read_text() == "after"
+
+
+def test_a_module_without_all_reduces_is_not_dumped(tmp_path: pathlib.Path) -> None:
+    hook(FakePass(module=None, report=NATIVE | {"all_reduces": []}), Config(dump_to=tmp_path))(b"before")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_module_whose_name_does_not_match_is_kept_with_that_reason() -> None:
+    fake = FakePass()
+    assert hook(fake, Config(modules=re.compile("prefill")))(b"before") is None
+    assert [call["keep_all_reason"] for call in fake.calls] == [EXCLUDED_REASON]
+
+
+def test_a_module_whose_name_matches_is_rewritten() -> None:
+    fake = FakePass()
+    assert hook(fake, Config(modules=re.compile("decode")))(b"before") == b"after"
+    assert [call["keep_all_reason"] for call in fake.calls] == [EXCLUDED_REASON, ""]
+
+
+def test_modules_for_cuda_are_kept_where_a_gpu_could_run_them() -> None:
+    fake = FakePass()
+    assert hook(fake, platform="cuda", gpus=8)(b"before") is None
+    assert fake.calls[0]["keep_all_reason"] == NO_GPU_KERNEL_REASON
+
+
+def test_modules_for_cuda_are_rewritten_where_no_gpu_can_run_them() -> None:
+    assert hook(FakePass(), platform="cuda", gpus=0)(b"before") == b"after"
+
+
+def test_modules_for_cpu_are_rewritten_beside_a_gpu() -> None:
+    assert hook(FakePass(), platform="cpu", gpus=8)(b"before") == b"after"
+
+
+def test_the_line_counts_plain_calls_apart(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "jax_oneshot")
+    verdicts = [NATIVE["all_reduces"][0] | {"verdict": verdict} for verdict in ("fused", "plain", "kept")]
+    hook(FakePass(report=NATIVE | {"all_reduces": verdicts}))(b"before")
+    assert "1 of 3 all-reduces fused, 1 plain, 2 -> 1 collectives" in caplog.messages[0]
