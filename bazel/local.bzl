@@ -3,9 +3,10 @@
 In:  Debian's header packages, a CPython >= 3.12 with nanobind, and jaxlib's FFI headers.
 Out: @tl_expected, @protozero, @googletest, @python_headers, @nanobind, @xla_ffi.
 
-Where to look is said by two environment variables, both set by tools/bazel when they are not set already:
-  ONESHOT_PYTHON       the interpreter whose headers and whose nanobind package are used
+Where to look is said by environment variables; tools/bazel sets the first two when they are not set already:
+  ONESHOT_PYTHON       the interpreter whose headers are used, and its nanobind package
   ONESHOT_XLA_INCLUDE  the include folder of the oldest supported jaxlib (a newer one is refused by older runtimes)
+  ONESHOT_NANOBIND     the folder of a nanobind package that ONESHOT_PYTHON does not import by itself
 """
 
 _SETUP = "run `make build`, which installs everything, or"
@@ -70,12 +71,11 @@ python_headers = repository_rule(
 )
 
 def _nanobind_sources_impl(repository_ctx):
-    source = _ask_python(
+    root = repository_ctx.os.environ.get("ONESHOT_NANOBIND", "") or _ask_python(
         repository_ctx,
-        "import nanobind; print(nanobind.source_dir())",
+        "import nanobind, os; print(os.path.dirname(nanobind.__file__))",
         "`pip install nanobind` for the interpreter that ONESHOT_PYTHON names",
     )
-    root = repository_ctx.path(source).dirname
     for folder in ["src", "include", "ext"]:
         _required(repository_ctx, "{}/{}".format(root, folder), "nanobind's " + folder, "reinstall nanobind")
         repository_ctx.symlink("{}/{}".format(root, folder), folder)
@@ -84,7 +84,10 @@ def _nanobind_sources_impl(repository_ctx):
 nanobind_sources = repository_rule(
     implementation = _nanobind_sources_impl,
     attrs = {"_build_file": attr.label(default = "//bazel/third_party:nanobind.BUILD")},
-    environ = ["ONESHOT_PYTHON"],
+    environ = [
+        "ONESHOT_NANOBIND",
+        "ONESHOT_PYTHON",
+    ],
     local = True,
 )
 
