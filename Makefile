@@ -1,0 +1,54 @@
+# Everything a developer does. Each target stands alone: it installs what it needs first, once.
+# Output is quiet: what the tools print is in build/logs/, and on the screen when something fails.
+.DEFAULT_GOAL := help
+.PHONY: help build test demo bench fuzz tsan lint format wheel clean
+
+PYTHON_ENV := .venv/bin/python
+export JAX_SKIP_CUDA_CONSTRAINTS_CHECK := 1# the CUDA plug-in is here to compile, not to run
+FUZZ_SECONDS ?= 60
+ARGS ?=
+
+help:  ## this list
+	@echo 'make TARGET; variables: PYTHON=... (a CPython >= 3.12), ARGS=... (for demo and bench), FUZZ_SECONDS=60'
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+build:  ## .venv and the native module
+	@tools/setup packages venv bazel
+	@tools/step 'Building the native module' tools/bazel build //python/native:_native.abi3.so
+	@tools/setup install
+
+test: build  ## all tests, C++ (through bazel test) and Python, on both supported versions of jax
+	@tools/setup demo third_party
+	@$(PYTHON_ENV) -m pytest $(ARGS)
+
+demo: build  ## the main job: a tensor-parallel decoder, off and on, compared and timed
+	@tools/setup demo || echo 'Without the CUDA plug-in the demo leaves out its part for GPUs.'
+	@$(PYTHON_ENV) -m jax_oneshot demo $(ARGS)
+
+bench: build  ## the benchmarks; tables on the screen, figures in benchmarks/results/
+	@tools/setup demo
+	@$(PYTHON_ENV) -m jax_oneshot bench $(ARGS)
+
+fuzz: build  ## every fuzz target for FUZZ_SECONDS, under ASan and UBSan
+	@tools/setup fuzz
+	@tools/fuzz $(FUZZ_SECONDS)
+
+tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
+	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //ffi_kernels/...
+
+lint: build  ## ruff, mypy, clang-format, clang-tidy
+	@tools/setup lint demo third_party
+	@tools/lint
+
+format:  ## rewrites the sources as lint wants them
+	@tools/setup venv lint
+	@$(PYTHON_ENV) -m ruff check --fix --quiet . && $(PYTHON_ENV) -m ruff format --quiet .
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+wheel: build  ## a wheel in dist/, built as `pip install .` builds it
+	@tools/step 'Building the wheel' $(PYTHON_ENV) -m pip wheel --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+clean:  ## removes what was built; keeps .venv
+	@if [ -s build/tools/bazel.choice ]; then tools/bazel clean; fi
+	@rm -rf build/bazel-* build/logs build/tidy dist python/*.egg-info python/jax_oneshot/_native*.so
