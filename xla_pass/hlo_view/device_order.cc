@@ -16,6 +16,25 @@ bool IsPermutation(const std::vector<int64_t>& permutation, size_t size) {
   return permutation.size() == size;
 }
 
+std::vector<int64_t> Transpose(const std::vector<int64_t>& ids, const std::vector<int64_t>& dims,
+                               const std::vector<int64_t>& permutation) {
+  std::vector<int64_t> strides(dims.size(), 1);
+  for (size_t d = dims.size(); d-- > 1;) strides[d - 1] = strides[d] * dims[d];
+  std::vector<int64_t> index(dims.size(), 0);  // in transposed order
+  std::vector<int64_t> out;
+  out.reserve(ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    int64_t offset = 0;
+    for (size_t d = 0; d < dims.size(); ++d) offset += index[d] * strides[permutation[d]];
+    out.push_back(ids[offset]);
+    for (size_t d = dims.size(); d-- > 0;) {
+      if (++index[d] < dims[permutation[d]]) break;
+      index[d] = 0;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<int64_t> CheckedProduct(const std::vector<int64_t>& factors) {
@@ -37,6 +56,9 @@ std::vector<int64_t> Iota(int64_t count) {
 
 Result<std::vector<int64_t>> Rearrange(const std::vector<int64_t>& ids, const std::vector<int64_t>& dims,
                                        const std::vector<int64_t>& permutation) {
+  if (dims.size() > kMaxDeviceDims) {
+    return Err(std::to_string(dims.size()) + " dimensions, expected at most " + std::to_string(kMaxDeviceDims));
+  }
   const Result<int64_t> count = CheckedProduct(dims);
   if (!count) return Err(count.error());
   if (*count != static_cast<int64_t>(ids.size())) {
@@ -45,21 +67,7 @@ Result<std::vector<int64_t>> Rearrange(const std::vector<int64_t>& ids, const st
   }
   if (permutation.empty()) return ids;
   if (!IsPermutation(permutation, dims.size())) return Err("a transpose does not permute its dimensions");
-  std::vector<int64_t> strides(dims.size(), 1);
-  for (size_t d = dims.size(); d-- > 1;) strides[d - 1] = strides[d] * dims[d];
-  std::vector<int64_t> index(dims.size(), 0);  // in transposed order
-  std::vector<int64_t> out;
-  out.reserve(ids.size());
-  for (size_t i = 0; i < ids.size(); ++i) {
-    int64_t offset = 0;
-    for (size_t d = 0; d < dims.size(); ++d) offset += index[d] * strides[permutation[d]];
-    out.push_back(ids[offset]);
-    for (size_t d = dims.size(); d-- > 0;) {
-      if (++index[d] < dims[permutation[d]]) break;
-      index[d] = 0;
-    }
-  }
-  return out;
+  return Transpose(ids, dims, permutation);
 }
 
 }  // namespace jax_oneshot::hlo

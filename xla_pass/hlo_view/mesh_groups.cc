@@ -151,16 +151,33 @@ class PieceList {
   std::vector<Piece> pieces_;
 };
 
-}  // namespace
+struct MeshAxes {
+  Mesh mesh;
+  std::vector<AxisRef> refs;
+};
 
-Result<std::vector<std::vector<int64_t>>> ExpandMeshGroups(std::string_view bytes) {
+Result<void> CheckMeshAxes(const MeshAxes& axes) {
+  const size_t count = axes.mesh.sizes.size();
+  if (count > kMaxDeviceDims || axes.refs.size() > kMaxDeviceDims) {
+    return Err("a mesh of " + std::to_string(count) + " axes, " + std::to_string(axes.refs.size()) +
+               " of them referred to; expected at most " + std::to_string(kMaxDeviceDims));
+  }
+  for (const AxisRef& ref : axes.refs) {
+    if (ref.axis < 0 || ref.axis >= static_cast<int64_t>(count)) {
+      return Err("axis " + std::to_string(ref.axis) + " is not one of the mesh's " + std::to_string(count));
+    }
+  }
+  return {};
+}
+
+Result<MeshAxes> ReadMeshAxes(std::string_view bytes) {
+  namespace field = fields::mesh_axes_replica_group_list;
   Result<Mesh> mesh = Err("a mesh is missing");
   std::vector<AxisRef> refs;
   Result<void> ok = ReadFields(bytes, [&](const Field& f) -> Result<void> {
-    if (f.number == fields::mesh_axes_replica_group_list::kMesh) {
+    if (f.number == field::kMesh) {
       mesh = ReadMesh(f.payload);
-      if (!mesh) return Err(mesh.error());
-    } else if (f.number == fields::mesh_axes_replica_group_list::kAxes) {
+    } else if (f.number == field::kAxes) {
       Result<AxisRef> ref = ReadAxisRef(f.payload);
       if (!ref) return Err(ref.error());
       refs.push_back(*ref);
@@ -169,34 +186,49 @@ Result<std::vector<std::vector<int64_t>>> ExpandMeshGroups(std::string_view byte
   });
   if (!ok) return Err(ok.error());
   if (!mesh) return Err(mesh.error());
-  for (const AxisRef& ref : refs) {
-    if (ref.axis < 0 || ref.axis >= static_cast<int64_t>(mesh->sizes.size())) {
-      return Err("axis " + std::to_string(ref.axis) + " is not one of the mesh's " +
-                 std::to_string(mesh->sizes.size()));
-    }
-  }
-  PieceList list(*mesh);
-  if (ok = list.Build(refs); !ok) return Err(ok.error());
-  // Pieces outside the groups first, then those of the groups in the order of the references.
-  std::vector<int64_t> outside, inside;
-  int64_t group_size = 1;
-  for (const AxisRef& ref : refs) {
-    const int64_t size = ref.size == 0 ? mesh->sizes[ref.axis] : ref.size;
-    for (size_t p = 0; p < list.pieces().size(); ++p) {
-      const Piece& piece = list.pieces()[p];
+  MeshAxes axes{*std::move(mesh), std::move(refs)};
+  if (ok = CheckMeshAxes(axes); !ok) return Err(ok.error());
+  return axes;
+}
+
+// The pieces that form the groups, in the order of the references.
+std::vector<int64_t> PiecesInside(const MeshAxes& axes, const std::vector<Piece>& pieces) {
+  std::vector<int64_t> inside;
+  for (const AxisRef& ref : axes.refs) {
+    const int64_t size = ref.size == 0 ? axes.mesh.sizes[ref.axis] : ref.size;
+    for (size_t p = 0; p < pieces.size(); ++p) {
+      const Piece& piece = pieces[p];
       if (piece.axis != ref.axis || piece.begin < ref.pre_size || piece.end > ref.pre_size * size) continue;
       inside.push_back(static_cast<int64_t>(p));
-      group_size *= piece.end / piece.begin;
     }
   }
-  for (size_t p = 0; p < list.pieces().size(); ++p) {
-    if (std::find(inside.begin(), inside.end(), static_cast<int64_t>(p)) == inside.end()) {
-      outside.push_back(static_cast<int64_t>(p));
-    }
+  return inside;
+}
+
+// All pieces: those outside the groups first, in the mesh's order, then `inside`.
+std::vector<int64_t> OutsideFirst(const std::vector<int64_t>& inside, size_t count) {
+  std::vector<int64_t> order;
+  for (size_t p = 0; p < count; ++p) {
+    const auto piece = static_cast<int64_t>(p);
+    if (std::find(inside.begin(), inside.end(), piece) == inside.end()) order.push_back(piece);
   }
-  outside.insert(outside.end(), inside.begin(), inside.end());
-  Result<std::vector<int64_t>> order = Rearrange(mesh->devices, list.Sizes(), outside);
-  if (!order) return Err(order.error());
+  order.insert(order.end(), inside.begin(), inside.end());
+  return order;
+}
+
+}  // namespace
+
+Result<std::vector<std::vector<int64_t>>> ExpandMeshGroups(std::string_view bytes) {
+  Result<MeshAxes> axes = ReadMeshAxes(bytes);
+  if (!axes) return Err(axes.error());
+  PieceList list(axes->mesh);
+  if (Result<void> ok = list.Build(axes->refs); !ok) return Err(ok.error());
+  const std::vector<int64_t> inside = PiecesInside(*axes, list.pieces());
+  int64_t group_size = 1;
+  for (int64_t p : inside) group_size *= list.pieces()[p].end / list.pieces()[p].begin;
+  Result<std::vector<int64_t>> order =
+      Rearrange(axes->mesh.devices, list.Sizes(), OutsideFirst(inside, list.pieces().size()));
+  if (!order) return Err("the groups' axes overlap: " + order.error());
   std::vector<std::vector<int64_t>> groups;
   for (auto it = order->begin(); it != order->end(); it += group_size) groups.emplace_back(it, it + group_size);
   return groups;

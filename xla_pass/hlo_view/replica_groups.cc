@@ -1,6 +1,8 @@
 // In:  a collective instruction. Out: its groups as explicit lists. See replica_groups.h.
 #include "xla_pass/hlo_view/replica_groups.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -26,6 +28,13 @@ Result<std::vector<int64_t>> ReadGroup(std::string_view bytes) {
   }
   if (!reader.ok()) return Err(reader.error());
   return ids;
+}
+
+Result<void> AppendGroup(std::string_view bytes, Groups* groups) {
+  Result<std::vector<int64_t>> group = ReadGroup(bytes);
+  if (!group) return Err(group.error());
+  groups->push_back(*std::move(group));
+  return {};
 }
 
 Result<Groups> ExpandIota(std::string_view bytes) {
@@ -61,37 +70,54 @@ Result<Groups> ReadDeviceList(std::string_view bytes) {
   while (reader.Next(&f)) {
     if (f.number == field::kIotaReplicaGroupList) return ExpandIota(f.payload);
     if (f.number != field::kReplicaGroups) continue;
-    Result<std::vector<int64_t>> group = ReadGroup(f.payload);
-    if (!group) return Err(group.error());
-    groups.push_back(*std::move(group));
+    if (Result<void> ok = AppendGroup(f.payload, &groups); !ok) return Err(ok.error());
   }
   if (!reader.ok()) return Err(reader.error());
   return groups;
 }
 
+// Where several notations stand, XLA prefers iota, then the mesh, then the device list, then the plain groups.
+int Preference(uint32_t number) {
+  namespace field = fields::hlo_instruction;
+  constexpr uint32_t kByPreference[] = {field::kReplicaGroups, field::kCollectiveDeviceList,
+                                        field::kMeshAxesReplicaGroupList, field::kIotaCollectiveDeviceList};
+  const auto* found = std::find(std::begin(kByPreference), std::end(kByPreference), number);
+  return found == std::end(kByPreference) ? -1 : static_cast<int>(found - std::begin(kByPreference));
+}
+
 Result<Groups> ReadGroups(const Instruction& collective) {
   namespace field = fields::hlo_instruction;
-  Groups groups;
+  Field chosen;  // number 0: none
+  Groups plain;
   Reader reader(collective.bytes);
   Field f;
   while (reader.Next(&f)) {
-    if (f.number == field::kMeshAxesReplicaGroupList) return ExpandMeshGroups(f.payload);
-    if (f.number == field::kIotaCollectiveDeviceList) return ExpandIota(f.payload);
-    if (f.number == field::kCollectiveDeviceList) return ReadDeviceList(f.payload);
-    if (f.number != field::kReplicaGroups) continue;
-    Result<std::vector<int64_t>> group = ReadGroup(f.payload);
-    if (!group) return Err(group.error());
-    groups.push_back(*std::move(group));
+    if (f.number == field::kReplicaGroups) {
+      if (Result<void> ok = AppendGroup(f.payload, &plain); !ok) return Err(ok.error());
+    }
+    if (Preference(f.number) > Preference(chosen.number)) chosen = f;
   }
   if (!reader.ok()) return Err(reader.error());
-  return groups;
+  switch (chosen.number) {
+    case field::kIotaCollectiveDeviceList:
+      return ExpandIota(chosen.payload);
+    case field::kMeshAxesReplicaGroupList:
+      return ExpandMeshGroups(chosen.payload);
+    case field::kCollectiveDeviceList: {
+      Result<Groups> listed = ReadDeviceList(chosen.payload);
+      return listed && listed->empty() ? Result<Groups>(std::move(plain)) : listed;  // an empty list says nothing
+    }
+    default:
+      return plain;
+  }
 }
 
 Result<void> CheckGroups(const Groups& groups) {
   std::unordered_set<int64_t> seen;
   for (const auto& group : groups) {
     if (group.size() != groups[0].size()) {
-      return Err("groups of " + std::to_string(groups[0].size()) + " and of " + std::to_string(group.size()) + " ranks");
+      return Err("groups of " + std::to_string(groups[0].size()) + " and of " + std::to_string(group.size()) +
+                 " ranks");
     }
     for (int64_t id : group) {
       if (id < 0 || id >= kMaxDevices) return Err("id " + std::to_string(id) + " is out of range");

@@ -11,6 +11,9 @@ using wire::Field;
 using wire::Reader;
 using wire::Writer;
 
+// The same test as the parser's, so that both count alike.
+bool IsMessage(const Field& f, uint32_t number) { return f.number == number && f.wire_type == wire::kLengthDelimited; }
+
 // The new instructions stand where the first old one stood.
 std::string SpliceComputation(const hlo::Computation& computation, const ComputationEdit& edit) {
   namespace field = hlo::fields::hlo_computation;
@@ -19,7 +22,7 @@ std::string SpliceComputation(const hlo::Computation& computation, const Computa
   Reader reader(computation.bytes);
   Field f;
   while (reader.Next(&f)) {
-    if (f.number != field::kInstructions) {
+    if (!IsMessage(f, field::kInstructions)) {
       out.Verbatim(f.bytes);
     } else if (!written) {
       for (std::string_view instruction : edit.instructions) out.Bytes(field::kInstructions, instruction);
@@ -43,7 +46,7 @@ std::string SpliceModule(const hlo::Module& module, const std::vector<Computatio
   Reader reader(module.bytes);
   Field f;
   while (reader.Next(&f)) {
-    if (f.number != field::kComputations) {
+    if (!IsMessage(f, field::kComputations)) {
       out.Verbatim(f.bytes);
       continue;
     }

@@ -97,8 +97,8 @@ bool AppendIntegers(const Field& field, std::vector<int64_t>* out) {
   const char* data = field.payload.data();
   const char* const end = data + field.payload.size();
   if (out->empty()) {  // exact for the usual single packed field; repeated exact reserves would be quadratic
-    out->reserve(static_cast<size_t>(
-        std::count_if(data, end, [](char c) { return static_cast<signed char>(c) >= 0; })));
+    out->reserve(
+        static_cast<size_t>(std::count_if(data, end, [](char c) { return static_cast<signed char>(c) >= 0; })));
   }
   while (data != end) {
     uint64_t value = 0;

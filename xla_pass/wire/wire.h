@@ -17,10 +17,10 @@ enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFix
 
 struct Field {
   uint32_t number = 0;
-  uint32_t wire_type = 0;      // a WireType
-  uint64_t integer = 0;        // varint and fixed types
-  std::string_view payload;    // length-delimited
-  std::string_view bytes;      // tag and value, verbatim
+  uint32_t wire_type = 0;    // a WireType
+  uint64_t integer = 0;      // varint and fixed types
+  std::string_view payload;  // length-delimited
+  std::string_view bytes;    // tag and value, verbatim
 };
 
 // Iterates over the fields of one message:
@@ -47,10 +47,10 @@ bool AppendIntegers(const Field& field, std::vector<int64_t>* out);
 // Builds one message.
 class Writer {
  public:
-  Writer& Integer(uint32_t number, int64_t value);                         // skips nothing: writes zero too
-  Writer& Bytes(uint32_t number, std::string_view value);                  // string, bytes, sub-message
-  Writer& Packed(uint32_t number, const std::vector<int64_t>& values);     // nothing when empty
-  Writer& Verbatim(std::string_view field_bytes);                          // a field as Reader gave it
+  Writer& Integer(uint32_t number, int64_t value);                      // skips nothing: writes zero too
+  Writer& Bytes(uint32_t number, std::string_view value);               // string, bytes, sub-message
+  Writer& Packed(uint32_t number, const std::vector<int64_t>& values);  // nothing when empty
+  Writer& Verbatim(std::string_view field_bytes);                       // a field as Reader gave it
   const std::string& str() const { return out_; }
   std::string Take() { return std::move(out_); }
 
