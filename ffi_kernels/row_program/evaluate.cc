@@ -2,7 +2,8 @@
 //
 // Row by row, statement by statement. Two choices that row_program.h leaves to this file:
 // - the sum over ranks starts from +0, so it is never -0;
-// - row sums are accumulated in double, column after column, and rounded to f32 once: the nearest f32 to the true sum in
+// - row sums are accumulated in double, column after column, and rounded to f32 once: the nearest f32 to the true sum
+// in
 //   all but contrived cases, so a backend's distance from it is the backend's own error.
 #include "ffi_kernels/row_program/evaluate.h"
 

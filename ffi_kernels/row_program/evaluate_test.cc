@@ -19,7 +19,7 @@ using Floats = std::vector<float>;
 
 // Runs `text`, whose inputs and first output are f32. inputs[rank][i] holds input i on that rank.
 Floats Outcome(const std::string& text, int64_t rows, int64_t width, const std::vector<std::vector<Floats>>& inputs,
-           int rank = 0) {
+               int rank = 0) {
   const auto program = ParseRowProgram(text);
   if (!program) {
     ADD_FAILURE() << program.error();
@@ -90,7 +90,8 @@ TEST(Evaluate, ReadsEachKindFromItsOwnShape) {
 }
 
 TEST(Evaluate, ReducesRowsOneByOneAndVectorsOnce) {
-  const std::string head = "v1 (a0: sum f32 row, a1: local f32 vec) { x0: f32 row = all_reduce a0; x1: f32 vec = load a1; ";
+  const std::string head =
+      "v1 (a0: sum f32 row, a1: local f32 vec) { x0: f32 row = all_reduce a0; x1: f32 vec = load a1; ";
   const std::vector<std::vector<Floats>> inputs = {{{1, 2, 3, -4, -5, -6}, {7, 8, 9}}};
   const auto reduce = [&](const std::string& s, const char* kind) {
     return Outcome(head + "x2: f32 " + s + " } -> (x2: " + kind + ")", 2, 3, inputs);
@@ -120,8 +121,8 @@ TEST(Evaluate, PropagatesNaNThroughRowMaximum) {
 TEST(Evaluate, RoundsEveryStatementToItsDType) {
   const auto through = [](const std::string& dtype, float x) {
     return Outcome("v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0; x1: " + dtype +
-                   " row = convert x0; x2: f32 row = convert x1 } -> (x2: row)",
-               1, 1, {{{x}}})[0];
+                       " row = convert x0; x2: f32 row = convert x1 } -> (x2: row)",
+                   1, 1, {{{x}}})[0];
   };
   EXPECT_EQ(through("bf16", 257), 256);
   EXPECT_EQ(through("bf16", 258), 258);
@@ -142,7 +143,8 @@ TEST(Evaluate, RoundsIntermediateBF16ValuesNotOnlyTheLast) {
 
 TEST(Evaluate, StoresEachDTypeInItsOwnBytes) {
   const auto program = ParseRowProgram(
-      "v1 (a0: sum bf16 row) { x0: f32 row = all_reduce a0; x1: f8e4m3fn row = convert x0; x2: f8e5m2 row = convert x0; "
+      "v1 (a0: sum bf16 row) { x0: f32 row = all_reduce a0; x1: f8e4m3fn row = convert x0; x2: f8e5m2 row = convert "
+      "x0; "
       "x3: f16 row = convert x0; x4: bf16 row = convert x0; x5: pred row = is_finite x0 } "
       "-> (x1: row, x2: row, x3: row, x4: row, x5: row)");
   ASSERT_TRUE(program) << program.error();

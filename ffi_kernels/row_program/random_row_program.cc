@@ -66,8 +66,8 @@ class Generator {
 
   void AddConstant() {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    constexpr float kNumbers[] = {0, -0.0f, 1, -1, 0.1f, 1e-5f, 1e30f, 448, kInfinity, -kInfinity, 1e-45f,
-                                  std::numeric_limits<float>::quiet_NaN()};
+    constexpr float kNumbers[] = {0,     -0.0f, 1,         -1,         0.1f,   1e-5f,
+                                  1e30f, 448,   kInfinity, -kInfinity, 1e-45f, std::numeric_limits<float>::quiet_NaN()};
     const float picked = Below(2) == 0 ? kNumbers[Below(12)] : static_cast<float>(Below(20001) - 10000) / 1024;
     const DType dtype = AnyDType();
     const int id = Add(Op::kConstant, dtype, Kind::kScalar);

@@ -11,7 +11,7 @@
 //     x3: f32 row = convert x2;
 //     x4: f32 row = multiply x3, x3;
 //     x5: f32 rowscalar = reduce_sum x4;
-//     x6: f32 scalar = constant 0.000244140625;
+//     x6: f32 scalar = constant 0.00024414062;
 //     x7: f32 rowscalar = multiply x5, x6;
 //     x8: f32 rowscalar = rsqrt x7;
 //     x9: f32 row = multiply x3, x8;
@@ -27,8 +27,8 @@
 // statement's dtype (round to nearest even); a value of dtype bf16 therefore always is a bf16 number. The dtype of an
 // elementwise result equals its operands' dtype, except: convert (any to any), compare / is_finite (result pred),
 // select (operand 0 is pred). and / or / xor / not take pred only. all_reduce combines the ranks' partial rows in f32
-// in rank order and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the end;
-// their order within a row is not specified.
+// in rank order and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the
+// end; their order within a row is not specified.
 #ifndef FFI_KERNELS_ROW_PROGRAM_ROW_PROGRAM_H_
 #define FFI_KERNELS_ROW_PROGRAM_ROW_PROGRAM_H_
 
@@ -56,12 +56,47 @@ enum class Op : uint8_t {
   // Kind change: `broadcast x` to the statement's (wider) kind. Only needed below a row reduction.
   kBroadcast,
   // Row reductions: operand row -> rowscalar, operand vec -> scalar.
-  kReduceSum, kReduceMax, kReduceMin,
+  kReduceSum,
+  kReduceMax,
+  kReduceMin,
   // Unary.
-  kConvert, kAbs, kNegate, kSign, kFloor, kCeil, kRoundEven, kRoundAfz, kSqrt, kRsqrt, kCbrt, kExp, kExpm1, kLog,
-  kLog1p, kLogistic, kTanh, kTan, kSin, kCos, kErf, kIsFinite, kNot,
+  kConvert,
+  kAbs,
+  kNegate,
+  kSign,
+  kFloor,
+  kCeil,
+  kRoundEven,
+  kRoundAfz,
+  kSqrt,
+  kRsqrt,
+  kCbrt,
+  kExp,
+  kExpm1,
+  kLog,
+  kLog1p,
+  kLogistic,
+  kTanh,
+  kTan,
+  kSin,
+  kCos,
+  kErf,
+  kIsFinite,
+  kNot,
   // Binary.
-  kAdd, kSubtract, kMultiply, kDivide, kMaximum, kMinimum, kPower, kRemainder, kAtan2, kAnd, kOr, kXor, kCompare,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kMaximum,
+  kMinimum,
+  kPower,
+  kRemainder,
+  kAtan2,
+  kAnd,
+  kOr,
+  kXor,
+  kCompare,
   // Ternary.
   kSelect,  // pred, on true, on false
   kClamp,   // low, x, high
@@ -98,13 +133,13 @@ struct RowProgram {
 };
 
 // Facts about operations that the parser, the validator and every backend share (ops.cc holds the one table).
-const char* OpName(Op op);             // "reduce_sum"
-int OperandCount(Op op);               // 0 for sources
+const char* OpName(Op op);  // "reduce_sum"
+int OperandCount(Op op);    // 0 for sources
 bool IsRowReduction(Op op);
-const char* DTypeName(DType dtype);    // HLO's spelling: "bf16", "f8e4m3fn", "pred"
+const char* DTypeName(DType dtype);  // HLO's spelling: "bf16", "f8e4m3fn", "pred"
 int DTypeBytes(DType dtype);
-const char* KindName(Kind kind);       // "scalar", "vec", "rowscalar", "row"
-const char* RoleName(Role role);       // "sum", "max", "min", "local"
+const char* KindName(Kind kind);  // "scalar", "vec", "rowscalar", "row"
+const char* RoleName(Role role);  // "sum", "max", "min", "local"
 
 bool operator==(const RowProgram& a, const RowProgram& b);
 

@@ -1,4 +1,5 @@
-// In:  operations on chosen numbers. Out: proof of what HLO says of them where libraries differ: NaN, zeros' signs, ties.
+// In:  operations on chosen numbers. Out: proof of what HLO says of them where libraries differ: NaN, zeros' signs,
+// ties.
 #include "ffi_kernels/row_program/scalar_ops.h"
 
 #include <gtest/gtest.h>
@@ -13,9 +14,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 float Apply(Op op, float x, float y = 0, float z = 0) { return ApplyScalarOp(op, Direction::kEq, x, y, z); }
-bool Compare(Direction direction, float x, float y) {
-  return ApplyScalarOp(Op::kCompare, direction, x, y, 0) != 0;
-}
+bool Compare(Direction direction, float x, float y) { return ApplyScalarOp(Op::kCompare, direction, x, y, 0) != 0; }
 bool IsNegativeZero(float x) { return x == 0 && std::signbit(x); }
 
 TEST(ScalarOps, PropagatesNaNThroughMaximumAndMinimumFromEitherSide) {
@@ -47,8 +46,9 @@ TEST(ScalarOps, KeepsZerosSignAndNaNInSign) {
 }
 
 TEST(ScalarOps, RoundsTiesToEvenOrAwayFromZeroAsAsked) {
-  const float cases[][3] = {{0.5f, 0, 1}, {1.5f, 2, 2}, {2.5f, 2, 3}, {-0.5f, 0, -1}, {-2.5f, -2, -3}, {2.25f, 2, 2},
-                            {0.49999997f, 0, 0}, {8388609, 8388609, 8388609}, {-1.75f, -2, -2}};
+  const float cases[][3] = {{0.5f, 0, 1},    {1.5f, 2, 2},  {2.5f, 2, 3},        {-0.5f, 0, -1},
+                            {-2.5f, -2, -3}, {2.25f, 2, 2}, {0.49999997f, 0, 0}, {8388609, 8388609, 8388609},
+                            {-1.75f, -2, -2}};
   for (const auto& [x, even, away] : cases) {
     EXPECT_EQ(Apply(Op::kRoundEven, x), even) << x;
     EXPECT_EQ(Apply(Op::kRoundAfz, x), away) << x;

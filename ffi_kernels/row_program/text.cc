@@ -1,5 +1,5 @@
-// In:  row-program text (any bytes), or a RowProgram. Out: the RowProgram, valid, or what is wrong with the text; or the
-// canonical text. The grammar is in docs/row_program.md; it has no nesting, so the parser loops and never recurses.
+// In:  row-program text (any bytes), or a RowProgram. Out: the RowProgram, valid, or what is wrong with the text; or
+// the canonical text. The grammar is in docs/row_program.md; it has no nesting, so the parser loops and never recurses.
 #include "ffi_kernels/row_program/text.h"
 
 #include <charconv>
@@ -179,8 +179,8 @@ std::string PrintInput(const Input& input, int i) {
 }
 
 std::string PrintStatement(const Statement& s, int i) {
-  std::string text = "x" + std::to_string(i) + ": " + DTypeName(s.dtype) + " " + KindName(s.kind) + " = " +
-                     OpName(s.op);
+  std::string text =
+      "x" + std::to_string(i) + ": " + DTypeName(s.dtype) + " " + KindName(s.kind) + " = " + OpName(s.op);
   for (int k = 0; k < OperandCount(s.op); ++k) text += (k > 0 ? ", x" : " x") + std::to_string(s.operands[k]);
   if (s.op == Op::kAllReduce || s.op == Op::kLoad) text += " a" + std::to_string(s.index);
   if (s.op == Op::kConstant) text += " " + PrintNumber(s.constant);

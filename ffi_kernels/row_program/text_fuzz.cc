@@ -1,4 +1,5 @@
-// In:  any bytes, from libFuzzer. Out: a crash if Parse misbehaves, or if an accepted text does not print to a fixed point.
+// In:  any bytes, from libFuzzer. Out: a crash if Parse misbehaves, or if an accepted text does not print to a fixed
+// point.
 //
 //   bazel build --config=fuzz //ffi_kernels/row_program:text_fuzz && build/bazel-bin/ffi_kernels/row_program/text_fuzz
 #include <cstddef>

@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <regex>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ffi_kernels/row_program/ops.h"
 #include "ffi_kernels/row_program/random_row_program.h"
@@ -16,7 +20,8 @@
 namespace jax_oneshot {
 namespace {
 
-constexpr char kSmall[] = "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0; x1: f32 row = convert x0 } -> (x1: row)";
+constexpr char kSmall[] =
+    "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0; x1: f32 row = convert x0 } -> (x1: row)";
 
 std::string ErrorOf(const std::string& text) {
   const auto program = ParseRowProgram(text);
@@ -64,6 +69,33 @@ TEST(RowProgramText, ReadsBackEveryRandomProgramItPrints) {
   EXPECT_EQ(ops.size(), static_cast<size_t>(kOpCount)) << "the random programs must use every operation";
 }
 
+// The programs of docs/row_program.md: from a line that starts with "    v1 (" to the one that starts with "    } ->".
+std::vector<std::string> DocumentedPrograms() {
+  std::ifstream file("docs/row_program.md");
+  std::vector<std::string> programs;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("    v1 (", 0) == 0) {
+      inside = true;
+      programs.emplace_back();
+    }
+    if (inside) programs.back() += line + "\n";
+    if (line.rfind("    } ->", 0) == 0) inside = false;
+  }
+  return programs;
+}
+
+TEST(RowProgramText, AcceptsTheProgramsOfTheDocument) {
+  const std::vector<std::string> programs = DocumentedPrograms();
+  ASSERT_EQ(programs.size(), 3u) << "expected RMSNorm, Gemma's two norms and LayerNorm in docs/row_program.md";
+  for (const std::string& text : programs) {
+    const auto program = ParseRowProgram(text);
+    ASSERT_TRUE(program) << text << program.error();
+    std::string flat = std::regex_replace(text, std::regex("\\s+"), " ");
+    EXPECT_EQ(" " + PrintRowProgram(*program) + " ", flat) << "the document shows the canonical words";
+  }
+}
+
 TEST(RowProgramText, RefusesEveryStrictPrefixOfAProgram) {
   const std::string text = PrintRowProgram(RandomRowProgram(7));
   for (size_t length = 0; length < text.size(); ++length) {
@@ -72,9 +104,15 @@ TEST(RowProgramText, RefusesEveryStrictPrefixOfAProgram) {
 }
 
 TEST(RowProgramText, PrintsNumbersAsTheShortestDecimalThatReadsBack) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"0.00001", "1e-05"},        {"1.0", "1"},         {"0.000244140625", "0.00024414062"}, {"-0", "-0"},
-      {"3.4028234663852886e38", "3.4028235e+38"}, {"1e-45", "1e-45"}, {"inf", "inf"}, {"-inf", "-inf"}, {"nan", "nan"}};
+  const std::pair<const char*, const char*> cases[] = {{"0.00001", "1e-05"},
+                                                       {"1.0", "1"},
+                                                       {"0.000244140625", "0.00024414062"},
+                                                       {"-0", "-0"},
+                                                       {"3.4028234663852886e38", "3.4028235e+38"},
+                                                       {"1e-45", "1e-45"},
+                                                       {"inf", "inf"},
+                                                       {"-inf", "-inf"},
+                                                       {"nan", "nan"}};
   for (const auto& [written, printed] : cases) {
     const auto program = ParseRowProgram(WithConstant(written));
     ASSERT_TRUE(program) << written << ": " << program.error();
@@ -106,8 +144,7 @@ TEST(RowProgramText, RejectsAnOperandUsedBeforeItsDefinition) {
 }
 
 TEST(RowProgramText, NamesTheOperandThatIsMissing) {
-  EXPECT_EQ(ErrorOf(WithStatement("x1: f32 row = add x0")),
-            "row program: x1 (add): expected ',', came '}' at byte 73");
+  EXPECT_EQ(ErrorOf(WithStatement("x1: f32 row = add x0")), "row program: x1 (add): expected ',', came '}' at byte 73");
   EXPECT_EQ(ErrorOf(WithStatement("x1: f32 row = add x0,")),
             "row program: x1 (add): expected operand 1, a value such as x0, came '}' at byte 74");
   EXPECT_EQ(ErrorOf(WithStatement("x1: f32 row = abs x0, x0")),

@@ -34,9 +34,7 @@ class Validator {
   void Problem(const std::string& where, const std::string& what) { problems_ += "\n  " + where + ": " + what; }
 
   // "x4 (reduce_sum)", the way a statement is named in every message about it.
-  std::string Name(int id) const {
-    return "x" + std::to_string(id) + " (" + OpName(program_.statements[id].op) + ")";
-  }
+  std::string Name(int id) const { return "x" + std::to_string(id) + " (" + OpName(program_.statements[id].op) + ")"; }
 
   void StatementProblem(int id, const std::string& what) { Problem(Name(id), what); }
 
@@ -125,14 +123,14 @@ class Validator {
   void CheckInputReader(int id) {
     const Statement& s = program_.statements[id];
     if (s.index < 0 || s.index >= static_cast<int>(program_.inputs.size())) {
-      StatementProblem(id, "reads a" + std::to_string(s.index) + ", but the program has " +
-                               Count(program_.inputs.size(), "input"));
+      StatementProblem(
+          id, "reads a" + std::to_string(s.index) + ", but the program has " + Count(program_.inputs.size(), "input"));
       return;
     }
     ++readers_[s.index];
     const Input& input = program_.inputs[s.index];
-    const std::string source = "a" + std::to_string(s.index) + " is " + RoleName(input.role) + " " +
-                               TypeText(input.dtype, input.kind);
+    const std::string source =
+        "a" + std::to_string(s.index) + " is " + RoleName(input.role) + " " + TypeText(input.dtype, input.kind);
     if ((s.op == Op::kLoad) != (input.role == Role::kLocal)) {
       const char* expected = s.op == Op::kLoad ? "role local (all_reduce reads the others)"
                                                : "role sum, max or min (load reads local inputs)";

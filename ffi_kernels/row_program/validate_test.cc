@@ -114,7 +114,9 @@ TEST(RowProgramValidate, MatchesTheReaderToItsInput) {
             "x1 (load): result is f16 vec, but a1 is local f32 vec, expected the same\n");
   EXPECT_EQ(Problems([](RowProgram& p) { p.statements[0].op = Op::kLoad; }),
             "x0 (load): a0 is sum bf16 row, expected role local (all_reduce reads the others)");
-  EXPECT_EQ(Problems([](RowProgram& p) { p.inputs[0] = {Role::kLocal, DType::kBF16, Kind::kRow}; }),
+  EXPECT_EQ(Problems([](RowProgram& p) {
+              p.inputs[0] = {Role::kLocal, DType::kBF16, Kind::kRow};
+            }),
             "program: combines nothing over the ranks, expected at least one input of role sum, max or min\n"
             "  x0 (all_reduce): a0 is local bf16 row, expected role sum, max or min (load reads local inputs)");
   EXPECT_EQ(Problems([](RowProgram& p) { p.statements[0].dtype = DType::kPred; }),
