@@ -18,6 +18,8 @@ HloCallback = Callable[[bytes], bytes | None]
 # it initialises the backends, which deadlocks under the lock JAX holds while it loads plug-ins.
 _PRE_SCHEDULER = 0
 
+_TYPED_FFI = 1  # api_version of `jax.ffi.register_ffi_target`
+
 
 def register_cpu_transform(name: str, callback: HloCallback) -> None:
     """Has XLA:CPU hand every module to `callback`. Leans on `jaxlib._xla.register_xla_transform`."""
@@ -50,24 +52,29 @@ def register_cuda_transform(name: str, callback: HloCallback, on_error: Callable
     xla_bridge.register_plugin_callbacks(on_plugin)
 
 
-def register_ffi_handlers(target: str, platform: str, handlers: dict[str, Any]) -> None:
-    """Registers a typed-FFI target; JAX keeps it until the platform's client or plug-in exists.
+def register_cpu_handlers(target: str, handlers: dict[str, Any], state_name: str, state: dict[str, Any]) -> None:
+    """Registers a typed-FFI target for CPU, and the type of its state, at once.
+
+    `jax.ffi` would queue both until the CPU client is made, where the target's turn comes before the type's. XLA
+    refuses that order, and the client with it. Leans on `jaxlib._jax.register_custom_type` and
+    `register_custom_call_target`, which that queue ends in.
 
     Args:
       target: name of the custom-call target.
-      platform: "cpu" or "CUDA".
       handlers: PyCapsules by stage ("instantiate", "execute").
+      state_name: name of the state's type, unique within the process.
+      state: PyCapsules "type_id" and "type_info".
     """
+    jaxlib = _internal("jaxlib._jax")
+    jaxlib.register_custom_type(state_name, state)
+    jaxlib.register_custom_call_target(target, handlers, "cpu", _TYPED_FFI)
+
+
+def register_cuda_handlers(target: str, handlers: dict[str, Any]) -> None:
+    """Registers a typed-FFI target for CUDA; JAX keeps it until the plug-in is there."""
     import jax.ffi
 
-    jax.ffi.register_ffi_target(target, handlers, platform=platform)
-
-
-def register_ffi_state_type(name: str, registration: Any, platform: str) -> None:
-    """Registers the type of the state that a target's "instantiate" handler makes."""
-    import jax.ffi
-
-    jax.ffi.register_ffi_type(name, registration, platform=platform)
+    jax.ffi.register_ffi_target(target, handlers, platform="CUDA")
 
 
 def add_to_cache_key(text: Callable[[], str]) -> None:
