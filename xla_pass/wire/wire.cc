@@ -1,7 +1,6 @@
 // In:  bytes in protobuf wire format. Out: fields one by one; and messages built field by field. See wire.h.
 #include "xla_pass/wire/wire.h"
 
-#include <algorithm>
 #include <iterator>
 #include <limits>
 #include <protozero/exception.hpp>
@@ -11,10 +10,18 @@ namespace jax_oneshot::wire {
 namespace {
 
 // protozero reports a bad varint by throwing; here it is a value. Moves *data behind the varint.
-bool ReadVarint(const char** data, const char* end, uint64_t* value) {
-  if (*data != end && static_cast<signed char>(**data) >= 0) {  // most are one byte
-    *value = static_cast<unsigned char>(*(*data)++);
-    return true;
+inline bool ReadVarint(const char** data, const char* end, uint64_t* value) {
+  // Nearly all are of one or two bytes (tags, lengths) or of five (ids: a computation's in the upper half).
+  uint64_t result = 0;
+  const char* next = *data;
+  for (int shift = 0; next != end && shift < 35; shift += 7) {
+    const auto byte = static_cast<unsigned char>(*next++);
+    result |= uint64_t{byte & 0x7fu} << shift;
+    if (byte < 0x80) {
+      *value = result;
+      *data = next;
+      return true;
+    }
   }
   try {
     *value = protozero::decode_varint(data, end);
@@ -41,11 +48,13 @@ const char* ReadValue(const char** data, const char* end, Field* field) {
   const size_t left = static_cast<size_t>(end - *data);
   switch (field->wire_type) {
     case kVarint:
+      field->payload = {};
       return ReadVarint(data, end, &field->integer) ? nullptr : "a varint is cut off or longer than ten bytes";
     case kFixed64:
     case kFixed32: {
       const size_t size = field->wire_type == kFixed64 ? 8 : 4;
       if (left < size) return "a fixed-width value is cut off";
+      field->payload = {};
       field->integer = ReadLittleEndian(*data, size);
       *data += size;
       return nullptr;
@@ -54,6 +63,7 @@ const char* ReadValue(const char** data, const char* end, Field* field) {
       uint64_t size = 0;
       if (!ReadVarint(data, end, &size)) return "a length is cut off or longer than ten bytes";
       if (size > static_cast<uint64_t>(end - *data)) return "a length points behind the end of the message";
+      field->integer = 0;
       field->payload = std::string_view(*data, size);
       *data += size;
       return nullptr;
@@ -70,7 +80,6 @@ bool Reader::Next(Field* field) {
   const char* data = rest_.data();
   const char* const end = data + rest_.size();
   uint64_t tag = 0;
-  *field = Field();
   if (!ReadVarint(&data, end, &tag) || tag > std::numeric_limits<uint32_t>::max() || tag >> 3 == 0) {
     error_ = "malformed tag";
     return false;
@@ -96,10 +105,6 @@ bool AppendIntegers(const Field& field, std::vector<int64_t>* out) {
   }
   const char* data = field.payload.data();
   const char* const end = data + field.payload.size();
-  if (out->empty()) {  // exact for the usual single packed field; repeated exact reserves would be quadratic
-    out->reserve(
-        static_cast<size_t>(std::count_if(data, end, [](char c) { return static_cast<signed char>(c) >= 0; })));
-  }
   while (data != end) {
     uint64_t value = 0;
     if (!ReadVarint(&data, end, &value)) return false;

@@ -51,6 +51,7 @@ class Writer {
   Writer& Bytes(uint32_t number, std::string_view value);               // string, bytes, sub-message
   Writer& Packed(uint32_t number, const std::vector<int64_t>& values);  // nothing when empty
   Writer& Verbatim(std::string_view field_bytes);                       // a field as Reader gave it
+  void Reserve(size_t bytes) { out_.reserve(bytes); }
   const std::string& str() const { return out_; }
   std::string Take() { return std::move(out_); }
 
