@@ -1,0 +1,71 @@
+"""The native module, python/native: the pass, the row program and the FFI handlers."""
+
+from collections.abc import Buffer
+from typing import Any, Literal
+
+class PassRun:
+    """What the pass did to one module."""
+
+    @property
+    def module(self) -> bytes | None:
+        """The rewritten HloModuleProto, or None: unchanged."""
+    @property
+    def report(self) -> dict[str, Any]:
+        """The fields of PassReport in xla_pass/run_pass.h; `all_reduces` is a list of dicts with those of Verdict."""
+
+def run_pass(
+    module: bytes,
+    *,
+    platform: Literal["cpu", "cuda"],
+    max_bytes: int,
+    timeout_ms: int,
+    single_process: bool,
+    keep_all_reason: str,
+) -> PassRun:
+    """Runs the pass on a serialized HloModuleProto, without the GIL.
+
+    Args:
+      module: serialized HloModuleProto.
+      platform: what it is compiled for.
+      max_bytes: largest message per rank that is rewritten, in bytes.
+      timeout_ms: how long a rank waits for its peers at run time, in milliseconds.
+      single_process: whether all devices of the module live in this process.
+      keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
+
+    Raises:
+      ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.
+    """
+
+def canonical_row_program(text: str) -> str:
+    """The canonical text of a row program (ffi_kernels/row_program/text.h).
+
+    Raises:
+      ValueError: what is wrong with the text and where.
+    """
+
+def evaluate_row_program(text: str, rows: int, width: int, rank: int, inputs: list[list[Buffer]]) -> list[bytes]:
+    """One rank's outputs, by the scalar evaluator that defines what a row program means.
+
+    Args:
+      text: the row program.
+      rows: number of rows.
+      width: elements of a row.
+      rank: whose local inputs are read.
+      inputs: per rank, per input of the program: row-major bytes; [rows, width] elements for a row, [rows] for a
+        row scalar, [width] for a vector, one for a scalar.
+
+    Returns:
+      Row-major bytes of every output, in the program's order.
+
+    Raises:
+      ValueError: a bad program, or buffers that do not fit it.
+    """
+
+def cpu_handlers() -> dict[str, Any]:
+    """FFI handlers as PyCapsules by stage ("instantiate", "execute"), for platform "cpu"."""
+
+def cpu_state_type() -> dict[str, Any]:
+    """Type of the CPU handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
+
+def cuda_handlers() -> dict[str, Any]:
+    """FFI handlers as PyCapsules by stage ("instantiate", "execute"), for platform "CUDA"."""

@@ -1,0 +1,10 @@
+// In:  the import of jax_oneshot._native. Out: the module; python/jax_oneshot/_native.pyi says what it holds.
+#include <nanobind/nanobind.h>
+
+#include "python/native/bindings.h"
+
+NB_MODULE(_native, module) {
+  module.doc() = "The pass, the row program and the FFI handlers of jax_oneshot.";
+  jax_oneshot::BindPass(module);
+  jax_oneshot::BindRowProgram(module);
+}

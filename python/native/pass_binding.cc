@@ -1,0 +1,101 @@
+// In:  Python's run_pass(bytes, options). Out: PassRun: the new bytes or None, and the report as a dict.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "ffi_kernels/base/result.h"
+#include "python/native/bindings.h"
+#include "xla_pass/run_pass.h"
+
+namespace jax_oneshot {
+namespace {
+
+namespace nb = nanobind;
+
+struct PassRun {
+  nb::object module;
+  nb::dict report;
+};
+
+Result<Platform> ParsePlatform(std::string_view name) {
+  if (name == "cpu") return Platform::kCpu;
+  if (name == "cuda") return Platform::kCuda;
+  return Err("run_pass: platform is '" + std::string(name) + "'; expected 'cpu' or 'cuda'");
+}
+
+// Names in a module are bytes as far as protobuf is concerned: a stray one must not fail the whole report.
+nb::object Text(std::string_view text) {
+  return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+nb::dict ToDict(const Verdict& verdict) {
+  nb::dict out;
+  out["name"] = Text(verdict.name);
+  out["computation"] = Text(verdict.computation);
+  out["shape"] = Text(verdict.shape);
+  out["verdict"] = Text(verdict.verdict);
+  out["reason"] = Text(verdict.reason);
+  out["row_program"] = Text(verdict.row_program);
+  out["in_loop"] = verdict.in_loop;
+  out["group_size"] = verdict.group_size;
+  out["bytes"] = verdict.bytes;
+  out["absorbed_instructions"] = verdict.absorbed_instructions;
+  out["absorbed_all_reduces"] = verdict.absorbed_all_reduces;
+  out["absorbed_all_gathers"] = verdict.absorbed_all_gathers;
+  out["outputs"] = verdict.outputs;
+  return out;
+}
+
+nb::dict ToDict(const PassReport& report) {
+  nb::list all_reduces;
+  for (const Verdict& verdict : report.all_reduces) all_reduces.append(ToDict(verdict));
+  nb::dict out;
+  out["module"] = Text(report.module);
+  out["num_partitions"] = report.num_partitions;
+  out["num_replicas"] = report.num_replicas;
+  out["instructions"] = report.instructions;
+  out["all_reduces"] = all_reduces;
+  out["collectives_before"] = report.collectives_before;
+  out["collectives_after"] = report.collectives_after;
+  return out;
+}
+
+PassRun Run(const nb::bytes& module, std::string_view platform, int64_t max_bytes, int64_t timeout_ms,
+            bool single_process, std::string keep_all_reason) {
+  Result<Platform> parsed = ParsePlatform(platform);
+  if (!parsed) throw ToValueError(parsed.error());
+  PassOptions options;
+  options.platform = *parsed;
+  options.max_bytes = max_bytes;
+  options.timeout_ms = timeout_ms;
+  options.single_process = single_process;
+  options.keep_all_reason = std::move(keep_all_reason);
+
+  const std::string_view bytes(module.c_str(), module.size());  // the caller holds them while we work
+  Result<PassResult> result = [&] {
+    nb::gil_scoped_release unlocked;
+    return RunPass(bytes, options);
+  }();
+  if (!result) throw ToValueError(result.error());
+  nb::object rewritten = nb::none();
+  if (result->module) rewritten = nb::bytes(result->module->data(), result->module->size());
+  return {std::move(rewritten), ToDict(result->report)};
+}
+
+}  // namespace
+
+void BindPass(nb::module_& module) {
+  nb::class_<PassRun>(module, "PassRun", "What the pass did to one module.")
+      .def_ro("module", &PassRun::module, "The rewritten HloModuleProto, or None: unchanged.")
+      .def_ro("report", &PassRun::report, "The fields of PassReport in xla_pass/run_pass.h.");
+  module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
+             nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason"),
+             "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
+}
+
+}  // namespace jax_oneshot

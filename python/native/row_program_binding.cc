@@ -1,0 +1,122 @@
+// In:  a row program's text and every rank's buffers from Python. Out: its canonical text, or one rank's outputs.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/row_program/evaluate.h"
+#include "ffi_kernels/row_program/row_program.h"
+#include "ffi_kernels/row_program/text.h"
+#include "python/native/bindings.h"
+
+namespace jax_oneshot {
+namespace {
+
+namespace nb = nanobind;
+
+// A Python object's contiguous bytes, held as long as this lives.
+class Buffer {
+ public:
+  explicit Buffer(nb::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_C_CONTIGUOUS) != 0) throw nb::python_error();
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { PyBuffer_Release(&view_); }
+
+  const void* data() const { return view_.buf; }
+  int64_t size() const { return view_.len; }
+
+ private:
+  Py_buffer view_;
+};
+
+using Buffers = std::vector<std::unique_ptr<Buffer>>;
+
+RowProgram Parse(std::string_view text) {
+  Result<RowProgram> program = ParseRowProgram(text);
+  if (!program) throw ToValueError(program.error());
+  return *std::move(program);
+}
+
+int64_t ByteCount(DType dtype, Kind kind, int64_t rows, int64_t width) {
+  return ElementCount(kind, rows, width) * DTypeBytes(dtype);
+}
+
+void CheckExtent(int64_t rows, int64_t width, int64_t rank, size_t ranks) {
+  constexpr int64_t kMax = int64_t{1} << 31;
+  if (rows < 0 || width < 0 || rows > kMax || width > kMax || (width > 0 && rows > kMax / width)) {
+    throw ToValueError("evaluate_row_program: rows is " + std::to_string(rows) + " and width " + std::to_string(width) +
+                       "; expected neither to be negative and at most 2^31 elements");
+  }
+  if (rank < 0 || rank >= static_cast<int64_t>(ranks)) {
+    throw ToValueError("evaluate_row_program: rank is " + std::to_string(rank) + "; expected 0 to " +
+                       std::to_string(static_cast<int64_t>(ranks) - 1) + ", for inputs holds " + std::to_string(ranks) +
+                       " ranks");
+  }
+}
+
+// One rank's input buffers, checked against the program's inputs.
+std::vector<const void*> HoldInputs(const RowProgram& program, const nb::list& given, const std::string& rank,
+                                    int64_t rows, int64_t width, Buffers* held) {
+  if (given.size() != program.inputs.size()) {
+    throw ToValueError("evaluate_row_program: rank " + rank + " has " + std::to_string(given.size()) +
+                       " inputs; the program has " + std::to_string(program.inputs.size()));
+  }
+  std::vector<const void*> pointers;
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    held->push_back(std::make_unique<Buffer>(given[i]));
+    const Input& input = program.inputs[i];
+    const int64_t expected = ByteCount(input.dtype, input.kind, rows, width);
+    if (held->back()->size() != expected) {
+      throw ToValueError("evaluate_row_program: rank " + rank + ", input a" + std::to_string(i) + " has " +
+                         std::to_string(held->back()->size()) + " bytes; expected " + std::to_string(expected) +
+                         " for a " + DTypeName(input.dtype) + " " + KindName(input.kind));
+    }
+    pointers.push_back(held->back()->data());
+  }
+  return pointers;
+}
+
+nb::list Evaluate(std::string_view text, int64_t rows, int64_t width, int64_t rank, const nb::list& inputs) {
+  const RowProgram program = Parse(text);
+  CheckExtent(rows, width, rank, inputs.size());
+  EvaluateRequest request;
+  request.rows = rows;
+  request.width = width;
+  request.rank = static_cast<int>(rank);
+  Buffers held;
+  for (size_t r = 0; r < inputs.size(); ++r) {
+    const nb::list of_rank = nb::cast<nb::list>(inputs[r]);
+    request.inputs.push_back(HoldInputs(program, of_rank, std::to_string(r), rows, width, &held));
+  }
+  std::vector<std::string> outputs;
+  for (const Output& output : program.outputs) {
+    const DType dtype = program.statements[output.value].dtype;
+    outputs.emplace_back(ByteCount(dtype, output.kind, rows, width), '\0');
+  }
+  for (std::string& output : outputs) request.outputs.push_back(output.data());
+  EvaluateRowProgram(program, request);
+
+  nb::list results;
+  for (const std::string& output : outputs) results.append(nb::bytes(output.data(), output.size()));
+  return results;
+}
+
+}  // namespace
+
+void BindRowProgram(nb::module_& module) {
+  module.def(
+      "canonical_row_program", [](std::string_view text) { return PrintRowProgram(Parse(text)); }, nb::arg("text"),
+      "The canonical text of a row program. ValueError: what is wrong with it and where.");
+  module.def("evaluate_row_program", &Evaluate, nb::arg("text"), nb::arg("rows"), nb::arg("width"), nb::arg("rank"),
+             nb::arg("inputs"), "One rank's outputs, by the scalar evaluator that defines what a row program means.");
+}
+
+}  // namespace jax_oneshot
