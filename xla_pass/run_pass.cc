@@ -45,7 +45,8 @@ int64_t CountCollectives(const hlo::Module& module) {
   int64_t count = 0;
   for (const hlo::Computation& computation : module.computations) {
     for (const hlo::Instruction& instruction : computation.instructions) {
-      count += IsCollective(instruction.opcode) || instruction.custom_call_target == kCallTarget;
+      count += IsCollective(instruction.opcode) ||
+               (instruction.opcode == Opcode::kCustomCall && instruction.custom_call_target() == kCallTarget);
     }
   }
   return count;
@@ -106,8 +107,8 @@ class Pass {
     Verdict verdict;
     verdict.name = std::string(instruction.name);
     verdict.computation = std::string(graph_.computation_of(node).name);
-    verdict.shape = instruction.shape.ToString();
-    verdict.bytes = MessageBytes(instruction.shape);
+    verdict.shape = instruction.shape->ToString();
+    verdict.bytes = MessageBytes(*instruction.shape);
     verdict.in_loop = in_loop;
     if (Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction); groups && !groups->groups.empty()) {
       verdict.group_size = static_cast<int64_t>(groups->groups[0].size());

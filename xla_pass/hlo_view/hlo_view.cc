@@ -2,6 +2,7 @@
 #include "xla_pass/hlo_view/hlo_view.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -21,24 +22,17 @@ constexpr size_t kMaxCount = size_t{1} << 31;
 
 std::string Quote(std::string_view name) { return "%" + std::string(name); }
 
-// Replaces ids by positions, which must be below `limit`.
-Result<void> Resolve(const std::vector<int64_t>& ids, const IdIndex& index, int limit, const char* what,
-                     std::vector<int>* out) {
-  out->reserve(ids.size());
-  for (int64_t id : ids) {
-    const int position = index.Find(id);
-    if (position < 0) return Err(std::string(what) + " id " + std::to_string(id) + " names nothing");
-    if (position >= limit) return Err(std::string(what) + " id " + std::to_string(id) + " comes after its user");
-    out->push_back(position);
-  }
-  return {};
-}
+// Where the lists of one instruction end within InstructionLists.
+struct Ends {
+  size_t operands = 0, predecessors = 0, called = 0, dimensions = 0;
+};
 
-// One computation while its instructions still refer by id.
-struct OpenComputation {
-  Computation computation;
-  std::vector<InstructionReferences> references;
-  int64_t root_id = 0;
+// What the fields of a computation other than its instructions say.
+struct ComputationHeader {
+  std::string_view bytes, name;
+  int64_t id = 0, root_id = 0;
+  bool is_fusion = false;
+  std::vector<std::string_view> instructions;  // each one's bytes
 };
 
 class ModuleParser {
@@ -46,7 +40,7 @@ class ModuleParser {
   Result<Module> Parse(std::string_view bytes) {
     module_.bytes = bytes;
     if (Result<void> ok = ReadModule(); !ok) return Err("not a HloModuleProto: " + ok.error());
-    if (Result<void> ok = ResolveAll(); !ok) return Err("malformed HloModuleProto: " + ok.error());
+    if (Result<void> ok = ParseAll(); !ok) return Err("malformed HloModuleProto: " + ok.error());
     return std::move(module_);
   }
 
@@ -58,8 +52,8 @@ class ModuleParser {
       if (Result<void> ok = ReadModuleField(f); !ok) return ok;
     }
     if (!reader.ok()) return Err(reader.error());
-    if (open_.empty()) return Err("it has no computations");
-    if (open_.size() >= kMaxCount) return Err("it has too many computations");
+    if (headers_.empty()) return Err("it has no computations");
+    if (headers_.size() >= kMaxCount) return Err("it has too many computations");
     return {};
   }
 
@@ -98,80 +92,115 @@ class ModuleParser {
     return reader.ok() ? Result<void>() : Err(reader.error());
   }
 
+  // First only where its instructions are: their ids must be known before any reference can be resolved.
   Result<void> ReadComputation(std::string_view bytes) {
     namespace field = fields::hlo_computation;
-    OpenComputation& open = open_.emplace_back();
-    open.computation.bytes = bytes;
-    open.computation.index = static_cast<int>(open_.size()) - 1;
+    ComputationHeader& header = headers_.emplace_back();
+    header.bytes = bytes;
     Reader reader(bytes);
     Field f;
     while (reader.Next(&f)) {
       if (f.wire_type == wire::kVarint) {
         const auto value = static_cast<int64_t>(f.integer);
-        if (f.number == field::kId) open.computation.id = value;
-        if (f.number == field::kRootId) open.root_id = value;
-        if (f.number == field::kIsFusionComputation) open.computation.is_fusion = value != 0;
-      } else if (f.wire_type == wire::kLengthDelimited && f.number == field::kName) {
-        open.computation.name = f.payload;
-      } else if (f.wire_type == wire::kLengthDelimited && f.number == field::kInstructions) {
-        Instruction& instruction = open.computation.instructions.emplace_back();
-        Result<void> ok = ParseInstruction(f.payload, &instruction, &open.references.emplace_back());
-        if (!ok) return Err("computation " + Quote(open.computation.name) + ": " + ok.error());
+        if (f.number == field::kId) header.id = value;
+        if (f.number == field::kRootId) header.root_id = value;
+        if (f.number == field::kIsFusionComputation) header.is_fusion = value != 0;
+      } else if (f.wire_type == wire::kLengthDelimited) {
+        if (f.number == field::kName) header.name = f.payload;
+        if (f.number == field::kInstructions) header.instructions.push_back(f.payload);
       }
     }
-    if (!reader.ok()) return Err("computation " + Quote(open.computation.name) + ": " + reader.error());
+    if (!reader.ok()) return Err("computation " + Quote(header.name) + ": " + reader.error());
     return {};
   }
 
-  Result<void> ResolveAll() {
+  Result<void> ParseAll() {
     std::vector<int64_t> ids;
-    for (const OpenComputation& open : open_) ids.push_back(open.computation.id);
-    IdIndex computations;
-    if (!computations.Build(ids)) return Err("two computations have one id");
-    module_.entry = computations.Find(entry_id_);
+    for (const ComputationHeader& header : headers_) ids.push_back(header.id);
+    if (!computations_.Build(ids)) return Err("two computations have one id");
+    module_.entry = computations_.Find(entry_id_);
     if (module_.entry < 0) return Err("entry computation id " + std::to_string(entry_id_) + " names nothing");
-    module_.computations.reserve(open_.size());
-    for (OpenComputation& open : open_) {
-      if (Result<void> ok = ResolveOne(computations, &open); !ok) {
-        return Err("computation " + Quote(open.computation.name) + ": " + ok.error());
+    module_.computations.resize(headers_.size());
+    for (size_t i = 0; i < headers_.size(); ++i) {
+      module_.computations[i].index = static_cast<int>(i);
+      if (Result<void> ok = ParseComputation(headers_[i], &module_.computations[i]); !ok) {
+        return Err("computation " + Quote(headers_[i].name) + ": " + ok.error());
       }
-      module_.computations.push_back(std::move(open.computation));
     }
     return {};
   }
 
-  Result<void> ResolveOne(const IdIndex& computations, OpenComputation* open) {
-    Computation& computation = open->computation;
-    std::vector<int64_t> ids;
-    ids.reserve(computation.instructions.size());
-    for (const Instruction& instruction : computation.instructions) ids.push_back(instruction.id);
-    if (!instructions_.Build(ids)) return Err("two instructions have one id");
-    computation.root = instructions_.Find(open->root_id);
-    if (computation.root < 0) return Err("root id " + std::to_string(open->root_id) + " names nothing");
-    for (int i = 0; i < static_cast<int>(ids.size()); ++i) {
-      Instruction& instruction = computation.instructions[i];
-      const InstructionReferences& references = open->references[i];
-      Result<void> ok = Resolve(references.operands, instructions_, i, "operand", &instruction.operands);
-      if (ok) {
-        ok = Resolve(references.control_predecessors, instructions_, i, "control predecessor",
-                     &instruction.control_predecessors);
-      }
-      if (ok) {
-        ok = Resolve(references.called_computations, computations, computation.index, "called computation",
-                     &instruction.called_computations);
-      }
+  Result<void> ParseComputation(const ComputationHeader& header, Computation* computation) {
+    computation->bytes = header.bytes;
+    computation->name = header.name;
+    computation->id = header.id;
+    computation->is_fusion = header.is_fusion;
+    if (Result<void> ok = ParseInstructions(header, computation); !ok) return ok;
+    module_.max_instruction_id = std::max(module_.max_instruction_id, computation->max_instruction_id);
+    computation->root = instructions_.Find(header.root_id);
+    if (computation->root < 0) return Err("root id " + std::to_string(header.root_id) + " names nothing");
+    for (size_t i = 0; i < header.instructions.size(); ++i) {
+      Instruction& instruction = computation->instructions[i];
+      Result<void> ok = ResolveLists(computation->index, static_cast<int>(i), &instruction);
       if (!ok) return Err("instruction " + Quote(instruction.name) + ": " + ok.error());
-      computation.max_instruction_id = std::max(computation.max_instruction_id, instruction.id);
     }
-    module_.max_instruction_id = std::max(module_.max_instruction_id, computation.max_instruction_id);
-    return NumberParameters(&computation);
+    return NumberParameters(computation);
+  }
+
+  Result<void> ParseInstructions(const ComputationHeader& header, Computation* computation) {
+    computation->instructions.resize(header.instructions.size());
+    lists_ = InstructionLists();
+    ends_.clear();
+    ids_.clear();
+    for (size_t i = 0; i < header.instructions.size(); ++i) {
+      Instruction& instruction = computation->instructions[i];
+      Result<void> ok = ParseInstruction(header.instructions[i], &module_.shapes, &instruction, &lists_);
+      if (!ok) return Err("instruction " + Quote(instruction.name) + ": " + ok.error());
+      ends_.push_back({lists_.operand_ids.size(), lists_.control_predecessor_ids.size(),
+                       lists_.called_computation_ids.size(), lists_.dimensions.size()});
+      ids_.push_back(instruction.id);
+      computation->max_instruction_id = std::max(computation->max_instruction_id, instruction.id);
+    }
+    return instructions_.Build(ids_) ? Result<void>() : Err("two instructions have one id");
+  }
+
+  // Replaces ids by positions, which must be below `limit`.
+  Result<void> Resolve(Span<int64_t> ids, const IdIndex& index, int limit, const char* what, Span<int>* out) {
+    positions_.clear();
+    for (int64_t id : ids) {
+      const int position = index.Find(id);
+      if (position < 0) return Err(std::string(what) + " id " + std::to_string(id) + " names nothing");
+      if (position >= limit) return Err(std::string(what) + " id " + std::to_string(id) + " comes after its user");
+      positions_.push_back(position);
+    }
+    *out = module_.indices.Copy(positions_);
+    return {};
+  }
+
+  Result<void> ResolveLists(int computation, int i, Instruction* out) {
+    const Ends begin = i == 0 ? Ends{} : ends_[i - 1];
+    const Ends& end = ends_[i];
+    const auto part = [](const std::vector<int64_t>& list, size_t from, size_t to) {
+      return Span<int64_t>(list.data() + from, to - from);
+    };
+    Result<void> ok = Resolve(part(lists_.operand_ids, begin.operands, end.operands), instructions_, i, "operand",
+                              &out->operands);
+    if (!ok) return ok;
+    ok = Resolve(part(lists_.control_predecessor_ids, begin.predecessors, end.predecessors), instructions_, i,
+                 "control predecessor", &out->control_predecessors);
+    if (!ok) return ok;
+    ok = Resolve(part(lists_.called_computation_ids, begin.called, end.called), computations_, computation,
+                 "called computation", &out->called_computations);
+    if (!ok) return ok;
+    out->dimensions = module_.integers.Copy(part(lists_.dimensions, begin.dimensions, end.dimensions));
+    return {};
   }
 
   Result<void> NumberParameters(Computation* computation) {
     for (int i = 0; i < static_cast<int>(computation->instructions.size()); ++i) {
       const Instruction& instruction = computation->instructions[i];
       if (instruction.opcode != Opcode::kParameter) continue;
-      const int64_t number = instruction.parameter_number;
+      const int64_t number = instruction.number;
       if (number < 0 || number >= static_cast<int64_t>(computation->instructions.size())) {
         return Err("parameter number " + std::to_string(number) + " of " + Quote(instruction.name) + " is out of range");
       }
@@ -185,8 +214,14 @@ class ModuleParser {
   }
 
   Module module_;
-  std::vector<OpenComputation> open_;
-  IdIndex instructions_;  // reused
+  std::vector<ComputationHeader> headers_;
+  IdIndex computations_;
+  // Of the computation at hand.
+  IdIndex instructions_;
+  InstructionLists lists_;
+  std::vector<Ends> ends_;
+  std::vector<int64_t> ids_;
+  std::vector<int> positions_;
   int64_t entry_id_ = 0;
 };
 
@@ -201,17 +236,20 @@ int Module::InstructionCount() const {
 Result<Module> ParseModule(std::string_view bytes) { return ModuleParser().Parse(bytes); }
 
 bool MayContainOpcode(std::string_view module_bytes, std::string_view opcode_name) {
-  return module_bytes.find(opcode_name) != std::string_view::npos;
+  wire::Writer opcode;  // the whole field: a name that merely contains the word does not count
+  opcode.Bytes(fields::hlo_instruction::kOpcode, opcode_name);
+  // memmem, because string_view::find is several times slower on needles with a common first byte.
+  return memmem(module_bytes.data(), module_bytes.size(), opcode.str().data(), opcode.str().size()) != nullptr;
 }
 
-Result<double> ScalarLiteral(const Instruction& constant) { return DecodeSplatLiteral(constant.literal); }
+Result<double> ScalarLiteral(const Instruction& constant) { return DecodeSplatLiteral(constant.literal()); }
 
 Result<std::vector<int64_t>> IntegerLiteral(const Instruction& constant) {
-  return DecodeIntegerLiteral(constant.literal);
+  return DecodeIntegerLiteral(constant.literal());
 }
 
 Result<std::vector<WindowDimension>> DecodeWindow(const Instruction& instruction) {
-  return ParseWindow(instruction.window);
+  return ParseWindow(instruction.window());
 }
 
 }  // namespace jax_oneshot::hlo

@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
+#include "ffi_kernels/base/span.h"
+#include "xla_pass/hlo_view/arena.h"
 #include "xla_pass/hlo_view/opcode.h"
 #include "xla_pass/hlo_view/shape.h"
+#include "xla_pass/hlo_view/shape_table.h"
 #include "xla_pass/hlo_view/window.h"
 
 namespace jax_oneshot::hlo {
@@ -19,25 +22,27 @@ struct Instruction {
   std::string_view bytes;  // the whole HloInstructionProto
   std::string_view name;
   std::string_view opcode_name;  // HLO's spelling, "all-reduce"
-  Opcode opcode = Opcode::kOther;
-  Shape shape;
-  std::string_view metadata;  // OpMetadata, serialized; may be empty
-
+  const Shape* shape = nullptr;  // owned by the module
+  Span<int> operands;              // indices into Computation::instructions
+  Span<int> control_predecessors;  // the same
+  Span<int> called_computations;   // indices into Module::computations
+  Span<int64_t> dimensions;        // broadcast, reduce, transpose, ...
   int64_t id = 0;
-  std::vector<int> operands;               // indices into Computation::instructions
-  std::vector<int> control_predecessors;   // the same
-  std::vector<int> called_computations;    // indices into Module::computations
-  std::vector<int64_t> dimensions;         // broadcast, reduce, transpose, ...
-  int64_t tuple_index = 0;
-  int64_t parameter_number = 0;
+  int64_t number = 0;      // of a parameter; index of a get-tuple-element
   int64_t channel_id = 0;  // <= 0: none
+  Opcode opcode = Opcode::kOther;
   bool use_global_device_ids = false;
-  std::string_view custom_call_target;
-  std::string_view comparison_direction;  // "LT"
-  std::string_view comparison_type;       // "FLOAT", "TOTALORDER", ... or empty
-  std::string_view literal;               // LiteralProto, serialized (constants)
-  std::string_view window;                // Window, serialized (reduce-window)
-  std::vector<int64_t> dynamic_slice_sizes;
+
+  // What few instructions have is looked up in the bytes when asked for; empty when absent.
+  std::string_view metadata() const;  // OpMetadata, serialized
+  std::string_view custom_call_target() const;
+  std::string_view comparison_direction() const;  // "LT"
+  std::string_view comparison_type() const;       // "FLOAT", "TOTALORDER", ...
+  std::string_view literal() const;               // LiteralProto, serialized (constants)
+  std::string_view window() const;                // Window, serialized (reduce-window)
+
+ private:
+  std::string_view Find(uint32_t field) const;
 };
 
 struct Computation {
@@ -53,6 +58,10 @@ struct Computation {
 };
 
 struct Module {
+  Module() = default;
+  Module(Module&&) = default;
+  Module& operator=(Module&&) = default;
+
   std::string_view bytes;
   std::string_view name;
   std::vector<Computation> computations;  // callees before callers
@@ -66,6 +75,11 @@ struct Module {
   // older XLA numbers the whole module through.
   bool HasIdsPerComputation() const { return max_instruction_id >> 32 != 0; }
   int InstructionCount() const;
+
+  // What the instructions point at.
+  ShapeTable shapes;
+  Arena<int> indices;
+  Arena<int64_t> integers;
 };
 
 // Fails on truncated or malformed bytes, ids that resolve to nothing, operands after their users, and on more than

@@ -12,39 +12,6 @@ namespace {
 namespace field = fields::hlo_instruction;
 using wire::Field;
 
-// True when the field is one of the length-delimited texts and sub-messages that are kept as they are.
-bool TakeBytes(const Field& f, Instruction* out) {
-  switch (f.number) {
-    case field::kName:
-      out->name = f.payload;
-      return true;
-    case field::kOpcode:
-      out->opcode_name = f.payload;
-      out->opcode = ParseOpcode(f.payload);
-      return true;
-    case field::kMetadata:
-      out->metadata = f.payload;
-      return true;
-    case field::kLiteral:
-      out->literal = f.payload;
-      return true;
-    case field::kWindow:
-      out->window = f.payload;
-      return true;
-    case field::kCustomCallTarget:
-      out->custom_call_target = f.payload;
-      return true;
-    case field::kComparisonDirection:
-      out->comparison_direction = f.payload;
-      return true;
-    case field::kComparisonType:
-      out->comparison_type = f.payload;
-      return true;
-    default:
-      return false;
-  }
-}
-
 void TakeInteger(const Field& f, Instruction* out) {
   const auto value = static_cast<int64_t>(f.integer);
   switch (f.number) {
@@ -52,10 +19,8 @@ void TakeInteger(const Field& f, Instruction* out) {
       out->id = value;
       break;
     case field::kParameterNumber:
-      out->parameter_number = value;
-      break;
     case field::kTupleIndex:
-      out->tuple_index = value;
+      out->number = value;
       break;
     case field::kChannelId:
       out->channel_id = value;
@@ -69,45 +34,71 @@ void TakeInteger(const Field& f, Instruction* out) {
 }
 
 // The list a repeated integer field goes to, or null.
-std::vector<int64_t>* ListOf(uint32_t number, Instruction* out, InstructionReferences* references) {
+std::vector<int64_t>* ListOf(uint32_t number, InstructionLists* lists) {
   switch (number) {
     case field::kOperandIds:
-      return &references->operands;
+      return &lists->operand_ids;
     case field::kControlPredecessorIds:
-      return &references->control_predecessors;
+      return &lists->control_predecessor_ids;
     case field::kCalledComputationIds:
-      return &references->called_computations;
+      return &lists->called_computation_ids;
     case field::kDimensions:
-      return &out->dimensions;
-    case field::kDynamicSliceSizes:
-      return &out->dynamic_slice_sizes;
+      return &lists->dimensions;
     default:
       return nullptr;
   }
 }
 
+Result<void> TakeBytes(const Field& f, ShapeTable* shapes, Instruction* out) {
+  if (f.number == field::kName) out->name = f.payload;
+  if (f.number == field::kOpcode) {
+    out->opcode_name = f.payload;
+    out->opcode = ParseOpcode(f.payload);
+  }
+  if (f.number != field::kShape) return {};
+  Result<const Shape*> shape = shapes->Find(f.payload);
+  if (!shape) return Err(shape.error());
+  out->shape = *shape;
+  return {};
+}
+
 }  // namespace
 
-Result<void> ParseInstruction(std::string_view bytes, Instruction* instruction, InstructionReferences* references) {
+Result<void> ParseInstruction(std::string_view bytes, ShapeTable* shapes, Instruction* instruction,
+                              InstructionLists* lists) {
   instruction->bytes = bytes;
   wire::Reader reader(bytes);
   Field f;
   while (reader.Next(&f)) {
-    if (std::vector<int64_t>* list = ListOf(f.number, instruction, references)) {
+    if (std::vector<int64_t>* list = ListOf(f.number, lists)) {
       if (!AppendIntegers(f, list)) return Err("a list of integers is malformed (field " + std::to_string(f.number) + ")");
     } else if (f.wire_type == wire::kVarint) {
       TakeInteger(f, instruction);
-    } else if (f.wire_type != wire::kLengthDelimited || TakeBytes(f, instruction)) {
-      continue;
-    } else if (f.number == field::kShape) {
-      Result<Shape> shape = ParseShape(f.payload);
-      if (!shape) return Err(shape.error());
-      instruction->shape = *std::move(shape);
+    } else if (f.wire_type == wire::kLengthDelimited) {
+      if (Result<void> ok = TakeBytes(f, shapes, instruction); !ok) return ok;
     }
   }
   if (!reader.ok()) return Err(reader.error());
-  if (instruction->name.empty() || instruction->opcode_name.empty()) return Err("an instruction has no name or no opcode");
+  if (instruction->name.empty() || instruction->opcode_name.empty() || instruction->shape == nullptr) {
+    return Err("an instruction has no name, no opcode or no shape");
+  }
   return {};
 }
+
+std::string_view Instruction::Find(uint32_t number) const {
+  wire::Reader reader(bytes);
+  Field f;
+  while (reader.Next(&f)) {
+    if (f.number == number && f.wire_type == wire::kLengthDelimited) return f.payload;
+  }
+  return {};
+}
+
+std::string_view Instruction::metadata() const { return Find(field::kMetadata); }
+std::string_view Instruction::custom_call_target() const { return Find(field::kCustomCallTarget); }
+std::string_view Instruction::comparison_direction() const { return Find(field::kComparisonDirection); }
+std::string_view Instruction::comparison_type() const { return Find(field::kComparisonType); }
+std::string_view Instruction::literal() const { return Find(field::kLiteral); }
+std::string_view Instruction::window() const { return Find(field::kWindow); }
 
 }  // namespace jax_oneshot::hlo

@@ -1,4 +1,4 @@
-// In:  the bytes of one HloInstructionProto. Out: an Instruction whose references are still ids.
+// In:  the bytes of one HloInstructionProto. Out: an Instruction; what it refers to by id, apart.
 #ifndef XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 #define XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 
@@ -11,12 +11,14 @@
 
 namespace jax_oneshot::hlo {
 
-// The ids an instruction refers to, as the proto has them.
-struct InstructionReferences {
-  std::vector<int64_t> operands, control_predecessors, called_computations;
+// The lists of a computation's instructions while it is read, one after the other in each vector.
+struct InstructionLists {
+  std::vector<int64_t> operand_ids, control_predecessor_ids, called_computation_ids, dimensions;
 };
 
-Result<void> ParseInstruction(std::string_view bytes, Instruction* instruction, InstructionReferences* references);
+// Fills everything but operands, control_predecessors, called_computations and dimensions; appends those to *lists.
+Result<void> ParseInstruction(std::string_view bytes, ShapeTable* shapes, Instruction* instruction,
+                              InstructionLists* lists);
 
 }  // namespace jax_oneshot::hlo
 

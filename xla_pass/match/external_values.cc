@@ -27,13 +27,13 @@ bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
 }  // namespace
 
 Result<Direction> ParseDirection(const hlo::Instruction& compare) {
-  if (compare.comparison_type == "TOTALORDER") return Err("a total-order comparison has no row form");
+  if (compare.comparison_type() == "TOTALORDER") return Err("a total-order comparison has no row form");
   static const std::map<std::string_view, Direction> kDirections = {
       {"EQ", Direction::kEq}, {"NE", Direction::kNe}, {"LT", Direction::kLt},
       {"LE", Direction::kLe}, {"GT", Direction::kGt}, {"GE", Direction::kGe}};
-  auto found = kDirections.find(compare.comparison_direction);
+  auto found = kDirections.find(compare.comparison_direction());
   if (found == kDirections.end()) {
-    return Err("unknown comparison direction '" + std::string(compare.comparison_direction) + "'");
+    return Err("unknown comparison direction '" + std::string(compare.comparison_direction()) + "'");
   }
   return found->second;
 }
@@ -69,14 +69,14 @@ Result<int> ExternalValues::ReadAt(Node node, int split, int depth) {
 Result<int> ExternalValues::LookThrough(Node node, int split, int depth) {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.opcode == Opcode::kConstant) {
-    const Result<DType> dtype = ToDType(instruction.shape.element_type);
+    const Result<DType> dtype = ToDType(instruction.shape->element_type);
     const Result<double> value = ScalarLiteral(instruction);
     if (!dtype || !value) return Err("not a scalar constant");
     return builder_->Constant(*dtype, static_cast<float>(*value));
   }
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
-    const auto before = SplitBeforeBroadcast(graph_.at(operand).shape.dimensions, instruction.dimensions, split);
+    const auto before = SplitBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, split);
     if (!before) return Err("broadcast dimensions are not sorted");
     return ReadAt(operand, *before, depth + 1);
   }
@@ -87,15 +87,15 @@ Result<int> ExternalValues::LookThrough(Node node, int split, int depth) {
 Result<int> ExternalValues::LookThroughMove(Node node, int split, int depth) {
   const hlo::Instruction& instruction = graph_.at(node);
   const Node operand = graph_.operand(node, 0);
-  const hlo::Shape& from = graph_.at(operand).shape;
-  if (from.element_type != instruction.shape.element_type) return Err("a bitcast changes the type");
+  const hlo::Shape& from = *graph_.at(operand).shape;
+  if (from.element_type != instruction.shape->element_type) return Err("a bitcast changes the type");
   if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
     return Err("a transpose moves elements");
   }
-  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape.IsRowMajor())) {
+  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape->IsRowMajor())) {
     return Err("a bitcast between layouts");
   }
-  const auto before = SplitAfterReshape(instruction.shape.dimensions, split, from.dimensions);
+  const auto before = SplitAfterReshape(instruction.shape->dimensions, split, from.dimensions);
   if (!before) return Err("a reshape mixes rows and width");
   return ReadAt(operand, *before, depth + 1);
 }
@@ -103,21 +103,21 @@ Result<int> ExternalValues::LookThroughMove(Node node, int split, int depth) {
 Result<int> ExternalValues::LookThroughElementwise(Node node, int split, int depth) {
   const hlo::Instruction& instruction = graph_.at(node);
   const std::optional<Op> op = ElementwiseOp(instruction.opcode);
-  const Result<DType> dtype = ToDType(instruction.shape.element_type);
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return Err("not elementwise");
-  const auto kind = KindAt(instruction.shape.dimensions, split, scope_.extent);
+  const auto kind = KindAt(instruction.shape->dimensions, split, scope_.extent);
   if (!kind) return Err("the shape does not fit the rows");
   // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
   // the narrower side of a widening convert moves fewer bytes.
   const bool varies_over_rows = (static_cast<int>(*kind) & static_cast<int>(Kind::kRowScalar)) != 0;
   if (graph_.computation_index(node) == scope_.computation && varies_over_rows &&
-      !(*op == Op::kConvert && IsWidening(graph_.at(graph_.operand(node, 0)).shape, instruction.shape))) {
+      !(*op == Op::kConvert && IsWidening(*graph_.at(graph_.operand(node, 0)).shape, *instruction.shape))) {
     return Err("full-size work of its own");
   }
   std::vector<int> operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
-    const bool is_scalar = graph_.at(operand).shape.dimensions.empty();
+    const bool is_scalar = graph_.at(operand).shape->dimensions.empty();
     Result<int> value = ReadAt(operand, is_scalar ? 0 : split, depth + 1);
     if (!value) return value;
     operands.push_back(*value);
@@ -142,7 +142,7 @@ bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) c
     return outer != kNoNode && depth < kMaxDepth && CanHoist(outer, depth + 1, leaves);
   }
   if (instruction.opcode == Opcode::kConstant) return true;
-  const bool is_scalar = instruction.shape.ElementCount() == 1 && !instruction.shape.IsTuple();
+  const bool is_scalar = instruction.shape->ElementCount() == 1 && !instruction.shape->IsTuple();
   const bool is_scalar_math = is_scalar && ElementwiseOp(instruction.opcode).has_value();
   if (!is_scalar_math && !IsHoistableRead(instruction.opcode)) return false;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
@@ -154,14 +154,14 @@ bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) c
 Result<int> ExternalValues::Load(Node node, int split) {
   const hlo::Instruction& instruction = graph_.at(node);
   const std::string name = "%" + std::string(instruction.name);
-  const Result<DType> dtype = ToDType(instruction.shape.element_type);
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err("operand " + name + ": " + dtype.error());
-  const auto kind = KindAt(instruction.shape.dimensions, split, scope_.extent);
+  const auto kind = KindAt(instruction.shape->dimensions, split, scope_.extent);
   if (!kind) {
-    return Err("operand " + name + " of shape " + instruction.shape.ToString() + " does not fit rows of width " +
+    return Err("operand " + name + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
                std::to_string(scope_.extent.width));
   }
-  if (!instruction.shape.is_plain || !instruction.shape.IsRowMajor()) {
+  if (!instruction.shape->is_plain || !instruction.shape->IsRowMajor()) {
     return Err("operand " + name + ": its layout is not row-major");
   }
   CallOperand operand;

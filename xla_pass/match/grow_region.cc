@@ -38,9 +38,9 @@ Node NarrowestOperand(const Graph& graph, const DependencyOrder& order, Node ope
     }
     const hlo::Instruction& instruction = graph.at(inner);
     if (instruction.opcode != Opcode::kConvert) break;
-    const hlo::Shape& from = graph.at(graph.operand(inner, 0)).shape;
+    const hlo::Shape& from = *graph.at(graph.operand(inner, 0)).shape;
     const Result<DType> dtype = ToDType(from.element_type);
-    if (instruction.shape.element_type != hlo::PrimitiveType::kF32 || !dtype ||
+    if (instruction.shape->element_type != hlo::PrimitiveType::kF32 || !dtype ||
         (*dtype != DType::kBF16 && *dtype != DType::kF16) || !from.is_plain || !from.IsRowMajor()) {
       break;
     }

@@ -22,7 +22,7 @@ Reducer ClassifyReducer(const hlo::Computation& computation) {
   const hlo::Instruction& a = SkipMoves(computation, &computation.instructions[root.operands[0]]);
   const hlo::Instruction& b = SkipMoves(computation, &computation.instructions[root.operands[1]]);
   if (a.opcode != hlo::Opcode::kParameter || b.opcode != hlo::Opcode::kParameter ||
-      a.parameter_number == b.parameter_number) {
+      a.number == b.number) {
     return Reducer::kOther;
   }
   switch (root.opcode) {

@@ -8,13 +8,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
+#include "ffi_kernels/base/span.h"
 #include "ffi_kernels/row_program/row_program.h"
 
 namespace jax_oneshot {
 
-using Dims = std::vector<int64_t>;
+using Dims = Span<int64_t>;
 
 struct RowExtent {
   int64_t rows = 1;

@@ -46,11 +46,11 @@ RowTranslator::RowTranslator(const Graph& graph, int computation, RowExtent exte
                  &builder_) {}
 
 void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {
-  const DType input_dtype = ToDType(graph_.at(operand).shape.element_type).value_or(dtype);
+  const DType input_dtype = ToDType(graph_.at(operand).shape->element_type).value_or(dtype);
   const int id = builder_.AddInput(RoleOf(reducer), input_dtype, Kind::kRow, dtype);
   externals_.AddOperand({operand, false, {operand}});
   for (Node result : results) {
-    const int rank = static_cast<int>(graph_.at(result).shape.dimensions.size());
+    const int rank = static_cast<int>(graph_.at(result).shape->dimensions.size());
     Set(result, {id, rank > 0 ? rank - 1 : 0, std::nullopt});
   }
 }
@@ -142,7 +142,7 @@ Result<RowTranslator::RowValue> RowTranslator::Translate(Node node) {
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, Op op) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const Result<DType> dtype = ToDType(instruction.shape.element_type);
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
   if (graph_.operand_count(node) != OperandCount(op)) return Err(NoRowForm(instruction));
   std::optional<int> split;
@@ -150,7 +150,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
     const RowValue* value = Find(graph_.operand(node, i));
     if (value == nullptr) continue;
     if (value->partial_reduction) return Err("it reads a partial row reduction");
-    if (split && !SplitsAgree(instruction.shape.dimensions, *split, value->split)) {
+    if (split && !SplitsAgree(instruction.shape->dimensions, *split, value->split)) {
       return Err("its operands fold onto rows differently");
     }
     split = value->split;
@@ -162,7 +162,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
       operands.push_back(value->id);
       continue;
     }
-    Result<int> value = externals_.Read(operand, graph_.at(operand).shape.dimensions.empty() ? 0 : *split);
+    Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? 0 : *split);
     if (!value) return Err(value.error());
     operands.push_back(*value);
   }
@@ -180,28 +180,28 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
   const Node operand = graph_.operand(node, 0);
   const RowValue* value = Find(operand);
   if (value->partial_reduction) return Err("it reads a partial row reduction");
-  const auto split = SplitAfterBroadcast(graph_.at(operand).shape.dimensions, value->split, instruction.dimensions,
-                                         instruction.shape.dimensions, extent_);
-  if (!split) return Err("broadcast to " + instruction.shape.ToString() + " is not along rows");
+  const auto split = SplitAfterBroadcast(graph_.at(operand).shape->dimensions, value->split, instruction.dimensions,
+                                         instruction.shape->dimensions, extent_);
+  if (!split) return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
   return RowValue{value->id, *split, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const hlo::Shape& from = graph_.at(graph_.operand(node, 0)).shape;
+  const hlo::Shape& from = *graph_.at(graph_.operand(node, 0)).shape;
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value->partial_reduction) return Err("it reads a partial row reduction");
-  if (from.element_type != instruction.shape.element_type) return Err("a bitcast changes the type");
+  if (from.element_type != instruction.shape->element_type) return Err("a bitcast changes the type");
   if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
     return Err("transpose moves elements between rows");
   }
-  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape.IsRowMajor())) {
+  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape->IsRowMajor())) {
     return Err("bitcast changes the layout");
   }
-  const auto split = SplitAfterReshape(from.dimensions, value->split, instruction.shape.dimensions);
+  const auto split = SplitAfterReshape(from.dimensions, value->split, instruction.shape->dimensions);
   if (!split) {
     return Err(std::string(instruction.opcode_name) + " from " + from.ToString() + " to " +
-               instruction.shape.ToString() + " mixes rows and width");
+               instruction.shape->ToString() + " mixes rows and width");
   }
   return RowValue{value->id, *split, std::nullopt};
 }
@@ -240,10 +240,10 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
   if (!op) return Err(op.error());
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value == nullptr) return Err("its initial value depends on the all-reduce");
-  const Dims& from = graph_.at(graph_.operand(node, 0)).shape.dimensions;
+  const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
   if (!ReducesTheWidth(from, value->split, instruction.dimensions)) return Err("reduce is not over the whole row");
   if (value->partial_reduction && *value->partial_reduction != *op) return Err("it mixes two kinds of reduction");
-  const Result<DType> dtype = ToDType(instruction.shape.element_type);
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
   const int split = SplitAfterReduce(value->split, instruction.dimensions);
   const Result<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
@@ -264,14 +264,14 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) 
   if (initial.opcode != Opcode::kConstant || !number || !IsIdentity(*op, *number)) {
     return Err("its initial value is not the reduction's identity");
   }
-  const Dims& from = graph_.at(graph_.operand(node, 0)).shape.dimensions;
+  const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
   const auto window = DecodeWindow(instruction);
   if (!window || window->size() != from.size()) return Err("its window cannot be read");
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     const hlo::WindowDimension& w = (*window)[i];
     const bool tiles = w.size == w.stride && w.window_dilation == 1 && w.base_dilation == 1 && !w.reversed &&
                        w.padding_low >= 0 && w.padding_high >= 0 &&
-                       w.padding_low + from[i] + w.padding_high == w.size * instruction.shape.dimensions[i];
+                       w.padding_low + from[i] + w.padding_high == w.size * instruction.shape->dimensions[i];
     if (!tiles || (i < value->split && w.size != 1)) return Err("its window does not tile the row");
   }
   return RowValue{value->id, value->split, *op};
@@ -282,7 +282,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) 
   const int fused = graph_.fused_computation(tuple);
   if (fused < 0) return Err("it reads a tuple made outside the region");
   const Node root = graph_.root(fused);
-  const int64_t index = graph_.at(node).tuple_index;
+  const int64_t index = graph_.at(node).number;
   if (graph_.at(root).opcode != Opcode::kTuple || index < 0 || index >= graph_.operand_count(root)) {
     return Err("its tuple is malformed");
   }
@@ -296,10 +296,10 @@ Result<Output> RowTranslator::ExportOf(Node node) const {
   const RowValue* value = Find(node);
   if (value == nullptr) return Err(Quote(instruction) + " has no single value");
   if (value->partial_reduction) return Err(Quote(instruction) + " is a partial row reduction");
-  if (!instruction.shape.is_plain || !instruction.shape.IsRowMajor()) {
+  if (!instruction.shape->is_plain || !instruction.shape->IsRowMajor()) {
     return Err(Quote(instruction) + ": its layout is not row-major");
   }
-  const auto kind = KindAt(instruction.shape.dimensions, value->split, extent_);
+  const auto kind = KindAt(instruction.shape->dimensions, value->split, extent_);
   if (!kind) return Err(Quote(instruction) + " does not fit the rows");
   return Output{value->id, Join(*kind, builder_.kind(value->id))};
 }

@@ -39,16 +39,16 @@ Result<SiteElement> CheckElement(const hlo::Shape& shape) {
 
 Result<void> CheckElements(const Graph& graph, Site* site) {
   const hlo::Instruction& all_reduce = graph.at(site->all_reduce);
-  const bool is_tuple = all_reduce.shape.IsTuple();
-  const size_t count = is_tuple ? all_reduce.shape.tuple_shapes.size() : 1;
+  const bool is_tuple = all_reduce.shape->IsTuple();
+  const size_t count = is_tuple ? all_reduce.shape->tuple_shapes.size() : 1;
   if (count != all_reduce.operands.size()) {
     return Err("the all-reduce has " + std::to_string(all_reduce.operands.size()) + " operands but " +
                std::to_string(count) + " results");
   }
   for (size_t i = 0; i < count; ++i) {
-    const hlo::Shape& operand_shape = graph.at(graph.operand(site->all_reduce, static_cast<int>(i))).shape;
+    const hlo::Shape& operand_shape = *graph.at(graph.operand(site->all_reduce, static_cast<int>(i))).shape;
     if (!operand_shape.is_plain || !operand_shape.IsRowMajor()) return Err(reason::Layout(operand_shape.ToString()));
-    Result<SiteElement> element = CheckElement(is_tuple ? all_reduce.shape.tuple_shapes[i] : all_reduce.shape);
+    Result<SiteElement> element = CheckElement(is_tuple ? all_reduce.shape->tuple_shapes[i] : *all_reduce.shape);
     if (!element) return Err(element.error());
     element->operand = static_cast<int>(i);
     if (!is_tuple) element->results = {site->all_reduce};
@@ -58,11 +58,11 @@ Result<void> CheckElements(const Graph& graph, Site* site) {
   if (graph.is_root(site->all_reduce)) return Err(reason::TupleUsedWhole());
   for (Node user : graph.users(site->all_reduce)) {
     const hlo::Instruction& gte = graph.at(user);
-    if (gte.opcode != Opcode::kGetTupleElement || gte.tuple_index < 0 ||
-        gte.tuple_index >= static_cast<int64_t>(count)) {
+    if (gte.opcode != Opcode::kGetTupleElement || gte.number < 0 ||
+        gte.number >= static_cast<int64_t>(count)) {
       return Err(reason::TupleUsedWhole());
     }
-    site->elements[gte.tuple_index].results.push_back(user);
+    site->elements[gte.number].results.push_back(user);
   }
   return {};
 }
@@ -139,7 +139,7 @@ Result<Site> CheckSite(const Graph& graph, Node all_reduce, const SiteLimits& li
   site.groups = *std::move(groups);
   if (Result<void> ok = CheckGroups(&site); !ok) return Err(ok.error());
   if (Result<void> ok = CheckElements(graph, &site); !ok) return Err(ok.error());
-  const int64_t bytes = MessageBytes(instruction.shape);
+  const int64_t bytes = MessageBytes(*instruction.shape);
   if (bytes > limits.max_bytes) return Err(reason::TooLarge(bytes, limits.max_bytes));
   if (graph.has_control_edges(all_reduce)) return Err(reason::ControlDependency());
   if (site.elements.size() == 1) {

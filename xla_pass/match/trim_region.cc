@@ -50,7 +50,7 @@ class Trimmer {
                        [&](Node user) { return !IsInside(user) || also_kept_.count(user) != 0; });
   }
 
-  bool IsTupleFusion(Node node) const { return graph_.at(node).shape.IsTuple(); }
+  bool IsTupleFusion(Node node) const { return graph_.at(node).shape->IsTuple(); }
 
   // Free to make again from its one operand, wherever that is.
   bool IsFree(Node node) const {
@@ -69,8 +69,8 @@ class Trimmer {
     const hlo::Instruction& instruction = graph_.at(node);
     if (IsMove(instruction.opcode) || instruction.opcode == Opcode::kBroadcast) return true;
     if (instruction.opcode != Opcode::kConvert) return false;
-    const hlo::Shape& from = graph_.at(graph_.operand(node, 0)).shape;
-    return hlo::PrimitiveTypeBytes(from.element_type) < hlo::PrimitiveTypeBytes(instruction.shape.element_type);
+    const hlo::Shape& from = *graph_.at(graph_.operand(node, 0)).shape;
+    return hlo::PrimitiveTypeBytes(from.element_type) < hlo::PrimitiveTypeBytes(instruction.shape->element_type);
   }
 
   void FindOutputs() {

@@ -14,12 +14,20 @@ class Rewriter {
  public:
   Rewriter(const Graph& graph, int computation, const SiteTable& sites, const std::vector<Region>& regions,
            RewriteContext* context)
-      : graph_(graph), computation_(computation), sites_(sites), regions_(regions), context_(context) {}
+      : graph_(graph),
+        computation_(computation),
+        instructions_(graph.module().computations[computation].instructions),
+        first_(graph.node(computation, 0)),
+        count_(static_cast<int>(instructions_.size())),
+        sites_(sites),
+        regions_(regions),
+        context_(context) {}
 
   Result<RewrittenComputation> Run() {
     out_.edit.computation = computation_;
     next_local_id_ = graph_.module().computations[computation_].max_instruction_id + 1;
-    count_ = static_cast<int>(graph_.module().computations[computation_].instructions.size());
+    for (const Region& region : regions_) leaves_.push_back(region.InputLeaves());
+    out_.edit.instructions.reserve(instructions_.size());
     removed_ = FindRemoved(graph_, computation_, sites_, regions_);
     for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
       for (Node output : regions_[r].outputs) producer_[output] = r;
@@ -44,35 +52,29 @@ class Rewriter {
   // Vertices of the new graph: old instruction i is i, region r is count_ + r.
   enum class State : uint8_t { kNew, kOpen, kDone };
 
-  Result<int> VertexOf(Node node) const {
+  // The vertex that makes a value of the old graph; -1 when nothing does any more.
+  int VertexOf(Node node) const {
+    const int local = node - first_;
+    if (!removed_[local]) return local;
     auto producer = producer_.find(node);
-    if (producer != producer_.end()) return count_ + producer->second;
-    const int local = node - graph_.node(computation_, 0);
-    if (removed_[local]) return Err("%" + std::string(graph_.at(node).name) + " was removed but is still read");
-    return local;
+    return producer == producer_.end() ? -1 : count_ + producer->second;
   }
 
-  Result<std::vector<int>> DependenciesOf(int vertex) const {
-    std::vector<Node> nodes;
+  template <typename Visit>
+  void ForEachOperand(int vertex, Visit visit) const {
     if (vertex >= count_) {
-      nodes = regions_[vertex - count_].InputLeaves();
-    } else {
-      const hlo::Instruction& instruction = graph_.module().computations[computation_].instructions[vertex];
-      for (int operand : instruction.operands) nodes.push_back(graph_.node(computation_, operand));
-      for (int predecessor : instruction.control_predecessors) nodes.push_back(graph_.node(computation_, predecessor));
+      for (Node leaf : leaves_[vertex - count_]) visit(leaf);
+      return;
     }
-    std::vector<int> vertices;
-    for (Node node : nodes) {
-      Result<int> dependency = VertexOf(node);
-      if (!dependency) return Err(dependency.error());
-      vertices.push_back(*dependency);
-    }
-    return vertices;
+    const hlo::Instruction& instruction = instructions_[vertex];
+    for (int operand : instruction.operands) visit(first_ + operand);
+    for (int predecessor : instruction.control_predecessors) visit(first_ + predecessor);
   }
 
   // Appends `vertex` after all it depends on. Depth first, without recursion.
   Result<void> Emit(int vertex) {
-    std::vector<int> stack = {vertex};
+    std::vector<int>& stack = stack_;
+    stack.push_back(vertex);
     while (!stack.empty()) {
       const int top = stack.back();
       if (state_[top] == State::kDone) {
@@ -81,15 +83,21 @@ class Rewriter {
       }
       const bool reopened = state_[top] == State::kOpen;
       state_[top] = State::kOpen;
-      Result<std::vector<int>> dependencies = DependenciesOf(top);
-      if (!dependencies) return Err(dependencies.error());
       bool ready = true;
-      for (int dependency : *dependencies) {
-        if (state_[dependency] == State::kDone) continue;
-        if (reopened || state_[dependency] == State::kOpen) return Err("the rewrite would make a cycle");
-        stack.push_back(dependency);
-        ready = false;
-      }
+      Node missing = kNoNode;
+      bool cycle = false;
+      ForEachOperand(top, [&](Node operand) {
+        const int dependency = VertexOf(operand);
+        if (dependency < 0) {
+          missing = operand;
+        } else if (state_[dependency] != State::kDone) {
+          cycle |= reopened || state_[dependency] == State::kOpen;
+          stack.push_back(dependency);
+          ready = false;
+        }
+      });
+      if (missing != kNoNode) return Err("%" + std::string(graph_.at(missing).name) + " was removed but is still read");
+      if (cycle) return Err("the rewrite would make a cycle");
       if (!ready) continue;
       stack.pop_back();
       state_[top] = State::kDone;
@@ -102,7 +110,7 @@ class Rewriter {
     if (vertex >= count_) {
       AppendCall(regions_[vertex - count_]);
     } else {
-      out_.edit.instructions.push_back(graph_.module().computations[computation_].instructions[vertex].bytes);
+      out_.edit.instructions.push_back(instructions_[vertex].bytes);
     }
   }
 
@@ -122,7 +130,7 @@ class Rewriter {
     for (const CallOperand& operand : region.operands) {
       std::unordered_map<Node, int64_t> clones;
       call.operand_ids.push_back(operand.hoisted ? AppendClone(operand.node, &clones) : graph_.at(operand.node).id);
-      call.operand_shapes.push_back(ShapeWithLayout(graph_.at(operand.node).shape));
+      call.operand_shapes.push_back(ShapeWithLayout(*graph_.at(operand.node).shape));
     }
     if (context_->pass_logical_ids) {
       AppendLogicalIdsOnce();
@@ -140,21 +148,21 @@ class Rewriter {
 
   void AppendResults(const Region& region, CustomCall call) {
     std::vector<std::string> shapes;
-    for (Node output : region.outputs) shapes.push_back(ShapeWithLayout(graph_.at(output).shape));
+    for (Node output : region.outputs) shapes.push_back(ShapeWithLayout(*graph_.at(output).shape));
     const hlo::Instruction& first = graph_.at(region.outputs[0]);
     if (region.outputs.size() == 1) {
-      call.identity = {std::string(first.name), first.id, first.metadata};
+      call.identity = {std::string(first.name), first.id, first.metadata()};
       call.shape = shapes[0];
       AppendNew(CustomCallBytes(call));
       return;
     }
-    call.identity = NewIdentity("jax_oneshot", graph_.at(region.members.back()).metadata);
+    call.identity = NewIdentity("jax_oneshot", graph_.at(region.members.back()).metadata());
     call.shape = TupleShape(shapes);
     const int64_t tuple_id = call.identity.id;
     AppendNew(CustomCallBytes(call));
     for (size_t i = 0; i < region.outputs.size(); ++i) {
       const hlo::Instruction& output = graph_.at(region.outputs[i]);
-      AppendNew(GetTupleElementBytes({std::string(output.name), output.id, output.metadata}, shapes[i], tuple_id,
+      AppendNew(GetTupleElementBytes({std::string(output.name), output.id, output.metadata()}, shapes[i], tuple_id,
                                      static_cast<int64_t>(i)));
     }
   }
@@ -185,14 +193,18 @@ class Rewriter {
 
   const Graph& graph_;
   int computation_;
+  const std::vector<hlo::Instruction>& instructions_;
+  Node first_;
+  int count_;
   const SiteTable& sites_;
   const std::vector<Region>& regions_;
   RewriteContext* context_;
-  int count_ = 0;
   int64_t next_local_id_ = 0;
   std::vector<bool> removed_;
   std::unordered_map<Node, int> producer_;  // output -> region
   std::vector<State> state_;
+  std::vector<int> stack_;                 // of Emit; kept to be allocated once
+  std::vector<std::vector<Node>> leaves_;  // by region: what its call reads
   std::vector<int64_t> logical_ids_;
   RewrittenComputation out_;
 };

@@ -18,6 +18,7 @@ bool IsMessage(const Field& f, uint32_t number) { return f.number == number && f
 std::string SpliceComputation(const hlo::Computation& computation, const ComputationEdit& edit) {
   namespace field = hlo::fields::hlo_computation;
   Writer out;
+  out.Reserve(computation.bytes.size());
   bool written = false;
   Reader reader(computation.bytes);
   Field f;
@@ -42,6 +43,7 @@ std::string SpliceModule(const hlo::Module& module, const std::vector<Computatio
   for (const ComputationEdit& edit : edits) edit_of[edit.computation] = &edit;
   for (int computation : removed) is_removed[computation] = true;
   Writer out;
+  out.Reserve(module.bytes.size());
   int index = 0;
   Reader reader(module.bytes);
   Field f;

@@ -1,0 +1,42 @@
+// In:  short lists of integers. Out: the same lists in memory that lives as long as the arena: one allocation for
+// thousands of them, none freed one by one.
+#ifndef XLA_PASS_HLO_VIEW_ARENA_H_
+#define XLA_PASS_HLO_VIEW_ARENA_H_
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "ffi_kernels/base/span.h"
+
+namespace jax_oneshot::hlo {
+
+template <typename T>
+class Arena {
+ public:
+  Span<T> Copy(Span<T> list) {
+    if (list.empty()) return {};
+    if (list.size() > left_) Grow(list.size());
+    T* const begin = next_;
+    std::copy(list.begin(), list.end(), begin);
+    next_ += list.size();
+    left_ -= list.size();
+    return {begin, list.size()};
+  }
+
+ private:
+  void Grow(size_t at_least) {
+    constexpr size_t kBlock = 16384;
+    left_ = std::max(at_least, kBlock);
+    blocks_.emplace_back(new T[left_]);
+    next_ = blocks_.back().get();
+  }
+
+  std::vector<std::unique_ptr<T[]>> blocks_;
+  T* next_ = nullptr;
+  size_t left_ = 0;
+};
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_ARENA_H_

@@ -1,0 +1,17 @@
+// In:  serialized ShapeProtos. Out: Shapes, each parsed once. See shape_table.h.
+#include "xla_pass/hlo_view/shape_table.h"
+
+#include <utility>
+
+namespace jax_oneshot::hlo {
+
+Result<const Shape*> ShapeTable::Find(std::string_view bytes) {
+  auto found = shapes_.find(bytes);
+  if (found != shapes_.end()) return found->second.get();
+  Result<Shape> shape = ParseShape(bytes);
+  if (!shape) return Err(shape.error());
+  auto owned = std::make_unique<const Shape>(*std::move(shape));
+  return shapes_.emplace(bytes, std::move(owned)).first->second.get();
+}
+
+}  // namespace jax_oneshot::hlo

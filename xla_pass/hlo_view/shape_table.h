@@ -1,0 +1,26 @@
+// In:  serialized ShapeProtos. Out: Shapes, each distinct one parsed once: a module of thousands of instructions has a
+// few dozen shapes.
+#ifndef XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_
+#define XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_
+
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+
+#include "ffi_kernels/base/result.h"
+#include "xla_pass/hlo_view/shape.h"
+
+namespace jax_oneshot::hlo {
+
+class ShapeTable {
+ public:
+  // The Shape lives as long as the table; the bytes must too.
+  Result<const Shape*> Find(std::string_view bytes);
+
+ private:
+  std::unordered_map<std::string_view, std::unique_ptr<const Shape>> shapes_;
+};
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_
