@@ -19,6 +19,7 @@ build:  ## .venv and the native module
 
 test: build  ## all tests, C++ (through bazel test) and Python, on both supported versions of jax
 	@tools/setup demo third_party
+	@tools/step 'Building the C++ tests' tools/bazel build --keep_going --build_tests_only //... || true
 	@$(PYTHON_ENV) -m pytest $(ARGS)
 
 demo: build  ## the main job: a tensor-parallel decoder, off and on, compared and timed
