@@ -14,9 +14,7 @@ VERDICT: dict[str, Any] = {
     "in_loop": True,
     "group_size": 8,
     "bytes": 65536,
-    "absorbed_instructions": 12,
-    "absorbed_all_reduces": 1,
-    "absorbed_all_gathers": 0,
+    "absorbed": {"instructions": 12, "all_reduces": 1, "all_gathers": 0},
     "outputs": 2,
 }
 NATIVE: dict[str, Any] = {

@@ -24,7 +24,19 @@ SCHEMA = 1
 
 _MAX_NAME = 150  # leaves room for number, platform and suffix in a file name of 255 bytes
 _NUMBER = re.compile(r"(\d{4,})\.")
-_VERDICT_FIELDS = ("name", "computation", "in_loop", "shape", "group_size", "bytes", "verdict", "reason", "row_program")
+_VERDICT_FIELDS = (
+    "name",
+    "computation",
+    "in_loop",
+    "shape",
+    "group_size",
+    "bytes",
+    "verdict",
+    "reason",
+    "row_program",
+    "absorbed",
+    "outputs",
+)
 
 
 def build_report(native: Mapping[str, Any], platform: Platform, pass_ms: float) -> dict[str, Any]:
@@ -49,8 +61,7 @@ def build_report(native: Mapping[str, Any], platform: Platform, pass_ms: float) 
 
 
 def _verdict(native: Mapping[str, Any]) -> dict[str, Any]:
-    absorbed = {key: native[f"absorbed_{key}"] for key in ("instructions", "all_reduces", "all_gathers")}
-    return {**{field: native[field] for field in _VERDICT_FIELDS}, "absorbed": absorbed, "outputs": native["outputs"]}
+    return {field: native[field] for field in _VERDICT_FIELDS}
 
 
 def report_text(report: Mapping[str, Any]) -> str:

@@ -34,6 +34,10 @@ nb::object Text(std::string_view text) {
 }
 
 nb::dict ToDict(const Verdict& verdict) {
+  nb::dict absorbed;
+  absorbed["instructions"] = verdict.absorbed_instructions;
+  absorbed["all_reduces"] = verdict.absorbed_all_reduces;
+  absorbed["all_gathers"] = verdict.absorbed_all_gathers;
   nb::dict out;
   out["name"] = Text(verdict.name);
   out["computation"] = Text(verdict.computation);
@@ -44,9 +48,7 @@ nb::dict ToDict(const Verdict& verdict) {
   out["in_loop"] = verdict.in_loop;
   out["group_size"] = verdict.group_size;
   out["bytes"] = verdict.bytes;
-  out["absorbed_instructions"] = verdict.absorbed_instructions;
-  out["absorbed_all_reduces"] = verdict.absorbed_all_reduces;
-  out["absorbed_all_gathers"] = verdict.absorbed_all_gathers;
+  out["absorbed"] = absorbed;
   out["outputs"] = verdict.outputs;
   return out;
 }
