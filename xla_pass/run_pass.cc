@@ -196,7 +196,10 @@ class Pass {
 
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
   // Most modules a process compiles are tiny and hold no all-reduce: look before parsing.
-  if (!hlo::MayContainOpcode(module_bytes, "all-reduce")) return PassResult{};
+  if (!hlo::MayContainOpcode(module_bytes, "all-reduce") &&
+      !hlo::MayContainOpcode(module_bytes, "all-reduce-start")) {
+    return PassResult{};
+  }
   Result<hlo::Module> module = hlo::ParseModule(module_bytes);
   if (!module) return Err(module.error());
   return Pass(*module, options).Run();

@@ -1,0 +1,130 @@
+"""HLO text in, the pass's result out: the one place that holds the boilerplate of the golden tests.
+
+A test writes the body of an entry computation; `entry` puts the reducers and the module header around it, `run_pass`
+parses it with jaxlib's own parser, runs the native pass and prints what came out with jaxlib's own printer. That
+printer also verifies nothing by itself, so `run_pass` reads the result back: malformed protos fail here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from jaxlib import _hlo
+
+from jax_oneshot import _native
+
+REDUCERS = """
+%add_f32 (a: f32[], b: f32[]) -> f32[] {
+  %a = f32[] parameter(0)
+  %b = f32[] parameter(1)
+  ROOT %sum = f32[] add(%a, %b)
+}
+
+%add_bf16 (a.1: bf16[], b.1: bf16[]) -> bf16[] {
+  %a.1 = bf16[] parameter(0)
+  %b.1 = bf16[] parameter(1)
+  ROOT %sum.1 = bf16[] add(%a.1, %b.1)
+}
+
+%add_f16 (a.2: f16[], b.2: f16[]) -> f16[] {
+  %a.2 = f16[] parameter(0)
+  %b.2 = f16[] parameter(1)
+  ROOT %sum.2 = f16[] add(%a.2, %b.2)
+}
+
+%max_f32 (a.3: f32[], b.3: f32[]) -> f32[] {
+  %a.3 = f32[] parameter(0)
+  %b.3 = f32[] parameter(1)
+  ROOT %max = f32[] maximum(%a.3, %b.3)
+}
+
+%mul_f32 (a.4: f32[], b.4: f32[]) -> f32[] {
+  %a.4 = f32[] parameter(0)
+  %b.4 = f32[] parameter(1)
+  ROOT %product = f32[] multiply(%a.4, %b.4)
+}
+
+%named_add_but_min (a.5: f32[], b.5: f32[]) -> f32[] {
+  %a.5 = f32[] parameter(0)
+  %b.5 = f32[] parameter(1)
+  ROOT %min = f32[] minimum(%a.5, %b.5)
+}
+
+%promoted_add (a.6: bf16[], b.6: bf16[]) -> bf16[] {
+  %a.6 = bf16[] parameter(0)
+  %b.6 = bf16[] parameter(1)
+  %wide_a = f32[] convert(%a.6)
+  %wide_b = f32[] convert(%b.6)
+  %wide = f32[] add(%wide_b, %wide_a)
+  ROOT %narrow = bf16[] convert(%wide)
+}
+"""
+
+GROUPS_8 = "channel_id=1, replica_groups=[1,8]<=[8], use_global_device_ids=true"
+
+
+def all_reduce(operand: str, shape: str = "bf16[8,64]{1,0}", *, groups: str = GROUPS_8, reducer: str = "") -> str:
+    """The right-hand side of an all-reduce; the reducer is the sum of the shape's type unless named."""
+    reducer = reducer or "add_" + shape.split("[")[0].strip("(")
+    return f"{shape} all-reduce({operand}), {groups}, to_apply=%{reducer}"
+
+
+def entry(body: str, *, computations: str = "") -> str:
+    """A module whose entry computation has this body (one instruction a line, ROOT included)."""
+    lines = "\n".join("  " + line.strip() for line in body.strip().splitlines())
+    return f"HloModule test\n{REDUCERS}\n{computations}\nENTRY %main {{\n{lines}\n}}\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class PassRun:
+    """What the pass made of one module."""
+
+    before: str
+    after: str | None  # HLO text; None: unchanged
+    report: dict[str, Any]
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        return self.report["all_reduces"]
+
+    @property
+    def only(self) -> dict[str, Any]:
+        (verdict,) = self.verdicts
+        return verdict
+
+    @property
+    def body(self) -> list[str]:
+        """The entry computation after the pass: instructions, without metadata and backend_config, in order."""
+        assert self.after is not None, self.report
+        text = self.after[self.after.index("ENTRY") :]
+        lines = [line.strip() for line in text.splitlines()[1:] if " = " in line]
+        return [re.sub(r", (metadata|backend_config|operand_layout_constraints)=\{.*\}(?=,|$)", "", line) for line in lines]
+
+    @property
+    def programs(self) -> list[str]:
+        return [verdict["row_program"] for verdict in self.verdicts]
+
+
+def to_proto(text: str) -> bytes:
+    return _hlo.hlo_module_from_text(text).as_serialized_hlo_module_proto()
+
+
+def to_text(proto: bytes) -> str:
+    return _hlo.HloModule.from_serialized_hlo_module_proto(proto).to_string()
+
+
+def run_pass(text: str, *, platform: str = "cuda", max_bytes: int = 1 << 20, **options: Any) -> PassRun:
+    """Runs the pass on HLO text.
+
+    Args:
+      text: a whole HLO module.
+      platform: "cuda" or "cpu".
+      max_bytes: largest message per rank that is rewritten, in bytes.
+      **options: other keywords of `_native.run_pass`.
+    """
+    settings = {"timeout_ms": 1000, "single_process": True, "keep_all_reason": ""} | options
+    result = _native.run_pass(to_proto(text), platform=platform, max_bytes=max_bytes, **settings)
+    after = None if result.module is None else to_text(result.module)
+    return PassRun(before=text, after=after, report=result.report)
