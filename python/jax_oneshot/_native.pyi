@@ -69,3 +69,9 @@ def cpu_state_type() -> dict[str, Any]:
 
 def cuda_handlers() -> dict[str, Any]:
     """FFI handlers as PyCapsules by stage ("instantiate", "execute"), for platform "CUDA"."""
+
+def cuda_state_type() -> dict[str, Any]:
+    """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
+
+def cuda_state_type() -> dict[str, Any]:
+    """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""

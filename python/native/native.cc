@@ -7,4 +7,6 @@ NB_MODULE(_native, module) {
   module.doc() = "The pass, the row program and the FFI handlers of jax_oneshot.";
   jax_oneshot::BindPass(module);
   jax_oneshot::BindRowProgram(module);
+  jax_oneshot::BindHandlers(module);
+  jax_oneshot::BindHandlers(module);
 }

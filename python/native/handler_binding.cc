@@ -1,0 +1,48 @@
+// In:  nothing. Out: our FFI handlers and types as PyCapsules, in the dicts that jax.ffi's register functions take.
+#include <nanobind/nanobind.h>
+
+#include "ffi_kernels/cpu/handler.h"
+#include "ffi_kernels/cuda/handler.h"
+#include "python/native/bindings.h"
+
+namespace jax_oneshot {
+namespace {
+
+namespace nb = nanobind;
+
+nb::capsule Handler(XLA_FFI_Handler* handler) {
+  return nb::capsule(reinterpret_cast<void*>(handler), "xla._CUSTOM_CALL_TARGET");
+}
+
+nb::dict Handlers(XLA_FFI_Handler* instantiate, XLA_FFI_Handler* execute) {
+  nb::dict out;
+  out["instantiate"] = Handler(instantiate);
+  out["execute"] = Handler(execute);
+  return out;
+}
+
+nb::dict StateType(XLA_FFI_TypeId* type_id, const XLA_FFI_TypeInfo* type_info) {
+  nb::dict out;
+  out["type_id"] = nb::capsule(static_cast<void*>(type_id));
+  out["type_info"] = nb::capsule(static_cast<const void*>(type_info));
+  return out;
+}
+
+}  // namespace
+
+void BindHandlers(nb::module_& module) {
+  module.def(
+      "cpu_handlers", [] { return Handlers(CpuInstantiateHandler(), CpuExecuteHandler()); },
+      "Handlers by stage, for jax.ffi.register_ffi_target(..., platform=\"cpu\").");
+  module.def(
+      "cpu_state_type", [] { return StateType(CpuStateTypeId(), CpuStateTypeInfo()); },
+      "The type of the CPU handlers' state, for jax.ffi.register_ffi_type.");
+  module.def(
+      "cuda_handlers", [] { return Handlers(CudaInstantiateHandler(), CudaExecuteHandler()); },
+      "Handlers by stage, for jax.ffi.register_ffi_target(..., platform=\"CUDA\").");
+  module.def(
+      "cuda_state_type", [] { return StateType(CudaStateTypeId(), CudaStateTypeInfo()); },
+      "The type of the CUDA handlers' state, for jax.ffi.register_ffi_type.");
+}
+
+}  // namespace jax_oneshot
