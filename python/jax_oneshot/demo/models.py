@@ -31,14 +31,14 @@ class ModelConfig:
     family: str = "llama"
     scan: bool = False
     layers: int = 4
-    hidden: int = 512
-    ffn: int = 1024
+    hidden: int = 256
+    ffn: int = 512
     heads: int = 8
     kv_heads: int = 8
-    head_dim: int = 64
-    vocab: int = 2048
+    head_dim: int = 16
+    vocab: int = 1024
     batch: int = 8
-    max_len: int = 128
+    max_len: int = 64
     dtype: Any = jnp.bfloat16
 
     @property

@@ -61,9 +61,11 @@ def init_params(config: ModelConfig, seed: int) -> Params:
     layer_shapes = shapes.pop("layers")
     top = _map(shapes, lambda name, shape: _random(config, rng, name, shape))
     top["head"] = np.roll(top["embedding"], 1, axis=0)
-    layers = [
-        _map(layer_shapes, lambda name, shape: _random(config, rng, name, shape)) for _ in range(config.layers)
-    ]
+    layers = [_map(layer_shapes, lambda name, shape: _random(config, rng, name, shape)) for _ in range(config.layers)]
+    for layer in layers:
+        for name in layer.keys() & {"norm_after_attention", "norm_after_mlp"}:
+            # What follows a post-norm is all a layer adds to the residual; trained models keep it well below one.
+            layer[name]["scale"] = layer[name]["scale"] - jnp.bfloat16(0.6)
     if config.scan:
         return top | {"layers": jax.tree.map(lambda *one: np.stack(one), *layers)}
     return top | {"layers": layers}
@@ -98,9 +100,7 @@ def _map(tree: Params, leaf: Any) -> Params:
     return {name: _map(value, leaf) if isinstance(value, dict) else leaf(name, value) for name, value in tree.items()}
 
 
-def _abstract(
-    config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...], stack: bool
-) -> jax.ShapeDtypeStruct:
+def _abstract(config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...], stack: bool) -> jax.ShapeDtypeStruct:
     spec = [_TP if dimension == _SPLIT_DIMENSION.get(name) else None for dimension in range(len(shape))]
     if stack:
         shape, spec = (config.layers, *shape), [None, *spec]

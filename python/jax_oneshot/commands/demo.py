@@ -1,0 +1,218 @@
+"""Runs a tensor-parallel decoder with jax-oneshot off and on, compares tokens and times, and compiles it for GPUs.
+
+The model is plain JAX and knows nothing of jax-oneshot: Llama-, Gemma-2- and GPT-2-style blocks, 8-way tensor
+parallel on 8 virtual CPU devices, bf16, random weights from a fixed seed. Off and on are two processes that differ
+in JAX_ONESHOT alone. Its default size is small on purpose: like decoding on GPUs, a step then spends most of its
+time in all-reduces. Absolute times of virtual CPU devices say nothing; the ratio does.
+
+Last, the same models are compiled for 8 H100s at the widths of Gemma 2 9B; this needs no GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from jax_oneshot.demo.compare import Comparison
+    from jax_oneshot.demo.gpu_compile import GpuCompilation
+    from jax_oneshot.demo.models import ModelConfig
+
+VARIANTS = ("llama", "llama-scan", "gemma2", "gemma2-scan", "gpt2", "gpt2-scan")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The demo's flags."""
+    parser.add_argument(
+        "--variant",
+        action="append",
+        choices=VARIANTS,
+        help="blocks, layers in a scan or not; repeat for more (default: all)",
+    )
+    parser.add_argument("--layers", type=_positive, help="layers (default: 4)")
+    parser.add_argument("--hidden", type=_hidden, help="width of a row, a multiple of 128 (default: 256)")
+    parser.add_argument("--steps", type=_steps, default=32, help="tokens to decode, at most 64 (default: 32)")
+    parser.add_argument("--rounds", type=_positive, default=5, help="timing rounds, off and on in turn (default: 5)")
+    parser.add_argument("--no-gpu", action="store_true", help="leave out the compile for 8 H100s")
+    parser.add_argument("--dump", type=pathlib.Path, metavar="DIR", help="keep every report.json in this folder")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the demo; 1 when a token differs or a process failed."""
+    from jax_oneshot.demo import compare
+
+    out, errors = Console(), Console(stderr=True)
+    variants = arguments.variant or list(VARIANTS)
+    configs = [model_config(name, arguments.layers, arguments.hidden) for name in variants]
+    try:
+        comparisons = _compare_all(configs, arguments, errors)
+    except compare.WorkerError as error:
+        errors.print(f"jax-oneshot demo: {error}", style="red", markup=False, highlight=False)
+        return 1
+    if not arguments.json:
+        _print_comparisons(out, comparisons, configs[0])
+    compilations, missing = ({}, "") if arguments.no_gpu else _compile_all(configs, errors)
+    if arguments.dump:
+        _write_reports(arguments.dump, comparisons, compilations)
+    if arguments.json:
+        print(json.dumps(_to_json(comparisons, compilations, missing), indent=1))
+    elif not arguments.no_gpu:
+        _print_compilations(out, compilations, missing)
+    return 0 if all(comparison.tokens_equal for comparison in comparisons) else 1
+
+
+def model_config(variant: str, layers: int | None = None, hidden: int | None = None) -> ModelConfig:
+    """Sizes of a variant; those not given are the demo's defaults."""
+    from jax_oneshot.demo.models import ModelConfig
+
+    sizes: dict[str, int] = {} if layers is None else {"layers": layers}
+    if hidden is not None:
+        sizes |= {"hidden": hidden, "ffn": 2 * hidden, "head_dim": hidden // 16}
+    family, _, scan = variant.partition("-")
+    return ModelConfig(family=family, scan=scan == "scan", **sizes)
+
+
+def _compare_all(configs: Sequence[ModelConfig], arguments: argparse.Namespace, errors: Console) -> list[Comparison]:
+    from jax_oneshot.demo import compare
+
+    done = []
+    with errors.status("starting") as status:
+        for number, config in enumerate(configs, 1):
+            prefix = f"{config.name} ({number} of {len(configs)}): "
+            done.append(
+                compare.compare(
+                    config.name,
+                    compare.worker_command(config),
+                    steps=arguments.steps,
+                    rounds=arguments.rounds,
+                    progress=lambda text, prefix=prefix: status.update(prefix + text),
+                )
+            )
+            if not errors.is_terminal:
+                errors.print(f"{prefix}done")
+    return done
+
+
+def _compile_all(configs: Sequence[ModelConfig], errors: Console) -> tuple[dict[str, GpuCompilation], str]:
+    """(compilations by variant, why there are not more)."""
+    from jax_oneshot.demo import gpu_compile
+
+    done = {}
+    with errors.status("compiling for 8 H100s") as status:
+        for config in configs:
+            status.update(f"{config.name}: compiling for 8 H100s, without a GPU")
+            try:
+                done[config.name] = gpu_compile.compile_model(gpu_compile.real_widths(config))
+            except gpu_compile.GpuCompileError as error:
+                return done, str(error)
+            if not errors.is_terminal:
+                errors.print(f"{config.name}: compiled for 8 H100s")
+    return done, ""
+
+
+def _print_comparisons(out: Console, comparisons: Sequence[Comparison], config: ModelConfig) -> None:
+    sizes = f"hidden {config.hidden}, {config.layers} layers, batch {config.batch}, bf16, {comparisons[0].steps} steps"
+    table = Table(title=f"Decoding on 8 virtual CPU devices, off and on\n{sizes}", title_justify="left")
+    table.add_column("model", no_wrap=True)
+    for heading in (
+        "all-\nred.",
+        "fused",
+        "plain",
+        "kept",
+        "absor-\nbed",
+        "tokens\nequal",
+        "logit\ndiff.",
+        "on/off\nspeed",
+    ):
+        table.add_column(heading, justify="right")
+    for one in comparisons:
+        counts = [one.verdicts[verdict] for verdict in ("fused", "plain", "kept")]
+        equal = "yes" if one.tokens_equal else f"NO, #{one.first_difference}"
+        cells = [sum(counts), *counts, one.absorbed, equal, f"{one.max_logit_difference:.1g}", f"{one.ratio:.2f}x"]
+        table.add_row(one.name, *map(str, cells))
+    out.print(table)
+    gap = min(one.smallest_gap for one in comparisons)
+    out.print(
+        "all-red.: all-reduces in the step (a scanned body counts once); absorbed: instructions\n"
+        "that went into the calls; logit diff.: largest over all steps (the two best logits of\n"
+        f"a token are at least {gap:.2g} apart); speed: median step time off / on.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _print_compilations(out: Console, compilations: dict[str, GpuCompilation], missing: str) -> None:
+    from jax_oneshot.demo import compare
+
+    if compilations:
+        table = Table(
+            title="The same models compiled for 8 H100s by XLA:GPU, no GPU needed\nhidden 3584, as Gemma 2 9B",
+            title_justify="left",
+        )
+        table.add_column("model", no_wrap=True)
+        for heading in ("all-reduces", "one-shot calls", "fused", "plain", "kept", "compile"):
+            table.add_column(heading, justify="right")
+        for name, one in compilations.items():
+            verdicts, _ = compare.count_verdicts(one.reports)
+            calls = verdicts["fused"] + verdicts["plain"]
+            table.add_row(
+                name, str(sum(verdicts.values())), str(calls), *map(str, verdicts.values()), f"{one.seconds:.1f} s"
+            )
+        out.print(table)
+    if missing:
+        out.print(missing, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _to_json(
+    comparisons: Sequence[Comparison], compilations: dict[str, GpuCompilation], missing: str
+) -> dict[str, Any]:
+    return {
+        "cpu": [
+            {**dataclasses.asdict(one), "tokens_equal": one.tokens_equal, "ratio": one.ratio} for one in comparisons
+        ],
+        "gpu": {name: dataclasses.asdict(one) for name, one in compilations.items()},
+        "gpu_missing": missing,
+    }
+
+
+def _write_reports(
+    folder: pathlib.Path, comparisons: Sequence[Comparison], compilations: dict[str, GpuCompilation]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    named = [(one.name, one.reports) for one in comparisons]
+    named += [(name, one.reports) for name, one in compilations.items()]
+    for name, reports in named:
+        for number, report in enumerate(reports):
+            path = folder / f"{number:04d}.{name}.{report['platform']}.report.json"
+            path.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"Wrote the reports to {folder}", file=sys.stderr)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
+    return value
+
+
+def _hidden(text: str) -> int:
+    value = _positive(text)
+    if value % 128:
+        raise argparse.ArgumentTypeError(f"expected a multiple of 128 (8 devices, 8 heads), got {text}")
+    return value
+
+
+def _steps(text: str) -> int:
+    value = _positive(text)
+    if value > 64:
+        raise argparse.ArgumentTypeError(f"expected at most 64, the length of the demo's cache, got {text}")
+    return value

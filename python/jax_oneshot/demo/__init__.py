@@ -1,0 +1,1 @@
+"""The demo: an unmodified tensor-parallel decoder, run with the pass off and on, and compiled for GPUs."""

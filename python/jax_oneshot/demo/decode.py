@@ -1,0 +1,137 @@
+"""One process of the demo: builds a decoder on 8 virtual CPU devices, then does what its standard input says.
+
+In:  the model's configuration as JSON in argv[1]; requests on stdin, one JSON object a line:
+         {"do": "decode", "steps": 32, "save": "run.npz"}    greedy decoding; tokens and logits of every step
+         {"do": "time", "steps": 20}                         the same steps, only timed
+Out: an answer for each on stdout, one JSON object a line; the first, unasked, says that the step is compiled.
+
+Whether JAX_ONESHOT is set is all that tells two such processes apart. A model from elsewhere takes part by calling
+`serve` with a `Decoder` of its own.
+"""
+
+import dataclasses
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_oneshot.demo import models, weights
+
+# step(cache, tokens int32[batch], position int32[]) -> (next tokens, logits f32[batch, vocab], cache)
+Step = Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, jax.Array, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """A compiled step and what it starts from.
+
+    Attributes:
+      step: one decoding step; gives the cache's memory to its successor.
+      empty_cache: makes the cache of a new sequence.
+      first_tokens: int32[batch].
+      max_len: how many steps fit into the cache.
+    """
+
+    step: Step
+    empty_cache: Callable[[], Any]
+    first_tokens: jax.Array
+    max_len: int
+
+
+def build(config: models.ModelConfig, seed: int = 0) -> Decoder:
+    """The demo's own model, compiled for all devices there are."""
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("tp",))
+    abstract = abstract_arguments(config, mesh)
+    params = weights.place(weights.init_params(config, seed), abstract[0])
+    step = jit_step(config).lower(*abstract).compile()
+    tokens = np.random.default_rng(seed).integers(0, config.vocab, config.batch, dtype=np.int32)
+    return Decoder(
+        step=functools.partial(step, params),
+        empty_cache=lambda: weights.place(models.empty_cache(config), abstract[1]),
+        first_tokens=weights.place(tokens, abstract[2]),
+        max_len=config.max_len,
+    )
+
+
+def jit_step(config: models.ModelConfig) -> Any:
+    """The jitted step, as users write it: the cache is donated."""
+
+    def decode_step(params: Any, cache: Any, tokens: jax.Array, position: jax.Array) -> Any:
+        return models.decode_step(config, params, cache, tokens, position)
+
+    return jax.jit(decode_step, donate_argnums=(1,))
+
+
+def abstract_arguments(config: models.ModelConfig, mesh: jax.sharding.Mesh) -> tuple[Any, ...]:
+    """(params, cache, tokens, position) as ShapeDtypeStructs on `mesh`."""
+    return (
+        weights.abstract_params(config, mesh),
+        weights.abstract_cache(config, mesh),
+        weights.replicated(mesh, (config.batch,), jnp.int32),
+        weights.replicated(mesh, (), jnp.int32),
+    )
+
+
+def serve(make_decoder: Callable[[], Decoder], requests: TextIO, answers: TextIO) -> None:
+    """Answers requests until they end."""
+    start = time.perf_counter()
+    decoder = make_decoder()
+    for _ in _decode(decoder, 2):  # the first steps also start threads and touch memory
+        pass
+    _answer(answers, {"ready": True, "seconds": time.perf_counter() - start})
+    for line in requests:
+        request = json.loads(line)
+        steps = min(request["steps"], decoder.max_len)
+        if request["do"] == "time":
+            _answer(answers, {"step_ms": list(_time_steps(decoder, steps))})
+        else:
+            _answer(answers, _save(decoder, steps, request["save"]))
+
+
+def _decode(decoder: Decoder, steps: int) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """Yields (tokens, logits) of each step; they are not waited for."""
+    cache, tokens = decoder.empty_cache(), decoder.first_tokens
+    for position in range(steps):
+        tokens, logits, cache = decoder.step(cache, tokens, _position(tokens, position))
+        yield tokens, logits
+
+
+def _time_steps(decoder: Decoder, steps: int) -> Iterator[float]:
+    """Milliseconds of each step, from handing it over to having the next tokens."""
+    cache, tokens = decoder.empty_cache(), decoder.first_tokens
+    positions = jax.block_until_ready([_position(tokens, position) for position in range(steps)])
+    for position in positions:
+        start = time.perf_counter()
+        tokens, _, cache = decoder.step(cache, tokens, position)
+        tokens.block_until_ready()
+        yield (time.perf_counter() - start) * 1e3
+
+
+def _position(tokens: jax.Array, position: int) -> jax.Array:
+    return jax.device_put(np.int32(position), tokens.sharding)
+
+
+def _save(decoder: Decoder, steps: int, path: str) -> dict[str, Any]:
+    done = [(np.asarray(tokens), np.asarray(logits, np.float32)) for tokens, logits in _decode(decoder, steps)]
+    np.savez(path, tokens=np.stack([one[0] for one in done]), logits=np.stack([one[1] for one in done]))
+    return {"saved": path, "steps": steps}
+
+
+def _answer(answers: TextIO, answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), file=answers, flush=True)
+
+
+def main() -> None:
+    """Serves the demo's own model."""
+    config = models.ModelConfig(**json.loads(sys.argv[1]))
+    serve(lambda: build(config), sys.stdin, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
