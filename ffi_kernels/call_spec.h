@@ -1,0 +1,37 @@
+// In:  the attributes of one custom-call, as they came. Out: CallSpec, the same parsed and checked: what both backends'
+// handlers are built from.
+#ifndef FFI_KERNELS_CALL_SPEC_H_
+#define FFI_KERNELS_CALL_SPEC_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/comm/groups.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot {
+
+// Names as in call_attributes.h.
+struct CallAttributes {
+  std::string_view program, group_mode;
+  int64_t rows = 0, width = 0, group_size = 0, channel_id = 0, call = 0, timeout_ms = 0;
+  std::vector<int64_t> groups;
+};
+
+struct CallSpec {
+  RowProgram program;  // valid
+  int64_t rows, width;
+  Groups groups;
+  std::string name;  // "one-shot all-reduce 3 (channel 7)": how messages call it
+  std::chrono::milliseconds timeout;
+};
+
+Result<CallSpec> MakeCallSpec(const CallAttributes& attributes);
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CALL_SPEC_H_

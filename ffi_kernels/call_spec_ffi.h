@@ -1,0 +1,16 @@
+// In:  the attributes of one custom-call, as XLA's typed FFI hands them to a handler. Out: CallSpec.
+#ifndef FFI_KERNELS_CALL_SPEC_FFI_H_
+#define FFI_KERNELS_CALL_SPEC_FFI_H_
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/call_spec.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace jax_oneshot {
+
+// One message names every attribute that is missing or of another type.
+Result<CallSpec> ReadCallSpec(const xla::ffi::Dictionary& attributes);
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CALL_SPEC_FFI_H_

@@ -1,0 +1,49 @@
+// In:  a call's group mode and groups, as the pass wrote them. Out: which seat a (replica, partition) takes.
+//
+//   cross_partition  {{0,1,2,3},{4,5,6,7}}   partition 6 of replica 0 -> group 1, seat 2, apart from other replicas
+#ifndef FFI_KERNELS_COMM_GROUPS_H_
+#define FFI_KERNELS_COMM_GROUPS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot {
+
+struct Seat {
+  int group = 0;
+  int index = 0;         // within the group: the rank, which is the order of the sum
+  int64_t instance = 0;  // ranks meet only those of the same group and instance
+};
+
+class Groups {
+ public:
+  // `ids`: group after group, `group_size` each; empty: one group of 0 .. group_size-1.
+  static Result<Groups> Create(std::string_view mode, std::vector<int64_t> ids, int64_t group_size);
+
+  // Fails when the id stands in no group, and where it cannot be told (flattened ids of a module that has both
+  // several replicas and several partitions).
+  Result<Seat> Find(uint32_t replica, uint32_t partition) const;
+
+  int group_size() const { return group_size_; }
+  int64_t id(int group, int index) const { return ids_[static_cast<size_t>(group) * group_size_ + index]; }
+  std::string Text(int group) const;  // "{0,1,2,3}"
+  std::string Text() const;           // "{{0,1,2,3},{4,5,6,7}}", shortened when long
+
+ private:
+  enum class Mode : uint8_t { kFlattenedId, kCrossReplica, kCrossPartition };
+
+  Groups(Mode mode, std::vector<int64_t> ids, int group_size);
+
+  Mode mode_;
+  std::vector<int64_t> ids_;
+  int group_size_;
+  std::vector<int32_t> position_;  // by id: its index in ids_, or -1
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_COMM_GROUPS_H_

@@ -1,0 +1,218 @@
+// In:  guests whose meeting is over. Out: their Resume, called on a few threads. See resumer.h.
+#include "ffi_kernels/comm/resumer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace jax_oneshot {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Below the first, waking a second thread costs more than it saves. Above the second, what follows may well be blocked
+// in a collective, and every rank gets a thread. Measured on CPU: a wake-up is 5 to 10 us, one of XLA's own
+// collectives over 8 ranks 50 us and more.
+constexpr int64_t kWorthASecondThreadNs = 15'000;
+constexpr int64_t kMayBlockNs = 100'000;
+constexpr auto kPatience = std::chrono::microseconds(200);  // the line has not moved for so long: help
+constexpr auto kIdle = std::chrono::seconds(5);             // a thread with nothing to do ends after this
+
+int64_t NsSince(Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
+ public:
+  void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
+  void Stop();
+
+ private:
+  struct Item {
+    Guest* guest = nullptr;
+    std::shared_ptr<Cost> cost;
+  };
+
+  // Threads to have at work on `count` guests.
+  static int ThreadsWorth(int count, int64_t mean_ns);
+
+  bool Empty() const { return head_ == line_.size(); }
+  bool Done() const { return stop_ && Empty() && running_ == 0; }
+  Item Pop();
+  void WakeOrStart(int threads);
+  void EnsureGuard();
+  void WakeAll();
+  bool Start();
+  void Run();
+  void RunOne(std::unique_lock<std::mutex>* lock);
+  bool Guard(std::unique_lock<std::mutex>* lock);
+  bool WaitForWork(std::unique_lock<std::mutex>* lock);
+
+  std::mutex mutex_;
+  std::condition_variable work_, guard_;
+  std::vector<Item> line_;  // from head_ on
+  size_t head_ = 0;
+  int64_t taken_ = 0;  // how far the line has moved
+  int threads_ = 0, idle_ = 0, woken_ = 0, running_ = 0;
+  bool has_guard_ = false, guard_asleep_ = false;
+  bool stop_ = false;
+};
+
+namespace {
+
+// Each thread's own: the resumer it works for, and what ExcludeFromCost has added up during this Resume.
+thread_local Resumer::Core* this_thread_core = nullptr;
+thread_local int64_t this_thread_excluded_ns = 0;
+
+}  // namespace
+
+void Resumer::Cost::Add(int64_t ns) {
+  // A lost update does no harm.
+  const int64_t mean = mean_ns();
+  mean_ns_.store(mean + (ns - mean) / 16, std::memory_order_relaxed);
+}
+
+Resumer::Resumer() : core_(std::make_shared<Core>()) {}
+Resumer::~Resumer() { core_->Stop(); }
+
+void Resumer::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
+  // Once the last guest is let go, its run may end and this object with it.
+  const std::shared_ptr<Core> core = this_thread_core != nullptr ? this_thread_core->shared_from_this() : core_;
+  core->Post(guests, count, cost);
+}
+
+void Resumer::ExcludeFromCost(int64_t ns) { this_thread_excluded_ns += ns; }
+
+int Resumer::Core::ThreadsWorth(int count, int64_t mean_ns) {
+  if (mean_ns < kWorthASecondThreadNs) return 1;
+  if (mean_ns >= kMayBlockNs) return count;
+  return std::min(count, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+}
+
+void Resumer::Core::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (int i = 0; i < count; ++i) line_.push_back({guests[i].get(), cost});
+  // A thread of this resumer comes back to the line by itself.
+  const int coming = (this_thread_core == this ? 1 : 0) + woken_;
+  WakeOrStart(ThreadsWorth(count, cost->mean_ns()) - coming);
+  EnsureGuard();
+  if (threads_ > 0) return;
+  while (!Empty()) RunOne(&lock);  // no thread could be had: better here than never
+}
+
+void Resumer::Core::Stop() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stop_ = true;
+  WakeAll();
+}
+
+void Resumer::Core::WakeAll() {
+  work_.notify_all();
+  guard_.notify_all();
+}
+
+Resumer::Core::Item Resumer::Core::Pop() {
+  Item item = std::move(line_[head_++]);
+  if (Empty()) {
+    line_.clear();
+    head_ = 0;
+  }
+  ++taken_;
+  return item;
+}
+
+void Resumer::Core::WakeOrStart(int threads) {
+  for (; threads > 0; --threads) {
+    if (idle_ > woken_) {
+      ++woken_;
+      work_.notify_one();
+    } else if (!Start()) {
+      return;
+    }
+  }
+}
+
+void Resumer::Core::EnsureGuard() {
+  if (Empty()) return;
+  if (!has_guard_) {
+    // A thread that is awake and not running comes by here before it runs; if there is none, one more must come.
+    if (threads_ - running_ - (idle_ - woken_) == 0) WakeOrStart(1);
+  } else if (guard_asleep_) {
+    guard_asleep_ = false;
+    guard_.notify_one();
+  }
+}
+
+bool Resumer::Core::Start() {
+  try {
+    std::thread([core = shared_from_this()] { core->Run(); }).detach();
+  } catch (const std::system_error&) {
+    return false;  // the threads there are go down the line
+  }
+  ++threads_;
+  return true;
+}
+
+void Resumer::Core::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  this_thread_core = this;
+  for (;;) {
+    if (!Empty()) {
+      RunOne(&lock);
+    } else if (Done() || !(has_guard_ ? WaitForWork(&lock) : Guard(&lock))) {
+      break;
+    }
+  }
+  --threads_;
+}
+
+void Resumer::Core::RunOne(std::unique_lock<std::mutex>* lock) {
+  Item item = Pop();
+  ++running_;
+  EnsureGuard();
+  lock->unlock();
+  this_thread_excluded_ns = 0;
+  const Clock::time_point start = Clock::now();
+  item.guest->Resume();
+  item.cost->Add(NsSince(start) - this_thread_excluded_ns);
+  item.cost.reset();
+  lock->lock();
+  --running_;
+  if (Done()) WakeAll();
+}
+
+bool Resumer::Core::WaitForWork(std::unique_lock<std::mutex>* lock) {
+  ++idle_;
+  const bool woken = work_.wait_for(*lock, kIdle, [this] { return woken_ > 0 || Done(); });
+  --idle_;
+  if (woken_ > 0) --woken_;
+  return woken;
+}
+
+// One thread stands by: while there is anything to do it looks at the line now and then, and joins in when the line has
+// not moved. It sleeps when all is quiet. Returns false when it may end.
+bool Resumer::Core::Guard(std::unique_lock<std::mutex>* lock) {
+  has_guard_ = true;
+  bool go_on = true;
+  while (go_on && !Done()) {
+    if (Empty() && running_ == 0 && woken_ == 0) {
+      guard_asleep_ = true;
+      go_on = guard_.wait_for(*lock, kIdle, [this] { return !guard_asleep_ || Done(); });
+      guard_asleep_ = false;
+    }
+    const int64_t seen = taken_;
+    guard_.wait_for(*lock, kPatience);
+    if (!Empty() && seen == taken_) break;
+  }
+  has_guard_ = false;
+  return go_on;
+}
+
+}  // namespace jax_oneshot

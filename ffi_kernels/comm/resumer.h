@@ -1,0 +1,52 @@
+// In:  guests whose meeting is over. Out: each one's Resume, called on a thread of the resumer.
+//
+// Resume runs the rest of a rank's program (until it waits again) on the thread that calls it. Two things follow.
+// - It may block: XLA's own collectives on CPU hold their thread until every rank has come. Ranks resumed one after the
+//   other on one thread would then wait for ranks still in line behind them, forever. So the line never depends on one
+//   thread: when it does not move for a moment, another thread takes from it.
+// - It is usually short: the next one-shot call is a few microseconds away. Then waking a thread per rank costs more
+//   than the work, and one thread going down the line is best.
+// A call site therefore remembers how long what follows it takes (Cost), and as many threads are woken at once as that
+// is worth; the rest is the safety net. Threads end when idle for a while. Destroying a resumer waits for nothing.
+#ifndef FFI_KERNELS_COMM_RESUMER_H_
+#define FFI_KERNELS_COMM_RESUMER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "ffi_kernels/comm/rendezvous.h"
+
+namespace jax_oneshot {
+
+class Resumer {
+ public:
+  // How long ranks run after one call site before they wait again: a sliding mean, in nanoseconds.
+  class Cost {
+   public:
+    void Add(int64_t ns);
+    int64_t mean_ns() const { return mean_ns_.load(std::memory_order_relaxed); }
+
+   private:
+    std::atomic<int64_t> mean_ns_{0};
+  };
+
+  Resumer();
+  ~Resumer();
+
+  // Takes `count` guests in line. `cost` is the call site's; it is kept alive until they have run. A call from one of a
+  // resumer's own threads goes to that resumer, whichever is asked: the thread is awake already.
+  void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
+
+  // Called by a thread within Resume: that much of its time went into a call's own work, not into what follows it.
+  static void ExcludeFromCost(int64_t ns);
+
+  class Core;
+
+ private:
+  const std::shared_ptr<Core> core_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_COMM_RESUMER_H_

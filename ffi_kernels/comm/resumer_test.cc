@@ -1,0 +1,152 @@
+// That everyone is resumed, whatever the others do.
+#include "ffi_kernels/comm/resumer.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace jax_oneshot {
+namespace {
+
+struct TestGuest : Guest {
+  explicit TestGuest(std::function<void()> resume) : resume(std::move(resume)) {}
+  void Resume() override { resume(); }
+  void Fail(const std::string&) override {}
+  std::function<void()> resume;
+};
+
+// Opens when `count` have come; like XLA's own collectives on CPU, it holds each caller's thread until then.
+class Barrier {
+ public:
+  explicit Barrier(int count) : left_(count) {}
+  void Come() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    --left_;
+    open_.notify_all();
+    open_.wait(lock, [this] { return left_ <= 0; });
+  }
+  bool WaitOpen() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return open_.wait_for(lock, std::chrono::seconds(20), [this] { return left_ <= 0; });
+  }
+  void Count() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    --left_;
+    open_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable open_;
+  int left_;
+};
+
+std::vector<std::unique_ptr<Guest>> Guests(int count, const std::function<void()>& resume) {
+  std::vector<std::unique_ptr<Guest>> guests;
+  for (int i = 0; i < count; ++i) guests.push_back(std::make_unique<TestGuest>(resume));
+  return guests;
+}
+
+TEST(Resumer, ResumesEveryGuestOnAnotherThread) {
+  Resumer resumer;
+  Barrier done(8);
+  const auto me = std::this_thread::get_id();
+  const auto guests = Guests(8, [&] {
+    EXPECT_NE(std::this_thread::get_id(), me);
+    done.Count();
+  });
+  resumer.Post(guests.data(), 8, std::make_shared<Resumer::Cost>());
+  EXPECT_TRUE(done.WaitOpen());
+}
+
+TEST(Resumer, ResumesGuestsWhoBlockUntilAllAreResumed) {
+  Resumer resumer;
+  const auto cost = std::make_shared<Resumer::Cost>();
+  for (int round = 0; round < 20; ++round) {
+    Barrier barrier(8), done(8);
+    const auto guests = Guests(8, [&] {
+      barrier.Come();
+      done.Count();
+    });
+    resumer.Post(guests.data(), 8, cost);
+    ASSERT_TRUE(done.WaitOpen());
+  }
+  EXPECT_GT(cost->mean_ns(), 0);
+}
+
+TEST(Resumer, GoesDownTheLineOfShortGuestsOnFewThreads) {
+  Resumer resumer;
+  const auto cost = std::make_shared<Resumer::Cost>();
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  for (int round = 0; round < 50; ++round) {
+    Barrier done(8);
+    const auto guests = Guests(8, [&] {
+      {
+        std::lock_guard<std::mutex> lock(mutex);
+        threads.insert(std::this_thread::get_id());
+      }
+      done.Count();
+    });
+    resumer.Post(guests.data(), 8, cost);
+    ASSERT_TRUE(done.WaitOpen());
+  }
+  EXPECT_LE(threads.size(), 8u);
+}
+
+TEST(Resumer, StaysOnItsThreadWhenAGuestOfItsOwnPostsToAnother) {
+  Resumer first, second;
+  const auto cost = std::make_shared<Resumer::Cost>();
+  Barrier done(1);
+  std::thread::id outer, inner;
+  const auto later = Guests(1, [&] {
+    inner = std::this_thread::get_id();
+    done.Count();
+  });
+  const auto guests = Guests(1, [&] {
+    outer = std::this_thread::get_id();
+    second.Post(later.data(), 1, cost);
+  });
+  first.Post(guests.data(), 1, cost);
+  ASSERT_TRUE(done.WaitOpen());
+  // Usually the same; under load the guard of `first` may have taken it. Never a thread of `second`, which has none.
+  EXPECT_NE(inner, std::this_thread::get_id());
+  EXPECT_NE(outer, std::this_thread::get_id());
+}
+
+TEST(Resumer, MayBeDestroyedByTheGuestItResumes) {
+  auto resumer = std::make_unique<Resumer>();
+  Barrier posted(1), done(2);
+  const auto guests = Guests(2, [&, first = std::make_shared<std::atomic<bool>>(true)] {
+    posted.Come();
+    if (first->exchange(false)) resumer.reset();
+    done.Count();
+  });
+  resumer->Post(guests.data(), 2, std::make_shared<Resumer::Cost>());
+  posted.Count();
+  EXPECT_TRUE(done.WaitOpen());
+}
+
+TEST(Resumer, ServesManyPostersAtOnce) {
+  Resumer resumer;
+  const auto cost = std::make_shared<Resumer::Cost>();
+  constexpr int kPosters = 4, kRounds = 200;
+  Barrier done(kPosters * kRounds * 2);
+  const auto guests = Guests(kPosters * kRounds * 2, [&] { done.Count(); });
+  std::vector<std::thread> posters;
+  for (int p = 0; p < kPosters; ++p) {
+    posters.emplace_back([&, p] {
+      for (int r = 0; r < kRounds; ++r) resumer.Post(guests.data() + (p * kRounds + r) * 2, 2, cost);
+    });
+  }
+  for (std::thread& poster : posters) poster.join();
+  EXPECT_TRUE(done.WaitOpen());
+}
+
+}  // namespace
+}  // namespace jax_oneshot

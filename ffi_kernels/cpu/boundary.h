@@ -1,0 +1,48 @@
+// In:  the buffers XLA hands to one execution of a call. Out: their addresses, once type and size are what the program
+// says; else one message that names every buffer that is wrong.
+#ifndef FFI_KERNELS_CPU_BOUNDARY_H_
+#define FFI_KERNELS_CPU_BOUNDARY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/row_program/row_program.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace jax_oneshot {
+
+class Boundary {
+ public:
+  // Operands: the program's inputs, then replica-id and partition-id (u32). Results: the program's outputs.
+  Boundary(const RowProgram& program, int64_t rows, int64_t width);
+
+  size_t operand_count() const { return operands_.size(); }
+  size_t result_count() const { return results_.size(); }
+
+  bool OperandFits(size_t i, const xla::ffi::AnyBuffer& buffer) const { return Fits(operands_[i], buffer); }
+  bool ResultFits(size_t i, const xla::ffi::AnyBuffer& buffer) const { return Fits(results_[i], buffer); }
+
+  // Empty: all is well.
+  std::string Problems(const std::vector<xla::ffi::AnyBuffer>& operands,
+                       const std::vector<xla::ffi::AnyBuffer>& results) const;
+
+ private:
+  struct Expected {
+    xla::ffi::DataType dtype;
+    int64_t elements;
+    std::string name;  // "operand 1 (a1: local bf16 row)"
+  };
+
+  static bool Fits(const Expected& expected, const xla::ffi::AnyBuffer& buffer) {
+    return buffer.element_type() == expected.dtype && static_cast<int64_t>(buffer.element_count()) == expected.elements;
+  }
+  static void Check(const std::vector<Expected>& expected, const std::vector<xla::ffi::AnyBuffer>& buffers,
+                    const char* kind, std::string* problems);
+
+  std::vector<Expected> operands_, results_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_BOUNDARY_H_

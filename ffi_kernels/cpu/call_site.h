@@ -1,0 +1,82 @@
+// In:  one rank's buffers, each time it comes by. Out: its results, once all ranks of its group have come. One CallSite
+// per one-shot call of an executable: the engine, the groups, the meeting place. No XLA in here.
+#ifndef FFI_KERNELS_CPU_CALL_SITE_H_
+#define FFI_KERNELS_CPU_CALL_SITE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/comm/rendezvous.h"
+#include "ffi_kernels/comm/resumer.h"
+#include "ffi_kernels/cpu/engine.h"
+
+namespace jax_oneshot {
+
+// A rank that waits at a call site. What it waits with (a promise) is its subclass's, which also writes Resume and
+// Fail: both take that out of this object first; Resume then calls Leave; then comes the promise's turn.
+class WaitingRank : public Guest {
+ public:
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+
+ protected:
+  // This object may be taken by another call from here on.
+  void Leave();
+
+ private:
+  friend class CallSite;
+  std::shared_ptr<Rendezvous> rendezvous_;  // from the last arrival to Leave
+  Meeting* meeting_ = nullptr;
+};
+
+// Threads that may share the work of a large call; used within CallSite::Arrive only.
+class Helpers {
+ public:
+  virtual ~Helpers() = default;
+  virtual int count() const = 0;
+  virtual void Schedule(std::function<void()> task) = 0;
+};
+
+struct CallSiteOptions {
+  RowProgram program;  // valid
+  int64_t rows = 0, width = 0;
+  Groups groups;
+  std::string name;  // "one-shot all-reduce 3 (channel 7)"
+  std::chrono::milliseconds timeout{0};
+};
+
+class CallSite {
+ public:
+  CallSite(CallSiteOptions options, std::function<std::unique_ptr<WaitingRank>()> make_rank);
+
+  const Engine& engine() const;
+  const Groups& groups() const;
+  const std::string& name() const;
+
+  // `fill` puts the rank's buffers, and what it waits with, into its seat. An error concerns this rank only; the others
+  // hear of it from Cancel or from the deadline. Allocates nothing of its own once as many calls as ever were in flight
+  // together (a `fill` that captures more than two pointers allocates in std::function).
+  Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill,
+                      Helpers* helpers);
+
+  void Cancel(int64_t run_id, const Seat& seat, const std::string& message);
+
+ private:
+  struct Work;
+  struct Party;
+
+  static Work* TakeWork(const std::shared_ptr<Party>& party, Meeting* meeting);
+  static void Run(Work* work);
+  static void Finish(const Work& work);
+
+  std::shared_ptr<Party> party_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_CALL_SITE_H_

@@ -1,0 +1,59 @@
+// In:  a valid RowProgram, the shape, and raw pointers to every rank's operands and results. Out: every rank's results.
+// The arithmetic of the CPU backend, without XLA: sums once per group, runs the epilogue once per distinct set of local
+// operands (usually there is one), and cuts the work into blocks that any threads may run in any order.
+#ifndef FFI_KERNELS_CPU_ENGINE_H_
+#define FFI_KERNELS_CPU_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "ffi_kernels/cpu/loops.h"
+#include "ffi_kernels/cpu/plan.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot {
+
+// What one rank brings: pointers in the order of the program's inputs and outputs.
+struct RankBuffers {
+  const void* const* inputs;
+  void* const* outputs;
+};
+
+class Workspace;
+
+class Engine {
+ public:
+  Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loops);
+  ~Engine();
+
+  const RowProgram& program() const { return program_; }
+  int64_t rows() const { return rows_; }
+  int64_t width() const { return width_; }
+
+  // Blocks are independent of each other; together they write every element of every output once.
+  int64_t block_count() const { return row_blocks_ * column_blocks_; }
+
+  // Thread-safe. `ranks` are in the order of the sum. Allocates only when more threads are inside than ever before.
+  void RunBlock(int64_t block, const RankBuffers* ranks, int rank_count) const;
+
+ private:
+  std::unique_ptr<Workspace> TakeWorkspace() const;
+  void ReturnWorkspace(std::unique_ptr<Workspace> workspace) const;
+
+  const RowProgram program_;
+  const int64_t rows_;
+  const int64_t width_;
+  const Loops& loops_;
+  const Plan plan_;
+  int64_t rows_per_block_ = 1, row_blocks_ = 0;
+  int64_t columns_per_block_ = 0, column_blocks_ = 1;
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Workspace>> idle_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_ENGINE_H_

@@ -1,0 +1,178 @@
+// In:  XLA's calls of the custom-call target on CPU. Out: the handlers. See handler.h.
+//
+// Instantiate makes a CallSite from the attributes, once per call of an executable. Execute checks one rank's buffers,
+// lets it take its seat and returns a future; the last rank to come does the work.
+#include "ffi_kernels/cpu/handler.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ffi_kernels/call_spec_ffi.h"
+#include "ffi_kernels/cpu/boundary.h"
+#include "ffi_kernels/cpu/call_site.h"
+
+namespace jax_oneshot {
+namespace {
+
+namespace ffi = xla::ffi;
+
+class FfiRank : public WaitingRank {
+ public:
+  void Resume() override {
+    ffi::Promise promise = Take();
+    Leave();
+    promise.SetAvailable();
+  }
+
+  void Fail(const std::string& message) override {
+    Take().SetError(ffi::Error(ffi::ErrorCode::kDeadlineExceeded, message));
+  }
+
+  std::optional<ffi::Promise> promise;
+
+ private:
+  ffi::Promise Take() {
+    ffi::Promise taken = *std::move(promise);
+    promise.reset();
+    return taken;
+  }
+};
+
+class FfiHelpers : public Helpers {
+ public:
+  explicit FfiHelpers(ffi::ThreadPool* pool) : pool_(pool) {}
+  int count() const override { return static_cast<int>(pool_->num_threads()); }
+  void Schedule(std::function<void()> task) override { pool_->Schedule(std::move(task)); }
+
+ private:
+  ffi::ThreadPool* pool_;
+};
+
+struct CpuCallState {
+  explicit CpuCallState(CallSpec spec)
+      : boundary(spec.program, spec.rows, spec.width),
+        site({std::move(spec.program), spec.rows, spec.width, std::move(spec.groups), std::move(spec.name),
+              spec.timeout},
+             [] { return std::make_unique<FfiRank>(); }) {}
+
+  static ffi::TypeId id;
+  Boundary boundary;
+  CallSite site;
+};
+
+ffi::TypeId CpuCallState::id = {};
+
+ffi::ErrorOr<std::unique_ptr<CpuCallState>> Instantiate(ffi::Dictionary attributes) {
+  Result<CallSpec> spec = ReadCallSpec(attributes);
+  if (!spec) return ffi::Error::InvalidArgument(spec.error());
+  return std::make_unique<CpuCallState>(*std::move(spec));
+}
+
+ffi::Future Failed(ffi::ErrorCode code, const std::string& message) {
+  ffi::Promise promise;
+  ffi::Future future(promise);
+  promise.SetError(ffi::Error(code, message));
+  return future;
+}
+
+std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingArgs& args) {
+  std::vector<ffi::AnyBuffer> all;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (auto buffer = args.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(*buffer);
+  }
+  return all;
+}
+
+std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingRets& rets) {
+  std::vector<ffi::AnyBuffer> all;
+  for (size_t i = 0; i < rets.size(); ++i) {
+    if (auto buffer = rets.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(**buffer);
+  }
+  return all;
+}
+
+// Addresses of one rank's buffers, on their way to its seat. Allocates nothing when all is well.
+struct Arrival {
+  const CpuCallState& state;
+  const ffi::RemainingArgs& args;
+  const ffi::RemainingRets& rets;
+  ffi::Promise promise;
+
+  bool Fits() const {
+    if (args.size() != state.boundary.operand_count() || rets.size() != state.boundary.result_count()) return false;
+    for (size_t i = 0; i < args.size(); ++i) {
+      auto buffer = args.get<ffi::AnyBuffer>(i);
+      if (!buffer.has_value() || !state.boundary.OperandFits(i, *buffer)) return false;
+    }
+    for (size_t i = 0; i < rets.size(); ++i) {
+      auto buffer = rets.get<ffi::AnyBuffer>(i);
+      if (!buffer.has_value() || !state.boundary.ResultFits(i, **buffer)) return false;
+    }
+    return true;
+  }
+
+  uint32_t Id(size_t from_the_end) const {
+    return *static_cast<const uint32_t*>(args.get<ffi::AnyBuffer>(args.size() - from_the_end)->untyped_data());
+  }
+
+  void TakeSeat(WaitingRank* rank) {
+    rank->inputs.clear();
+    rank->outputs.clear();
+    for (size_t i = 0; i + 2 < args.size(); ++i) {
+      rank->inputs.push_back(args.get<ffi::AnyBuffer>(i)->untyped_data());
+    }
+    for (size_t i = 0; i < rets.size(); ++i) {
+      rank->outputs.push_back((*rets.get<ffi::AnyBuffer>(i))->untyped_data());
+    }
+    static_cast<FfiRank*>(rank)->promise = std::move(promise);
+  }
+};
+
+ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::ThreadPool pool, ffi::RemainingArgs args,
+                    ffi::RemainingRets rets) {
+  CallSite& site = state->site;
+  Arrival arrival{*state, args, rets, ffi::Promise()};
+  if (!arrival.Fits()) {
+    return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": the buffers do not fit the row program:" +
+                                                        state->boundary.Problems(AllOf(args), AllOf(rets)));
+  }
+  const Result<Seat> seat = site.groups().Find(/*replica=*/arrival.Id(2), /*partition=*/arrival.Id(1));
+  if (!seat) return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": " + seat.error());
+  ffi::Future future(arrival.promise);
+  FfiHelpers helpers(&pool);
+  // The state may be gone when Arrive returns well: this rank's future is all that is left to touch.
+  const Result<void> arrived = site.Arrive(
+      run.run_id, *seat, [&arrival](WaitingRank* rank) { arrival.TakeSeat(rank); }, &helpers);
+  if (!arrived) return Failed(ffi::ErrorCode::kDeadlineExceeded, arrived.error());
+  return future;
+}
+
+}  // namespace
+
+XLA_FFI_Handler* CpuInstantiateHandler() {
+  XLA_FFI_DEFINE_HANDLER(handler, Instantiate, ffi::Ffi::BindInstantiate().Attrs());
+  return handler;
+}
+
+XLA_FFI_Handler* CpuExecuteHandler() {
+  XLA_FFI_DEFINE_HANDLER(handler, Execute,
+                         ffi::Ffi::BindExecute()
+                             .Ctx<ffi::State<CpuCallState>>()
+                             .Ctx<ffi::RunId>()
+                             .Ctx<ffi::ThreadPool>()
+                             .RemainingArgs()
+                             .RemainingRets());
+  return handler;
+}
+
+XLA_FFI_TypeId* CpuStateTypeId() { return &CpuCallState::id; }
+
+const XLA_FFI_TypeInfo* CpuStateTypeInfo() {
+  static constexpr XLA_FFI_TypeInfo kInfo = ffi::MakeTypeInfo<CpuCallState>();
+  return &kInfo;
+}
+
+}  // namespace jax_oneshot

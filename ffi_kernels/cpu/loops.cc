@@ -1,0 +1,32 @@
+// In:  the CPU this process runs on. Out: the tables of loops it can run. See loops.h.
+#include "ffi_kernels/cpu/loops.h"
+
+#include <limits>
+
+namespace jax_oneshot {
+
+#ifdef JAX_ONESHOT_X86_LOOPS  // set by the build, together with linking these
+const Loops& Avx2Loops();
+const Loops& Avx512Loops();
+#endif
+
+std::vector<const Loops*> UsableLoops() {
+  std::vector<const Loops*> usable = {&BaselineLoops()};
+#ifdef JAX_ONESHOT_X86_LOOPS
+  if (__builtin_cpu_supports("avx2")) usable.push_back(&Avx2Loops());
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    usable.push_back(&Avx512Loops());
+  }
+#endif
+  return usable;
+}
+
+const Loops& BestLoops() { return *UsableLoops().back(); }
+
+float ReduceIdentity(int which) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  return which == 0 ? 0.0f : which == 1 ? -kInfinity : kInfinity;
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,48 @@
+// In:  f32 chunks and typed buffers. Out: the inner loops of the CPU engine, as one table of functions per
+// instruction set. Every table gives the same bits: the loops are compiled several times from one source, without
+// contraction of a*b+c, and differ in vector width only.
+#ifndef FFI_KERNELS_CPU_LOOPS_H_
+#define FFI_KERNELS_CPU_LOOPS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/row_program/ops.h"
+
+namespace jax_oneshot {
+
+struct Loops {
+  // out[i] = op(in[0][i], in[1][i], in[2][i]), in f32. `out` may be one of the operands.
+  using Map = void (*)(float* out, const float* const* in, int64_t n);
+  using Widen = void (*)(const void* in, int64_t first, float* out, int64_t n);   // in[first + i] -> out[i]
+  using Narrow = void (*)(const float* in, void* out, int64_t first, int64_t n);  // in[i] is a number of dtype
+  using Round = void (*)(float* x, int64_t n);                                    // to the nearest of dtype
+  using Combine = void (*)(const void* const* ranks, int count, int64_t first, float* out, int64_t n);
+  using Reduce = float (*)(float so_far, const float* in, int64_t n);
+
+  const char* name;
+  Map map[kOpCount];       // elementwise operations but compare; null for the others
+  Map map_bf16[kOpCount];  // the same with the result rounded to bf16; null: map, then round
+  Map compare[6];          // by Direction
+  Widen widen[kDTypeCount];
+  Narrow narrow[kDTypeCount];
+  Round round[kDTypeCount];         // null for f32
+  Combine combine[3][kDTypeCount];  // by Role (sum, max, min): ranks in order, in f32, not rounded
+  Reduce reduce[3];                 // sum, max, min of one row's chunk, continuing from `so_far`
+};
+
+// Runs everywhere.
+const Loops& BaselineLoops();
+
+// The widest table this machine can run.
+const Loops& BestLoops();
+
+// Every table this machine can run, baseline first.
+std::vector<const Loops*> UsableLoops();
+
+// The identity of reduce[i]: 0, -inf, inf.
+float ReduceIdentity(int which);
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_LOOPS_H_

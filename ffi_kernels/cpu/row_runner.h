@@ -1,0 +1,61 @@
+// In:  a Plan, a Workspace, every rank's buffers, a range of columns. Out: one row of every rank's results.
+#ifndef FFI_KERNELS_CPU_ROW_RUNNER_H_
+#define FFI_KERNELS_CPU_ROW_RUNNER_H_
+
+#include <cstdint>
+
+#include "ffi_kernels/cpu/engine.h"
+#include "ffi_kernels/cpu/plan.h"
+#include "ffi_kernels/cpu/workspace.h"
+
+namespace jax_oneshot {
+
+struct RowRange {
+  int64_t begin, end;
+};
+
+class RowRunner {
+ public:
+  RowRunner(const RowProgram& program, const Plan& plan, const Loops& loops, int64_t width, RowRange columns,
+            const RankBuffers* ranks, int rank_count, Workspace* workspace)
+      : program_(program),
+        plan_(plan),
+        loops_(loops),
+        width_(width),
+        columns_(columns),
+        ranks_(ranks),
+        rank_count_(rank_count),
+        ws_(*workspace) {}
+
+  void Run(RowRange rows);
+
+ private:
+  // Sets ws_.leader[r] to the first rank whose local operands are, bit for bit, those of rank r.
+  void FindVecLeaders();
+  void FindLeaders(int64_t row);
+  bool SameLocals(int a, int b, int64_t row, bool per_row) const;
+
+  void RunRow(int64_t row, int leader);
+  void RunStep(const Step& step, int64_t column, int64_t n);
+  void Load(const Step& step, int64_t column, float* out, int64_t n);
+  void Combine(const Step& step, int64_t column, float* out, int64_t n);
+  void Store(const Step& step, int64_t column, const float* in, int64_t n);
+
+  // Index of the first element of this row's chunk in a buffer of `kind`.
+  int64_t First(Kind kind, int64_t column) const;
+
+  const RowProgram& program_;
+  const Plan& plan_;
+  const Loops& loops_;
+  const int64_t width_;
+  const RowRange columns_;
+  const RankBuffers* ranks_;
+  const int rank_count_;
+  Workspace& ws_;
+  int64_t row_ = 0;
+  int leader_ = 0;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_ROW_RUNNER_H_

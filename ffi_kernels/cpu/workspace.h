@@ -1,0 +1,63 @@
+// In:  a Plan and the row width. Out: the memory one thread needs to run it: slots, chunk buffers, row buffers, splats.
+#ifndef FFI_KERNELS_CPU_WORKSPACE_H_
+#define FFI_KERNELS_CPU_WORKSPACE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/cpu/plan.h"
+
+namespace jax_oneshot {
+
+// Elements of a row that are carried through all of a phase's steps together: a dozen such f32 buffers fit the L1
+// cache.
+inline constexpr int64_t kChunk = 512;
+
+class Workspace {
+ public:
+  Workspace(const Plan& plan, int64_t width)
+      : row_stride_((width + kChunk - 1) / kChunk * kChunk),
+        memory_(kAlign + plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) {
+    // Chunks first, for they want to be aligned.
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data()) / sizeof(float);
+    chunks_ = memory_.data() + (kAlign - address % kAlign) % kAlign;
+    splats_ = chunks_ + plan.chunks * kChunk;
+    rows_ = splats_ + plan.splats * kChunk;
+    slots_ = rows_ + plan.rows * row_stride_;
+  }
+
+  // Where the value lies for the chunk that begins at `column`.
+  float* At(const Place& place, int64_t column) {
+    switch (place.where) {
+      case Place::Where::kSlot:
+        return slots_ + place.index;
+      case Place::Where::kChunk:
+        return chunks_ + place.index * kChunk;
+      case Place::Where::kSplat:
+        return splats_ + place.index * kChunk;
+      case Place::Where::kRow:
+        return rows_ + place.index * row_stride_ + column;
+      case Place::Where::kNone:
+        break;
+    }
+    return nullptr;
+  }
+
+  // Scratch for RowRunner, kept here so that a call allocates nothing.
+  std::vector<const void*> rank_pointers;
+  std::vector<int> leader, vec_leader;
+
+ private:
+  static constexpr uintptr_t kAlign = 16;  // floats: one cache line
+
+  int64_t row_stride_;
+  std::vector<float> memory_;
+  float* chunks_;
+  float* splats_;
+  float* rows_;
+  float* slots_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_WORKSPACE_H_
