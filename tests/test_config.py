@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-
 from jax_oneshot.config import DEFAULT_MAX_BYTES, PLATFORMS, Config, ConfigError
 
 

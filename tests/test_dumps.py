@@ -8,9 +8,8 @@ import threading
 from typing import Any
 
 import pytest
-from report_fixture import NATIVE, VERDICT
-
 from jax_oneshot import dumps
+from report_fixture import NATIVE, VERDICT
 
 
 def report(module: str = "jit_decode") -> dict[str, Any]:

@@ -9,10 +9,9 @@ import re
 from typing import Any
 
 import pytest
-from report_fixture import NATIVE
-
 from jax_oneshot.config import Config, Platform
 from jax_oneshot.hook import EXCLUDED_REASON, NO_GPU_KERNEL_REASON, Hook, Surroundings
+from report_fixture import NATIVE
 
 
 @dataclasses.dataclass

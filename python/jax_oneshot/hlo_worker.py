@@ -20,6 +20,8 @@ from jax_oneshot import jax_internals
 
 Direction = Literal["to-proto", "to-text"]
 
+_WORKER = ["-m", "jax_oneshot.hlo_worker"]
+
 
 class HloError(ValueError):
     """XLA refuses the module; the message is XLA's reason."""
@@ -34,7 +36,7 @@ def convert(module: bytes, direction: Direction) -> bytes:
     package_root = str(pathlib.Path(__file__).resolve().parents[1])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", "jax_oneshot.hlo_worker", direction],
+        [sys.executable, *_WORKER, direction],
         input=module,
         capture_output=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -51,9 +51,7 @@ def _start() -> None:
         hlo_text=jax_internals.hlo_text,
     )
     # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
-    jax_internals.register_cpu_handlers(
-        CALL_TARGET, library.cpu_handlers(), CPU_STATE_TYPE, library.cpu_state_type()
-    )
+    jax_internals.register_cpu_handlers(CALL_TARGET, library.cpu_handlers(), CPU_STATE_TYPE, library.cpu_state_type())
     jax_internals.register_cuda_handlers(CALL_TARGET, library.cuda_handlers())
     jax_internals.add_to_cache_key(lambda: _cache_key(config.fingerprint(), native.digest(), surroundings))
     jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings))

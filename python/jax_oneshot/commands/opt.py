@@ -63,7 +63,7 @@ def _optimize(arguments: argparse.Namespace) -> None:
     report = dumps.build_report(result.report, arguments.platform, pass_ms)
     output = module if result.module is None else result.module
     if arguments.emit == "text":
-        output = _to_text(output, arguments.input, changed=result.module is not None)
+        output = _to_text(output)
     _write(arguments.output, output, sys.stdout.buffer)
     if arguments.report:
         _write(arguments.report, dumps.report_text(report).encode(), sys.stderr.buffer)
@@ -83,6 +83,7 @@ def read_module(name: str) -> bytes:
         raise InputError(f"{name} is empty; expected HLO text or a serialized HloModuleProto")
     text = _as_text(content)
     if text is None:
+        _check_proto(content, name)
         return content
     if not _MODULE_HEADER.search(text):
         raise InputError(
@@ -93,6 +94,17 @@ def read_module(name: str) -> bytes:
         return hlo_worker.convert(content, "to-proto")
     except hlo_worker.HloError as error:
         raise InputError(f"{name} is no complete HLO module; XLA says: {error}") from error
+
+
+def _check_proto(content: bytes, name: str) -> None:
+    # The pass itself does not read modules that name no all-reduce, so it would pass garbage through.
+    try:
+        hlo_worker.convert(content, "to-text")
+    except hlo_worker.HloError as error:
+        raise InputError(
+            f"{name} is no complete serialized HloModuleProto; XLA says: {error}. "
+            "It may be cut short, or an HloProto (XLA's *.hlo.pb dumps are): then give XLA's text dump instead."
+        ) from error
 
 
 def _as_text(content: bytes) -> str | None:
@@ -122,19 +134,17 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             keep_all_reason="",
         )
     except ValueError as error:
-        raise InputError(
-            f"{name} is no serialized HloModuleProto the pass can read: {error}. "
-            "It may be cut short, or an HloProto (XLA's *.hlo.pb dumps are): then give XLA's text dump instead."
-        ) from error
+        raise InputError(f"the pass cannot work on {name}, though XLA reads it (please report it): {error}") from error
     return result, (time.perf_counter() - start) * 1e3
 
 
-def _to_text(module: bytes, name: str, *, changed: bool) -> bytes:
+def _to_text(module: bytes) -> bytes:
     try:
         return hlo_worker.convert(module, "to-text")
     except hlo_worker.HloError as error:
-        whose = "the module as the pass rewrote it (a bug of jax-oneshot: please report it)" if changed else name
-        raise InputError(f"XLA refuses {whose}: {error}. `--emit proto` writes it unread.") from error
+        raise InputError(
+            f"XLA refuses the module as the pass left it (please report it; --emit proto writes it): {error}"
+        ) from error
 
 
 def _read(name: str) -> bytes:

@@ -1,0 +1,104 @@
+"""In: Python to run. Out: how it ended, in a process of its own with JAX on 8 CPU devices; and a model for it to run.
+
+The plug-in acts when JAX starts, once per process, so whatever involves it is tested from outside.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+
+# Folder to put before everything else on PYTHONPATH to get that version; None: the installed one.
+JAX_VERSIONS: dict[str, pathlib.Path | None] = {"0.12.0.1": None, "0.11.2": REPOSITORY / ".venv" / "jax-0.11.2"}
+
+# One tensor-parallel step: an all-reduce, a residual add and an RMSNorm. `step(*arguments)` is [4, 256] in f32.
+MODEL = """
+import jax, jax.numpy as jnp, numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+
+mesh = jax.make_mesh((8,), ("tp",), axis_types=(AxisType.Auto,))
+
+def place(array, *spec):
+    return jax.device_put(jnp.asarray(array, jnp.bfloat16), NamedSharding(mesh, P(*spec)))
+
+random = np.random.default_rng(7)
+arguments = (
+    place(random.normal(size=(4, 512)), None, "tp"),
+    place(random.normal(size=(512, 256)) / 16, "tp", None),
+    place(random.normal(size=(4, 256))),
+    place(random.normal(size=256)),
+)
+
+@jax.jit
+def step(x, w, residual, gamma):
+    h = jax.lax.with_sharding_constraint(x @ w, NamedSharding(mesh, P())) + residual
+    wide = h.astype(jnp.float32)
+    scale = jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + 1e-6)
+    return (wide * scale).astype(jnp.bfloat16) * gamma
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A process that ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> Any:
+        """The last line of stdout, as JSON; fails with stderr when the process failed."""
+        assert self.status == 0, self.stderr
+        return json.loads(self.stdout.splitlines()[-1])
+
+
+class RunPython:
+    """Runs `python ARGUMENTS...` with 8 CPU devices, no JAX_* variable but those given, and a time limit."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """The processes run in `folder`."""
+        self._folder = folder
+
+    def __call__(
+        self,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        jax: pathlib.Path | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 180,
+    ) -> Finished:
+        """`jax`: one of JAX_VERSIONS."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env=_environment(jax) | dict(env or {}),
+            input=stdin,
+            cwd=self._folder,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    def script(self, text: str, *, env: Mapping[str, str] | None = None, jax: pathlib.Path | None = None) -> Finished:
+        """As a call, for the text of a script."""
+        return self(["-c", text], env=env, jax=jax)
+
+
+def _environment(jax: pathlib.Path | None) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
+    paths = [str(jax)] if jax else []
+    paths += filter(None, [inherited.get("PYTHONPATH")])
+    return inherited | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+    }

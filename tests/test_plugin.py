@@ -1,0 +1,115 @@
+"""The plug-in from outside: a model in a process of its own, with and without the variable, on each supported JAX."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from jax_process import MODEL, RunPython
+
+RUN_MODEL = (
+    MODEL
+    + """
+import json
+compiled = step.lower(*arguments).compile()
+output = np.asarray(step(*arguments), np.float32)
+print(json.dumps({
+    "jax": jax.__version__,
+    "calls": compiled.as_text().count('custom_call_target="jax_oneshot.all_reduce"'),
+    "output": output.tolist(),
+}))
+"""
+)
+
+
+def reference(run_python: RunPython, jax: pathlib.Path | None) -> list[list[float]]:
+    output: list[list[float]] = run_python.script(RUN_MODEL, jax=jax).json()["output"]
+    return output
+
+
+def largest_difference(a: list[list[float]], b: list[list[float]]) -> float:
+    return max(abs(x - y) for row_a, row_b in zip(a, b, strict=True) for x, y in zip(row_a, row_b, strict=True))
+
+
+def test_an_unmodified_model_is_fused_and_right(run_python: RunPython, jax_version: pathlib.Path | None) -> None:
+    on = run_python.script(RUN_MODEL, jax=jax_version, env={"JAX_ONESHOT": "1"}).json()
+    assert jax_version is None or jax_version.name == f"jax-{on['jax']}"
+    assert on["calls"] == 1
+    # Two roundings to bf16 of values below 8: the sum's order may differ, nothing else.
+    assert largest_difference(on["output"], reference(run_python, jax_version)) <= 2 * 8 * 2**-8
+
+
+def test_nothing_is_said_when_all_is_well(run_python: RunPython) -> None:
+    assert run_python.script(RUN_MODEL, env={"JAX_ONESHOT": "1"}).stderr == ""
+
+
+def test_with_the_variable_unset_only_the_entry_point_is_imported(run_python: RunPython) -> None:
+    modules = "import sys, json; print(json.dumps([m for m in sys.modules if m.startswith('jax_oneshot')]))"
+    assert sorted(run_python.script(RUN_MODEL + modules).json()) == ["jax_oneshot", "jax_oneshot.plugin"]
+
+
+def test_with_the_variable_zero_the_program_is_untouched(run_python: RunPython) -> None:
+    assert run_python.script(RUN_MODEL, env={"JAX_ONESHOT": "0"}).json()["calls"] == 0
+
+
+def test_importing_the_entry_point_costs_less_than_5_ms(run_python: RunPython) -> None:
+    def microseconds() -> int:
+        done = run_python(["-X", "importtime", "-c", "import jax_oneshot.plugin"])
+        assert done.status == 0, done.stderr
+        (line,) = (line for line in done.stderr.splitlines() if line.endswith(" jax_oneshot.plugin"))
+        return int(line.split("|")[1])
+
+    # The best of several: a busy machine only ever adds to it.
+    assert min(microseconds() for _ in range(5)) < 5000
+
+
+def test_a_mistake_in_the_configuration_is_told_once_and_the_model_runs_unfused(run_python: RunPython) -> None:
+    done = run_python.script(RUN_MODEL, env={"JAX_ONESHOT": "1", "JAX_ONESHOT_MAXBYTES": "5"})
+    assert done.json()["calls"] == 0
+    assert done.stderr.count("did you mean JAX_ONESHOT_MAX_BYTES?") == 1
+    assert "not in use, nothing will be fused" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_mistakes_do_not_matter_with_the_variable_unset(run_python: RunPython) -> None:
+    assert run_python.script(RUN_MODEL, env={"JAX_ONESHOT_MAXBYTES": "5"}).stderr == ""
+
+
+def test_a_native_module_that_does_not_load_is_told_once_and_the_model_runs_unfused(run_python: RunPython) -> None:
+    broken = "import sys; sys.modules['jax_oneshot._native'] = None\n"
+    done = run_python.script(broken + RUN_MODEL, env={"JAX_ONESHOT": "1"})
+    assert done.json()["calls"] == 0
+    assert done.stderr.count("the native module jax_oneshot._native does not load") == 1
+
+
+def test_a_pass_that_raises_leaves_every_module_unchanged_and_warns_once(run_python: RunPython) -> None:
+    broken = """
+from jax_oneshot import _native
+def run_pass(module, **options):
+    raise ValueError("a surprise")
+_native.run_pass = run_pass
+"""
+    done = run_python.script(broken + RUN_MODEL, env={"JAX_ONESHOT": "1"})
+    assert done.json()["calls"] == 0
+    assert done.stderr.count("a surprise") == 1
+
+
+def test_what_happened_to_a_module_is_logged_and_dumped(run_python: RunPython, tmp_path: pathlib.Path) -> None:
+    dumps = tmp_path / "dumps"
+    log = "import logging; logging.basicConfig(level=logging.INFO)\n"
+    done = run_python.script(log + RUN_MODEL, env={"JAX_ONESHOT": "1", "JAX_ONESHOT_DUMP_TO": str(dumps)})
+    assert "jax_oneshot: jit_step: 1 of 1 all-reduces fused, 1 -> 1 collectives" in done.stderr
+    report = json.loads((dumps / "0000.jit_step.cpu.report.json").read_text())
+    assert [entry["verdict"] for entry in report["all_reduces"]] == ["fused"]
+    assert "all-reduce(" in (dumps / "0000.jit_step.cpu.before.hlo.txt").read_text()
+    assert "all-reduce(" not in (dumps / "0000.jit_step.cpu.after.hlo.txt").read_text()
+
+
+def test_modules_that_do_not_match_the_pattern_are_left_alone(run_python: RunPython) -> None:
+    env = {"JAX_ONESHOT": "1", "JAX_ONESHOT_MODULES": "prefill"}
+    assert run_python.script(RUN_MODEL, env=env).json()["calls"] == 0
+
+
+def test_messages_over_the_limit_are_left_alone(run_python: RunPython) -> None:
+    env = {"JAX_ONESHOT": "1", "JAX_ONESHOT_MAX_BYTES": "16"}
+    assert run_python.script(RUN_MODEL, env=env).json()["calls"] == 0
