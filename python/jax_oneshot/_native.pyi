@@ -72,6 +72,3 @@ def cuda_handlers() -> dict[str, Any]:
 
 def cuda_state_type() -> dict[str, Any]:
     """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
-
-def cuda_state_type() -> dict[str, Any]:
-    """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""

@@ -8,5 +8,4 @@ NB_MODULE(_native, module) {
   jax_oneshot::BindPass(module);
   jax_oneshot::BindRowProgram(module);
   jax_oneshot::BindHandlers(module);
-  jax_oneshot::BindHandlers(module);
 }
