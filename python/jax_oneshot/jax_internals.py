@@ -70,10 +70,11 @@ def register_cpu_handlers(target: str, handlers: dict[str, Any], state_name: str
     jaxlib.register_custom_call_target(target, handlers, "cpu", _TYPED_FFI)
 
 
-def register_cuda_handlers(target: str, handlers: dict[str, Any]) -> None:
-    """Registers a typed-FFI target for CUDA; JAX keeps it until the plug-in is there."""
+def register_cuda_handlers(target: str, handlers: dict[str, Any], state_name: str, state: Any) -> None:
+    """As `register_cpu_handlers`, for CUDA; JAX keeps both until the plug-in is there, which takes types first."""
     import jax.ffi
 
+    jax.ffi.register_ffi_type(state_name, state, platform="CUDA")
     jax.ffi.register_ffi_target(target, handlers, platform="CUDA")
 
 

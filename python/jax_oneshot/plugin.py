@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PASS_NAME = "jax_oneshot"
 CALL_TARGET = "jax_oneshot.all_reduce"  # ffi_kernels/call_attributes.h
 CPU_STATE_TYPE = "jax_oneshot.cpu_call_state"  # ffi_kernels/cpu/handler.h
+CUDA_STATE_TYPE = "jax_oneshot.cuda_call_state"  # ffi_kernels/cuda/handler.h
 
 
 def initialize() -> None:
@@ -52,7 +53,9 @@ def _start() -> None:
     )
     # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
     jax_internals.register_cpu_handlers(CALL_TARGET, library.cpu_handlers(), CPU_STATE_TYPE, library.cpu_state_type())
-    jax_internals.register_cuda_handlers(CALL_TARGET, library.cuda_handlers())
+    jax_internals.register_cuda_handlers(
+        CALL_TARGET, library.cuda_handlers(), CUDA_STATE_TYPE, library.cuda_state_type()
+    )
     jax_internals.add_to_cache_key(lambda: _cache_key(config.fingerprint(), native.digest(), surroundings))
     jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings))
     jax_internals.register_cuda_transform(PASS_NAME, Hook(config, "cuda", surroundings), _cuda_registration_failed)
