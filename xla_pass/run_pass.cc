@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ffi_kernels/call_attributes.h"
-#include "ffi_kernels/row_program/text.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
@@ -84,8 +83,9 @@ class Pass {
       const Opcode opcode = computation.instructions[i].opcode;
       if (opcode != Opcode::kAllReduce && opcode != Opcode::kAllReduceStart) continue;
       const Node node = graph_.node(reachable.computation, i);
-      Verdict verdict = Describe(node, reachable.in_loop);
-      Result<Site> site = Check(node);
+      const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(graph_.at(node));
+      Verdict verdict = Describe(node, reachable.in_loop, groups);
+      Result<Site> site = Check(node, groups);
       verdict.verdict = "kept";
       if (!site) {
         verdict.reason = site.error();
@@ -102,7 +102,7 @@ class Pass {
     return Rewrite(reachable.computation, sites, *regions);
   }
 
-  Verdict Describe(Node node, bool in_loop) {
+  Verdict Describe(Node node, bool in_loop, const Result<hlo::ReplicaGroups>& groups) {
     const hlo::Instruction& instruction = graph_.at(node);
     Verdict verdict;
     verdict.name = std::string(instruction.name);
@@ -110,7 +110,7 @@ class Pass {
     verdict.shape = instruction.shape->ToString();
     verdict.bytes = MessageBytes(*instruction.shape);
     verdict.in_loop = in_loop;
-    if (Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction); groups && !groups->groups.empty()) {
+    if (groups && !groups->groups.empty()) {
       verdict.group_size = static_cast<int64_t>(groups->groups[0].size());
       NoteWorldSize(*groups);
     }
@@ -130,13 +130,13 @@ class Pass {
     *other = std::max<int64_t>(*other, 1);
   }
 
-  Result<Site> Check(Node node) const {
+  Result<Site> Check(Node node, const Result<hlo::ReplicaGroups>& groups) const {
     if (!options_.keep_all_reason.empty()) return Err(options_.keep_all_reason);
     const hlo::Instruction& instruction = graph_.at(node);
     if (instruction.opcode == Opcode::kAllReduceStart) return Err(reason::Asynchronous(instruction.opcode_name));
     if (module_.has_schedule) return Err(reason::Scheduled());
     if (options_.platform == Platform::kCpu && !options_.single_process) return Err(reason::MultiProcess());
-    return CheckSite(graph_, node, {options_.max_bytes});
+    return CheckSite(graph_, node, groups, {options_.max_bytes});
   }
 
   Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) const {
@@ -164,7 +164,7 @@ class Pass {
       if (!is_first && region.absorbed_instructions <= verdict.absorbed_instructions) continue;
       verdict.verdict = is_fused ? "fused" : "plain";
       verdict.reason = region.ends;
-      verdict.row_program = PrintRowProgram(region.program);
+      verdict.row_program = region.program_text;
       verdict.absorbed_instructions = region.absorbed_instructions;
       verdict.absorbed_all_reduces = static_cast<int64_t>(region.seeds.size()) - 1;
       verdict.outputs = static_cast<int64_t>(region.outputs.size());

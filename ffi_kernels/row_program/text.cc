@@ -173,39 +173,65 @@ std::string PrintNumber(float number) {
   return std::string(buffer, result.ptr);
 }
 
-std::string PrintInput(const Input& input, int i) {
-  return "a" + std::to_string(i) + ": " + RoleName(input.role) + " " + DTypeName(input.dtype) + " " +
-         KindName(input.kind);
-}
+// Appends to one string: the pass prints a program for every call it makes.
+class Printer {
+ public:
+  std::string Print(const RowProgram& program) {
+    text_.reserve(64 * (program.statements.size() + 2));
+    Add("v1 (");
+    List(program.inputs, ", ");
+    Add(") { ");
+    List(program.statements, "; ");
+    Add(" } -> (");
+    List(program.outputs, ", ");
+    Add(")");
+    return std::move(text_);
+  }
 
-std::string PrintStatement(const Statement& s, int i) {
-  std::string text =
-      "x" + std::to_string(i) + ": " + DTypeName(s.dtype) + " " + KindName(s.kind) + " = " + OpName(s.op);
-  for (int k = 0; k < OperandCount(s.op); ++k) text += (k > 0 ? ", x" : " x") + std::to_string(s.operands[k]);
-  if (s.op == Op::kAllReduce || s.op == Op::kLoad) text += " a" + std::to_string(s.index);
-  if (s.op == Op::kConstant) text += " " + PrintNumber(s.constant);
-  if (s.op == Op::kCompare) text += std::string(", direction=") + DirectionName(s.direction);
-  return text;
-}
+ private:
+  template <typename T>
+  void List(const std::vector<T>& items, const char* separator) {
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (i > 0) Add(separator);
+      Item(items[i], static_cast<int>(i));
+    }
+  }
 
-std::string PrintOutput(const Output& output, int) {
-  return "x" + std::to_string(output.value) + ": " + KindName(output.kind);
-}
+  void Item(const Input& input, int i) {
+    Name('a', i).Add(": ").Add(RoleName(input.role)).Add(" ").Type(input.dtype, input.kind);
+  }
 
-template <typename T>
-std::string PrintList(const std::vector<T>& items, const char* separator, std::string (*print)(const T&, int)) {
-  std::string text;
-  for (size_t i = 0; i < items.size(); ++i) text += (i > 0 ? separator : "") + print(items[i], static_cast<int>(i));
-  return text;
-}
+  void Item(const Statement& s, int i) {
+    Name('x', i).Add(": ").Type(s.dtype, s.kind).Add(" = ").Add(OpName(s.op));
+    for (int k = 0; k < OperandCount(s.op); ++k) Add(k > 0 ? ", " : " ").Name('x', s.operands[k]);
+    if (s.op == Op::kAllReduce || s.op == Op::kLoad) Add(" ").Name('a', s.index);
+    if (s.op == Op::kConstant) Add(" ").Add(PrintNumber(s.constant).c_str());
+    if (s.op == Op::kCompare) Add(", direction=").Add(DirectionName(s.direction));
+  }
+
+  void Item(const Output& output, int) { Name('x', output.value).Add(": ").Add(KindName(output.kind)); }
+
+  Printer& Type(DType dtype, Kind kind) { return Add(DTypeName(dtype)).Add(" ").Add(KindName(kind)); }
+
+  Printer& Name(char prefix, int i) {
+    char buffer[16];
+    const auto result = std::to_chars(buffer, buffer + sizeof buffer, i);
+    text_ += prefix;
+    text_.append(buffer, result.ptr);
+    return *this;
+  }
+
+  Printer& Add(const char* text) {
+    text_ += text;
+    return *this;
+  }
+
+  std::string text_;
+};
 
 }  // namespace
 
-std::string PrintRowProgram(const RowProgram& program) {
-  return "v1 (" + PrintList(program.inputs, ", ", PrintInput) + ") { " +
-         PrintList(program.statements, "; ", PrintStatement) + " } -> (" +
-         PrintList(program.outputs, ", ", PrintOutput) + ")";
-}
+std::string PrintRowProgram(const RowProgram& program) { return Printer().Print(program); }
 
 Result<RowProgram> ParseRowProgram(std::string_view text) {
   Result<RowProgram> program = Parser(text).Run();

@@ -16,6 +16,7 @@ DependencyOrder::DependencyOrder(const Graph& graph, int computation)
   const auto& instructions = graph.module().computations[computation].instructions;
   level_.resize(instructions.size(), 0);
   region_.resize(instructions.size(), -1);
+  seen_in_.resize(instructions.size(), 0);
   for (size_t i = 0; i < instructions.size(); ++i) {
     for (int operand : instructions[i].operands) level_[i] = std::max(level_[i], level_[operand] + 1);
     for (int predecessor : instructions[i].control_predecessors) {
@@ -37,18 +38,23 @@ void DependencyOrder::ForEachPredecessor(Node node, Visit visit) const {
 }
 
 bool DependencyOrder::DependsOn(Node x, const std::unordered_set<Node>& set) const {
+  if (set.count(x) != 0) return true;
   int lowest = INT_MAX;
   for (Node member : set) lowest = std::min(lowest, level(member));
-  std::unordered_set<Node> seen = {x};
-  std::vector<Node> stack = {x};
+  if (level(x) <= lowest) return false;
+  ++search_;
+  stack_.assign(1, x);
   int steps = 0;
-  while (!stack.empty()) {
-    const Node node = stack.back();
-    stack.pop_back();
-    if (set.count(node) != 0 || ++steps > kMaxSteps) return true;
+  while (!stack_.empty()) {
+    const Node node = stack_.back();
+    stack_.pop_back();
+    if (++steps > kMaxSteps || set.count(node) != 0) return true;
     if (level(node) <= lowest) continue;
     ForEachPredecessor(node, [&](Node predecessor) {
-      if (level(predecessor) >= lowest && seen.insert(predecessor).second) stack.push_back(predecessor);
+      int& seen_in = seen_in_[Local(predecessor)];
+      if (level(predecessor) < lowest || seen_in == search_) return;
+      seen_in = search_;
+      stack_.push_back(predecessor);
     });
   }
   return false;

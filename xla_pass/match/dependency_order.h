@@ -42,6 +42,11 @@ class DependencyOrder {
   std::vector<int> region_;
   std::vector<std::vector<Node>> region_members_;
   std::vector<std::vector<Node>> region_inputs_;
+
+  // Of DependsOn: which search saw a node last. Kept, so that a question costs no allocation.
+  mutable int search_ = 0;
+  mutable std::vector<int> seen_in_;
+  mutable std::vector<Node> stack_;
 };
 
 }  // namespace jax_oneshot

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "ffi_kernels/row_program/text.h"
 #include "ffi_kernels/row_program/validate.h"
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reasons.h"
@@ -234,39 +235,46 @@ class Grower {
     }
     const TrimmedRegion trimmed =
         TrimRegion(graph_, *translator_, members_, seed_results, options_.compiler_fuses_later);
+    if (trimmed.members.size() != members_.size()) {
+      if (Result<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Err(ok.error());
+    }
     return Emit(trimmed, seed_results);
   }
 
   // Writes the program again, for the members that stayed.
+  Result<void> TranslateAgain(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) {
+    Reset();
+    for (Node member : trimmed.members) {
+      if (seed_results.count(member) != 0) continue;
+      if (Result<void> ok = translator_->TranslateUnit(member); !ok) {
+        return Err("%" + std::string(graph_.at(member).name) + " lost its row form: " + ok.error());
+      }
+    }
+    return {};
+  }
+
   Result<Region> Emit(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) const {
-    RowTranslator translator(graph_, computation_, extent_, [this](Node node) { return IsOpaque(node); });
-    for (const SiteRef& seed : seeds_) AddSeed(&translator, seed);
     Region region;
     region.seeds = seeds_;
     region.extent = extent_;
     region.ends = ends_;
-    region.members = trimmed.members;
     const std::unordered_set<Node> kept(trimmed.also_kept.begin(), trimmed.also_kept.end());
     for (Node member : trimmed.members) {
-      if (seed_results.count(member) != 0) continue;
-      if (Result<void> ok = translator.TranslateUnit(member); !ok) {
-        return Err("%" + std::string(graph_.at(member).name) + " lost its row form: " + ok.error());
-      }
-      if (kept.count(member) == 0) region.absorbed_instructions += translator.InstructionCount(member);
+      if (kept.count(member) != 0) continue;
+      region.members.push_back(member);
+      if (seed_results.count(member) == 0) region.absorbed_instructions += translator_->InstructionCount(member);
     }
-    region.members.erase(std::remove_if(region.members.begin(), region.members.end(),
-                                        [&](Node member) { return kept.count(member) != 0; }),
-                         region.members.end());
     std::vector<Output> outputs;
     for (Node node : trimmed.outputs) {
-      Result<Output> output = translator.ExportOf(node);
+      Result<Output> output = translator_->ExportOf(node);
       if (!output) return Err(output.error());
       outputs.push_back(*output);
       region.outputs.push_back(node);
     }
-    const ProgramBuilder::Finished finished = translator.builder().Finish(outputs);
+    const ProgramBuilder::Finished finished = translator_->builder().Finish(outputs);
     region.program = finished.program;
-    for (int input : finished.kept_inputs) region.operands.push_back(translator.operands()[input]);
+    region.program_text = PrintRowProgram(region.program);
+    for (int input : finished.kept_inputs) region.operands.push_back(translator_->operands()[input]);
     if (Result<void> ok = ValidateRowProgram(region.program); !ok) return Err(ok.error());
     return region;
   }

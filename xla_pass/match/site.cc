@@ -126,7 +126,8 @@ int64_t MessageBytes(const hlo::Shape& shape) {
   return bytes;
 }
 
-Result<Site> CheckSite(const Graph& graph, Node all_reduce, const SiteLimits& limits) {
+Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
+                       const SiteLimits& limits) {
   const hlo::Instruction& instruction = graph.at(all_reduce);
   Site site;
   site.all_reduce = all_reduce;
@@ -134,9 +135,8 @@ Result<Site> CheckSite(const Graph& graph, Node all_reduce, const SiteLimits& li
   const hlo::Computation& reducer = graph.module().computations[instruction.called_computations[0]];
   site.reducer = ClassifyReducer(reducer);
   if (site.reducer == Reducer::kOther) return Err(reason::UnsupportedReducer(reducer.name));
-  Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction);
   if (!groups) return Err(reason::UnknownGroup(groups.error()));
-  site.groups = *std::move(groups);
+  site.groups = *groups;
   if (Result<void> ok = CheckGroups(&site); !ok) return Err(ok.error());
   if (Result<void> ok = CheckElements(graph, &site); !ok) return Err(ok.error());
   const int64_t bytes = MessageBytes(*instruction.shape);

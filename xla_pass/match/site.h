@@ -40,7 +40,8 @@ struct SiteLimits {
 };
 
 // The row is the last dimension; a scalar is one row of width one.
-Result<Site> CheckSite(const Graph& graph, Node all_reduce, const SiteLimits& limits);
+Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
+                       const SiteLimits& limits);
 
 // What an all-reduce moves: facts for the report, whether or not it is a site.
 int64_t MessageBytes(const hlo::Shape& shape);

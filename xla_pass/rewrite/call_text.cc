@@ -1,7 +1,6 @@
 #include "xla_pass/rewrite/call_text.h"
 
 #include "ffi_kernels/call_attributes.h"
-#include "ffi_kernels/row_program/text.h"
 
 namespace jax_oneshot {
 namespace {
@@ -32,7 +31,7 @@ std::string CallBackendConfig(const Region& region, const Site& site, const Call
   out += Text(kAttrGroupMode, GroupModeName(site.groups.mode)) + ", ";
   out += Int(kAttrGroupSize, site.group_size) + ", ";
   out += GroupsText(site.groups) + ", ";
-  out += Text(kAttrProgram, PrintRowProgram(region.program)) + ", ";
+  out += Text(kAttrProgram, region.program_text) + ", ";
   out += Int(kAttrRows, region.extent.rows) + ", ";
   out += Int(kAttrTimeoutMs, numbers.timeout_ms) + ", ";
   out += Int(kAttrWidth, region.extent.width) + "}";
