@@ -75,11 +75,6 @@ Result<void> CallSite::Arrive(int64_t run_id, const Seat& seat, const std::funct
   return {};
 }
 
-void CallSite::Cancel(int64_t run_id, const Seat& seat, const std::string& message) {
-  const std::shared_ptr<Rendezvous> rendezvous = party_->rendezvous;
-  rendezvous->Cancel(run_id, seat, message);
-}
-
 CallSite::Work* CallSite::TakeWork(const std::shared_ptr<Party>& party, Meeting* meeting) {
   Work* work;
   {

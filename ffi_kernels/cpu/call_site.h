@@ -58,13 +58,11 @@ class CallSite {
   const Groups& groups() const;
   const std::string& name() const;
 
-  // `fill` puts the rank's buffers, and what it waits with, into its seat. An error concerns this rank only; the others
-  // hear of it from Cancel or from the deadline. Allocates nothing of its own once as many calls as ever were in flight
+  // `fill` puts the rank's buffers, and what it waits with, into its seat. An error says why this rank cannot meet the
+  // others; they hear of it now or at the deadline. Allocates nothing of its own once as many calls as ever were in flight
   // together (a `fill` that captures more than two pointers allocates in std::function).
   Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill,
                       Helpers* helpers);
-
-  void Cancel(int64_t run_id, const Seat& seat, const std::string& message);
 
  private:
   struct Work;

@@ -27,9 +27,7 @@ class FfiRank : public WaitingRank {
     promise.SetAvailable();
   }
 
-  void Fail(const std::string& message) override {
-    Take().SetError(ffi::Error(ffi::ErrorCode::kDeadlineExceeded, message));
-  }
+  void Fail(const std::string& message) override { Take().SetError(ffi::Error(ffi::ErrorCode::kAborted, message)); }
 
   std::optional<ffi::Promise> promise;
 
@@ -146,7 +144,7 @@ ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::ThreadPool pool, f
   // The state may be gone when Arrive returns well: this rank's future is all that is left to touch.
   const Result<void> arrived = site.Arrive(
       run.run_id, *seat, [&arrival](WaitingRank* rank) { arrival.TakeSeat(rank); }, &helpers);
-  if (!arrived) return Failed(ffi::ErrorCode::kDeadlineExceeded, arrived.error());
+  if (!arrived) return Failed(ffi::ErrorCode::kAborted, arrived.error());
   return future;
 }
 
