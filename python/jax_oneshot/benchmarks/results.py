@@ -1,0 +1,72 @@
+"""In: figures of one benchmark. Out: them merged into a JSON file that names machine, versions and date."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import jax_oneshot
+from jax_oneshot.dumps import write_atomically
+
+SCHEMA = 1
+
+
+def merge(path: pathlib.Path, ratios: Mapping[str, Any], details: Mapping[str, Any]) -> bool:
+    """Writes `ratios` and `details` over those of the same names; the others stay.
+
+    Figures of another machine or other versions cannot stand beside these: they are dropped.
+
+    Returns:
+      Whether figures were dropped.
+
+    Raises:
+      OSError: the file cannot be read or written.
+      ValueError: the file is there but holds something else.
+    """
+    stamp = {"schema": SCHEMA, "machine": machine(), "versions": versions()}
+    old = _read(path)
+    kept = all(old.get(name) == value for name, value in stamp.items())
+    merged = {
+        **stamp,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "ratios": {**(old.get("ratios", {}) if kept else {}), **ratios},
+        "details": {**(old.get("details", {}) if kept else {}), **details},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(merged, indent=1) + "\n").encode())
+    return bool(old) and not kept
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on: model and number of cores of the CPU, and the system."""
+    return {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.system(), "machine": platform.machine()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what was measured."""
+    packages = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib")}
+    return {"jax_oneshot": jax_oneshot.__version__, **packages, "python": platform.python_version()}
+
+
+def _cpu_model() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or "unknown"
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} does not hold results of this benchmark; name another file with --out")
+    return content

@@ -1,0 +1,27 @@
+"""In: nothing. Out: what jax-oneshot costs a process that does not use it: the import JAX does, variable unset."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+
+_SCRIPT = """
+import time
+start = time.perf_counter()
+import jax_oneshot.plugin
+jax_oneshot.plugin.initialize()
+print((time.perf_counter() - start) * 1e3)
+"""
+
+
+def measure(rounds: int) -> float:
+    """Median milliseconds of importing the entry point and calling it, over `rounds` fresh processes."""
+    return statistics.median(_measure_one() for _ in range(rounds))
+
+
+def _measure_one() -> float:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_ONESHOT")}
+    done = subprocess.run([sys.executable, "-c", _SCRIPT], env=environment, stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)

@@ -1,0 +1,179 @@
+"""Measure jax-oneshot: tables on the screen, figures in a JSON file.
+
+    pass    time of the pass against module size, and its share of a real compile
+    cpu     all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own
+    demo    a decoding step of the demo's models, on against off
+    import  what a process pays that does not use jax-oneshot
+
+Off and on always take turns within one run. Absolute times hold for this machine only; ratios travel better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from jax_oneshot.native import NativeMissingError
+
+_DEFAULT_OUT = pathlib.Path("benchmarks/results/cpu.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """One benchmark's outcome: what goes into the JSON file under `ratios` and `details`, and its table."""
+
+    ratios: Mapping[str, Any]
+    details: Mapping[str, Any]
+    table: Table
+    note: str = ""
+
+
+Progress = Callable[[str], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The bench's flags."""
+    parser.add_argument(
+        "what", nargs="?", choices=(*_BENCHMARKS, "all"), default="all", help="which benchmark (default: all)"
+    )
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=_DEFAULT_OUT, metavar="FILE", help=f"merge here (default: {_DEFAULT_OUT})"
+    )
+    parser.add_argument("--rounds", type=_positive, default=7, help="turns of each measurement (default: 7)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the benchmarks asked for; 1 when one of them fails or the file cannot be written."""
+    from jax_oneshot.demo.compare import WorkerError
+
+    console = Console(stderr=True)
+    names = tuple(_BENCHMARKS) if arguments.what == "all" else (arguments.what,)
+    try:
+        for name in names:
+            _run_one(name, arguments, console)
+    except (OSError, ValueError, WorkerError, NativeMissingError) as error:
+        console.print(f"jax-oneshot bench: {error}", style="red", markup=False, highlight=False)
+        return 1
+    print(f"Figures in {arguments.out}", file=sys.stderr)
+    return 0
+
+
+def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None:
+    from jax_oneshot.benchmarks import results
+
+    with console.status(name) as status:
+
+        def progress(text: str) -> None:
+            status.update(text)
+
+        if not console.is_terminal:
+            console.print(f"measuring: {name}")
+        figures = _BENCHMARKS[name](arguments.rounds, progress)
+    out = Console()
+    out.print(figures.table)
+    if figures.note:
+        out.print(figures.note, markup=False, highlight=False, soft_wrap=True)
+    if results.merge(arguments.out, figures.ratios, figures.details):
+        console.print(f"{arguments.out} held figures of another machine or version; they are dropped", style="yellow")
+
+
+def _bench_pass(rounds: int, progress: Progress) -> Figures:
+    from jax_oneshot.benchmarks import compile_share, pass_time
+
+    times = pass_time.measure(rounds, progress)
+    shares, missing = compile_share.measure(progress)
+    table = _table("The pass against the size of the module", "instructions", "all-reduces fused", "ms", "ms per 10k")
+    for time in times:
+        table.add_row(str(time.instructions), str(time.fused), f"{time.pass_ms:.2f}", f"{time.ms_per_10k:.2f}")
+    lines = [
+        f"Of a compile of the demo's gemma2 for {share.platform}: {share.pass_ms:.1f} ms of {share.compile_ms:.0f} ms, "
+        f"{share.percent:.2f} %"
+        for share in shares
+    ]
+    return Figures(
+        ratios={
+            "pass_ms_per_10k_instructions": {str(time.instructions): round(time.ms_per_10k, 3) for time in times},
+            "pass_percent_of_compile": {share.platform: round(share.percent, 3) for share in shares},
+        },
+        details={
+            "pass": [dataclasses.asdict(time) for time in times],
+            "compile": [dataclasses.asdict(share) for share in shares],
+        },
+        table=table,
+        note="\n".join([*lines, *filter(None, [missing])]),
+    )
+
+
+def _bench_cpu(rounds: int, progress: Progress) -> Figures:
+    from jax_oneshot.benchmarks import cpu_exchange
+
+    exchanges = cpu_exchange.measure(rounds, progress)
+    table = _table("All-reduce + residual + RMSNorm, bf16, 8 CPU devices", "rows x H", "XLA us", "fused us", "faster")
+    for one in exchanges:
+        table.add_row(one.name, f"{one.xla_us:.0f}", f"{one.fused_us:.0f}", f"{one.ratio:.1f}x")
+    return Figures(
+        ratios={"cpu_fused_vs_xla": {one.name: round(one.ratio, 2) for one in exchanges}},
+        details={"cpu_us": {one.name: {"xla": one.xla_us, "fused": one.fused_us} for one in exchanges}},
+        table=table,
+    )
+
+
+def _bench_demo(rounds: int, progress: Progress) -> Figures:
+    from jax_oneshot.commands import demo
+    from jax_oneshot.demo import compare
+
+    comparisons = []
+    for name in demo.VARIANTS:
+        command = compare.worker_command(demo.model_config(name))
+
+        def told(text: str, name: str = name) -> None:
+            progress(f"demo: {name}: {text}")
+
+        comparisons.append(compare.compare(name, command, steps=32, rounds=rounds, progress=told))
+    table = _table("A decoding step of the demo, on against off", "model", "off ms", "on ms", "faster", "tokens equal")
+    for one in comparisons:
+        equal = "yes" if one.tokens_equal else "NO"
+        table.add_row(one.name, f"{one.off_ms:.2f}", f"{one.on_ms:.2f}", f"{one.ratio:.2f}x", equal)
+    return Figures(
+        ratios={"demo_step_on_vs_off": {one.name: round(one.ratio, 2) for one in comparisons}},
+        details={"demo_ms": {one.name: {"off": one.off_ms, "on": one.on_ms} for one in comparisons}},
+        table=table,
+    )
+
+
+def _bench_import(rounds: int, progress: Progress) -> Figures:
+    from jax_oneshot.benchmarks import start_up
+
+    progress("import")
+    milliseconds = start_up.measure(rounds)
+    table = _table("What JAX's start pays with the variable unset", "ms")
+    table.add_row(f"{milliseconds:.2f}")
+    return Figures(ratios={"import_ms": round(milliseconds, 3)}, details={}, table=table)
+
+
+_BENCHMARKS: dict[str, Callable[[int, Progress], Figures]] = {
+    "pass": _bench_pass,
+    "cpu": _bench_cpu,
+    "demo": _bench_demo,
+    "import": _bench_import,
+}
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
+    return table
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
+    return int(text)
