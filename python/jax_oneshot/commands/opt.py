@@ -59,7 +59,7 @@ def _fail(error: Exception, status: int) -> int:
 
 def _optimize(arguments: argparse.Namespace) -> None:
     module = read_module(arguments.input)
-    result, pass_ms = _run_pass(module, arguments.input, arguments.platform)
+    result, pass_ms = _run_pass(module, _shown(arguments.input), arguments.platform)
     report = dumps.build_report(result.report, arguments.platform, pass_ms)
     output = module if result.module is None else result.module
     if arguments.emit == "text":
@@ -79,6 +79,7 @@ def read_module(name: str) -> bytes:
       InputError: it is empty, or text that is no HLO module.
     """
     content = _read(name)
+    name = _shown(name)
     if not content:
         raise InputError(f"{name} is empty; expected HLO text or a serialized HloModuleProto")
     text = _as_text(content)
@@ -145,6 +146,10 @@ def _to_text(module: bytes) -> bytes:
         raise InputError(
             f"XLA refuses the module as the pass left it (please report it; --emit proto writes it): {error}"
         ) from error
+
+
+def _shown(name: str) -> str:
+    return "stdin" if name == _STD else name
 
 
 def _read(name: str) -> bytes:
