@@ -122,8 +122,8 @@ def _arguments(mesh: Mesh) -> list[jax.ShapeDtypeStruct]:
     """Abstract bf16 arguments of the two models, sharded over `mesh` (axes 'dp' and 'tp') as Megatron does."""
 
     def abstract(shape: tuple[int, ...], *axes: str | None) -> jax.ShapeDtypeStruct:
-        sharding = NamedSharding(mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
-        return jax.ShapeDtypeStruct(shape, jnp.bfloat16, sharding=sharding)  # type: ignore[no-untyped-call]
+        sharding = NamedSharding(mesh, PartitionSpec(*axes))
+        return jax.ShapeDtypeStruct(shape, jnp.bfloat16, sharding=sharding)
 
     return [
         abstract((_TOKENS, _WIDTH), "dp"),
@@ -143,7 +143,7 @@ def _compile_and_write(name: str, model: Callable[..., jax.Array], devices: np.n
     """Compiles `model` for `devices`, an array [dp, tp], and writes the module that the hook was given."""
     _captured.clear()
     mesh = Mesh(devices, ("dp", "tp"))
-    sharding = NamedSharding(mesh, PartitionSpec("dp"))  # type: ignore[no-untyped-call]
+    sharding = NamedSharding(mesh, PartitionSpec("dp"))
     jax.jit(model, out_shardings=sharding).lower(*_arguments(mesh)).compile()
     if len(_captured) != 1:
         raise RuntimeError(f"{name}: expected one module with an all-reduce, got {len(_captured)}")

@@ -31,6 +31,7 @@ class Figures:
 
     ratios: Mapping[str, Any]
     details: Mapping[str, Any]
+    title: str
     table: Table
     note: str = ""
 
@@ -77,6 +78,8 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
             console.print(f"measuring: {name}")
         figures = _BENCHMARKS[name](arguments.rounds, progress)
     out = Console()
+    # Not the table's own title: that one is wrapped to the width of the table.
+    out.print(figures.title, style="bold", highlight=False)
     out.print(figures.table)
     if figures.note:
         out.print(figures.note, markup=False, highlight=False, soft_wrap=True)
@@ -89,7 +92,7 @@ def _bench_pass(rounds: int, progress: Progress) -> Figures:
 
     times = pass_time.measure(rounds, progress)
     shares, missing = compile_share.measure(progress)
-    table = _table("The pass against the size of the module", "instructions", "all-reduces fused", "ms", "ms per 10k")
+    table = _table("instructions", "all-reduces fused", "ms", "ms per 10k")
     for time in times:
         table.add_row(str(time.instructions), str(time.fused), f"{time.pass_ms:.2f}", f"{time.ms_per_10k:.2f}")
     lines = [
@@ -106,6 +109,7 @@ def _bench_pass(rounds: int, progress: Progress) -> Figures:
             "pass": [dataclasses.asdict(time) for time in times],
             "compile": [dataclasses.asdict(share) for share in shares],
         },
+        title="The pass against the size of the module",
         table=table,
         note="\n".join([*lines, *filter(None, [missing])]),
     )
@@ -115,12 +119,13 @@ def _bench_cpu(rounds: int, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import cpu_exchange
 
     exchanges = cpu_exchange.measure(rounds, progress)
-    table = _table("All-reduce + residual + RMSNorm, bf16, 8 CPU devices", "rows x H", "XLA us", "fused us", "faster")
+    table = _table("rows x H", "XLA us", "fused us", "faster")
     for one in exchanges:
         table.add_row(one.name, f"{one.xla_us:.0f}", f"{one.fused_us:.0f}", f"{one.ratio:.1f}x")
     return Figures(
         ratios={"cpu_fused_vs_xla": {one.name: round(one.ratio, 2) for one in exchanges}},
         details={"cpu_us": {one.name: {"xla": one.xla_us, "fused": one.fused_us} for one in exchanges}},
+        title="All-reduce + residual + RMSNorm, bf16, 8 CPU devices",
         table=table,
     )
 
@@ -137,13 +142,14 @@ def _bench_demo(rounds: int, progress: Progress) -> Figures:
             progress(f"demo: {name}: {text}")
 
         comparisons.append(compare.compare(name, command, steps=32, rounds=rounds, progress=told))
-    table = _table("A decoding step of the demo, on against off", "model", "off ms", "on ms", "faster", "tokens equal")
+    table = _table("model", "off ms", "on ms", "faster", "tokens equal")
     for one in comparisons:
         equal = "yes" if one.tokens_equal else "NO"
         table.add_row(one.name, f"{one.off_ms:.2f}", f"{one.on_ms:.2f}", f"{one.ratio:.2f}x", equal)
     return Figures(
         ratios={"demo_step_on_vs_off": {one.name: round(one.ratio, 2) for one in comparisons}},
         details={"demo_ms": {one.name: {"off": one.off_ms, "on": one.on_ms} for one in comparisons}},
+        title="A decoding step of the demo's models, on against off",
         table=table,
     )
 
@@ -153,9 +159,10 @@ def _bench_import(rounds: int, progress: Progress) -> Figures:
 
     progress("import")
     milliseconds = start_up.measure(rounds)
-    table = _table("What JAX's start pays with the variable unset", "ms")
+    table = _table("ms")
     table.add_row(f"{milliseconds:.2f}")
-    return Figures(ratios={"import_ms": round(milliseconds, 3)}, details={}, table=table)
+    title = "What JAX's start pays with the variable unset"
+    return Figures(ratios={"import_ms": round(milliseconds, 3)}, details={}, title=title, table=table)
 
 
 _BENCHMARKS: dict[str, Callable[[int, Progress], Figures]] = {
@@ -166,8 +173,8 @@ _BENCHMARKS: dict[str, Callable[[int, Progress], Figures]] = {
 }
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
+def _table(*columns: str) -> Table:
+    table = Table()
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
     return table
