@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -32,10 +34,7 @@ VARIANTS = ("llama", "llama-scan", "gemma2", "gemma2-scan", "gpt2", "gpt2-scan")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The demo's flags."""
     parser.add_argument(
-        "--variant",
-        action="append",
-        choices=VARIANTS,
-        help="blocks, layers in a scan or not; repeat for more (default: all)",
+        "--variant", action="append", choices=VARIANTS, help="one model; repeat for more (default: all of them)"
     )
     parser.add_argument("--layers", type=_positive, help="layers (default: 4)")
     parser.add_argument("--hidden", type=_hidden, help="width of a row, a multiple of 128 (default: 256)")
@@ -94,12 +93,16 @@ def _compare_all(configs: Sequence[ModelConfig], arguments: argparse.Namespace, 
                     compare.worker_command(config),
                     steps=arguments.steps,
                     rounds=arguments.rounds,
-                    progress=lambda text, prefix=prefix: status.update(prefix + text),
+                    progress=functools.partial(_show, status, prefix),
                 )
             )
             if not errors.is_terminal:
                 errors.print(f"{prefix}done")
     return done
+
+
+def _show(status: Status, prefix: str, text: str) -> None:
+    status.update(prefix + text)
 
 
 def _compile_all(configs: Sequence[ModelConfig], errors: Console) -> tuple[dict[str, GpuCompilation], str]:

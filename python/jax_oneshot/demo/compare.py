@@ -4,6 +4,7 @@ In:  the command line of a decoder process (decode.py, or a script that calls it
 Out: a `Comparison`: verdicts counted from the reports, whether the tokens agree, the step times and their ratio.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -15,7 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -55,6 +56,7 @@ class Comparison:
 
     @property
     def tokens_equal(self) -> bool:
+        """Whether every token of every step agrees."""
         return self.first_difference is None
 
     @property
@@ -77,10 +79,14 @@ class Worker:
             env={**os.environ, **environment},
         )
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
+        """The process starts with the object."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Ends the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
@@ -92,22 +98,23 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         try:
-            return json.loads(line)
+            answer: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:
-            self._log.seek(0)
-            printed = self._log.read()[-4000:]
             raise WorkerError(
-                f"a decoder process said {line!r} where an answer was due; it printed:\n{printed}"
+                f"a decoder process said {line!r} where an answer was due; it printed:\n{self._printed()}"
             ) from None
+        return answer
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Sends a request and waits for its answer."""
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the process is gone: answer() says so, with what it printed
             print(json.dumps(request), file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # the process is gone: answer() says so, with what it printed
         return self.answer()
+
+    def _printed(self) -> str:
+        self._log.seek(0)
+        return self._log.read()[-4000:]
 
 
 def worker_command(config: ModelConfig, module: str = "jax_oneshot.demo.decode") -> list[str]:

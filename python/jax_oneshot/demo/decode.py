@@ -105,8 +105,7 @@ def _decode(decoder: Decoder, steps: int) -> Iterator[tuple[jax.Array, jax.Array
 def _time_steps(decoder: Decoder, steps: int) -> Iterator[float]:
     """Milliseconds of each step, from handing it over to having the next tokens."""
     cache, tokens = decoder.empty_cache(), decoder.first_tokens
-    positions = jax.block_until_ready([_position(tokens, position) for position in range(steps)])
-    for position in positions:
+    for position in [_position(tokens, position) for position in range(steps)]:
         start = time.perf_counter()
         tokens, _, cache = decoder.step(cache, tokens, position)
         tokens.block_until_ready()
@@ -114,7 +113,8 @@ def _time_steps(decoder: Decoder, steps: int) -> Iterator[float]:
 
 
 def _position(tokens: jax.Array, position: int) -> jax.Array:
-    return jax.device_put(np.int32(position), tokens.sharding)
+    placed: jax.Array = jax.device_put(np.int32(position), tokens.sharding)
+    return placed
 
 
 def _save(decoder: Decoder, steps: int, path: str) -> dict[str, Any]:

@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 
 Params = dict[str, Any]
-Cache = Any
+LayerCache = tuple[jax.Array, jax.Array]  # keys and values
+Cache = Any  # one LayerCache with stacked arrays when scanned, else a list of them
 
 FAMILIES = ("llama", "gemma2", "gpt2")
 
@@ -43,6 +44,7 @@ class ModelConfig:
 
     @property
     def name(self) -> str:
+        """The variant's name: `llama-scan`."""
         return self.family + ("-scan" if self.scan else "")
 
 
@@ -82,22 +84,26 @@ def empty_cache(config: ModelConfig) -> Cache:
     return [(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype)) for _ in range(config.layers)]
 
 
-def _layers(config: ModelConfig, layers: Any, cache: Cache, x: jax.Array, position: jax.Array):
+def _layers(
+    config: ModelConfig, layers: Any, cache: Cache, x: jax.Array, position: jax.Array
+) -> tuple[jax.Array, Cache]:
     if config.scan:
 
-        def body(carry, layer_and_cache):
-            layer, layer_cache = layer_and_cache
-            return _block(config, layer, layer_cache, carry, position)
+        def body(carry: jax.Array, scanned: tuple[Params, LayerCache]) -> tuple[jax.Array, LayerCache]:
+            return _block(config, *scanned, carry, position)
 
-        return jax.lax.scan(body, x, (layers, cache))
-    new_cache = []
+        x, new_cache = jax.lax.scan(body, x, (layers, cache))
+        return x, new_cache
+    new_caches = []
     for layer, layer_cache in zip(layers, cache, strict=True):
         x, layer_cache = _block(config, layer, layer_cache, x, position)
-        new_cache.append(layer_cache)
-    return x, new_cache
+        new_caches.append(layer_cache)
+    return x, new_caches
 
 
-def _block(config: ModelConfig, layer: Params, cache, x: jax.Array, position: jax.Array):
+def _block(
+    config: ModelConfig, layer: Params, cache: LayerCache, x: jax.Array, position: jax.Array
+) -> tuple[jax.Array, LayerCache]:
     h, cache = _attention(config, layer, cache, _norm(config, layer["norm_attention"], x), position)
     if config.family == "gemma2":
         h = _norm(config, layer["norm_after_attention"], h)
@@ -108,7 +114,9 @@ def _block(config: ModelConfig, layer: Params, cache, x: jax.Array, position: ja
     return x + h, cache
 
 
-def _attention(config: ModelConfig, layer: Params, cache, x: jax.Array, position: jax.Array):
+def _attention(
+    config: ModelConfig, layer: Params, cache: LayerCache, x: jax.Array, position: jax.Array
+) -> tuple[jax.Array, LayerCache]:
     q = jnp.einsum("bd,dnh->bnh", x, layer["wq"])
     k = jnp.einsum("bd,dkh->bkh", x, layer["wk"])
     v = jnp.einsum("bd,dkh->bkh", x, layer["wv"])
@@ -130,22 +138,28 @@ def _attention(config: ModelConfig, layer: Params, cache, x: jax.Array, position
 
 
 def _mlp(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
+    up = x @ layer["w_up"]
     if config.family == "gpt2":
-        return jax.nn.gelu(x @ layer["w_up"] + layer["b_up"]) @ layer["w_down"] + layer["b_down"]
-    activation = jax.nn.silu if config.family == "llama" else jax.nn.gelu
-    return (activation(x @ layer["w_gate"]) * (x @ layer["w_up"])) @ layer["w_down"]
+        inner = jax.nn.gelu(up + layer["b_up"])
+    elif config.family == "gemma2":
+        inner = jax.nn.gelu(x @ layer["w_gate"]) * up
+    else:
+        inner = jax.nn.silu(x @ layer["w_gate"]) * up
+    out: jax.Array = inner @ layer["w_down"]
+    return out + layer["b_down"] if config.family == "gpt2" else out
 
 
 def _norm(config: ModelConfig, weights: Params, x: jax.Array) -> jax.Array:
+    scale: jax.Array = weights["scale"]
     wide = x.astype(jnp.float32)
     if config.family == "gpt2":
-        mean = jnp.mean(wide, axis=-1, keepdims=True)
-        variance = jnp.mean(jnp.square(wide - mean), axis=-1, keepdims=True)
-        return ((wide - mean) * jax.lax.rsqrt(variance + 1e-5) * weights["scale"] + weights["bias"]).astype(x.dtype)
+        wide = wide - jnp.mean(wide, axis=-1, keepdims=True)
+        variance = jnp.mean(jnp.square(wide), axis=-1, keepdims=True)
+        return (wide * jax.lax.rsqrt(variance + 1e-5) * scale + weights["bias"]).astype(x.dtype)
     scaled = wide * jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + 1e-6)
     if config.family == "gemma2":
-        return (scaled * (1.0 + weights["scale"])).astype(x.dtype)
-    return scaled.astype(x.dtype) * weights["scale"]
+        return (scaled * (1.0 + scale)).astype(x.dtype)
+    return scaled.astype(x.dtype) * scale
 
 
 def _rope(x: jax.Array, position: jax.Array) -> jax.Array:

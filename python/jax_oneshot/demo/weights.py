@@ -4,6 +4,7 @@ In:  a ModelConfig and a seed. Out: parameters (bf16, numpy on the host), and th
 layout, columns of the first matrix of a pair and rows of the second split over the mesh axis "tp".
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -82,13 +83,18 @@ def abstract_cache(config: ModelConfig, mesh: Mesh) -> Any:
     spec: tuple[str | None, ...] = (None, None, _TP)
     if config.scan:
         shape, spec = (config.layers, *shape), (None, *spec)
-    one = jax.ShapeDtypeStruct(shape, config.dtype, sharding=NamedSharding(mesh, PartitionSpec(*spec)))
+    one = _placed(mesh, spec, shape, config.dtype)
     return (one, one) if config.scan else [(one, one)] * config.layers
 
 
 def replicated(mesh: Mesh, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
     """An array that is whole on every device."""
-    return jax.ShapeDtypeStruct(shape, dtype, sharding=NamedSharding(mesh, PartitionSpec()))
+    return _placed(mesh, (), shape, dtype)
+
+
+def _placed(mesh: Mesh, spec: Sequence[str | None], shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+    sharding = NamedSharding(mesh, PartitionSpec(*spec))
+    return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
 
 
 def _norm_shapes(config: ModelConfig) -> Params:
@@ -104,7 +110,7 @@ def _abstract(config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...]
     spec = [_TP if dimension == _SPLIT_DIMENSION.get(name) else None for dimension in range(len(shape))]
     if stack:
         shape, spec = (config.layers, *shape), [None, *spec]
-    return jax.ShapeDtypeStruct(shape, config.dtype, sharding=NamedSharding(mesh, PartitionSpec(*spec)))
+    return _placed(mesh, spec, shape, config.dtype)
 
 
 def _random(config: ModelConfig, rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
