@@ -183,8 +183,8 @@ class ModuleParser {
     const auto part = [](const std::vector<int64_t>& list, size_t from, size_t to) {
       return Span<int64_t>(list.data() + from, to - from);
     };
-    Result<void> ok = Resolve(part(lists_.operand_ids, begin.operands, end.operands), instructions_, i, "operand",
-                              &out->operands);
+    Result<void> ok =
+        Resolve(part(lists_.operand_ids, begin.operands, end.operands), instructions_, i, "operand", &out->operands);
     if (!ok) return ok;
     ok = Resolve(part(lists_.control_predecessor_ids, begin.predecessors, end.predecessors), instructions_, i,
                  "control predecessor", &out->control_predecessors);
@@ -202,9 +202,11 @@ class ModuleParser {
       if (instruction.opcode != Opcode::kParameter) continue;
       const int64_t number = instruction.number;
       if (number < 0 || number >= static_cast<int64_t>(computation->instructions.size())) {
-        return Err("parameter number " + std::to_string(number) + " of " + Quote(instruction.name) + " is out of range");
+        return Err("parameter number " + std::to_string(number) + " of " + Quote(instruction.name) +
+                   " is out of range");
       }
-      if (number >= static_cast<int64_t>(computation->parameters.size())) computation->parameters.resize(number + 1, -1);
+      if (number >= static_cast<int64_t>(computation->parameters.size()))
+        computation->parameters.resize(number + 1, -1);
       if (computation->parameters[number] >= 0) return Err("parameter " + std::to_string(number) + " occurs twice");
       computation->parameters[number] = i;
     }

@@ -21,8 +21,8 @@ namespace jax_oneshot::hlo {
 struct Instruction {
   std::string_view bytes;  // the whole HloInstructionProto
   std::string_view name;
-  std::string_view opcode_name;  // HLO's spelling, "all-reduce"
-  const Shape* shape = nullptr;  // owned by the module
+  std::string_view opcode_name;    // HLO's spelling, "all-reduce"
+  const Shape* shape = nullptr;    // owned by the module
   Span<int> operands;              // indices into Computation::instructions
   Span<int> control_predecessors;  // the same
   Span<int> called_computations;   // indices into Module::computations

@@ -71,7 +71,8 @@ Result<void> ParseInstruction(std::string_view bytes, ShapeTable* shapes, Instru
   Field f;
   while (reader.Next(&f)) {
     if (std::vector<int64_t>* list = ListOf(f.number, lists)) {
-      if (!AppendIntegers(f, list)) return Err("a list of integers is malformed (field " + std::to_string(f.number) + ")");
+      if (!AppendIntegers(f, list))
+        return Err("a list of integers is malformed (field " + std::to_string(f.number) + ")");
     } else if (f.wire_type == wire::kVarint) {
       TakeInteger(f, instruction);
     } else if (f.wire_type == wire::kLengthDelimited) {
