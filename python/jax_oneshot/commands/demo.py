@@ -145,11 +145,10 @@ def _print_comparisons(out: Console, comparisons: Sequence[Comparison], config: 
     out.print(table)
     gap = min(one.smallest_gap for one in comparisons)
     out.print(
-        "all-red.: all-reduces in the step (a scanned body counts once); absorbed: instructions\n"
-        "that went into the calls; logit diff.: largest over all steps (the two best logits of\n"
-        f"a token are at least {gap:.2g} apart); speed: median step time off / on.",
+        "all-red.: all-reduces in the step (a scanned body's count once); absorbed: instructions that went into the "
+        f"calls; logit diff.: largest of all steps, where a token's two best logits are at least {gap:.2g} apart; "
+        "speed: median step time off / on.",
         highlight=False,
-        soft_wrap=True,
     )
 
 

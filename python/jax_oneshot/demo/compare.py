@@ -168,7 +168,7 @@ def compare(
             off_ms, on_ms = _time(off, on, steps, rounds, progress)
         reports = read_reports(dump)
         with np.load(files[False]) as off_run, np.load(files[True]) as on_run:
-            difference = _difference(dict(off_run), dict(on_run))
+            difference = logit_difference(dict(off_run), dict(on_run))
     verdicts, absorbed = count_verdicts(reports)
     return Comparison(name, verdicts, absorbed, reports, steps, *difference, off_ms, on_ms)
 
@@ -197,7 +197,7 @@ def _time(off: Worker, on: Worker, steps: int, rounds: int, progress: Callable[[
     return statistics.median(times[off]), statistics.median(times[on])
 
 
-def _difference(off: dict[str, np.ndarray], on: dict[str, np.ndarray]) -> tuple[int | None, float, float]:
+def logit_difference(off: dict[str, np.ndarray], on: dict[str, np.ndarray]) -> tuple[int | None, float, float]:
     """(first step whose tokens differ, largest logit difference, smallest gap between the two best logits)."""
     differing = np.nonzero((off["tokens"] != on["tokens"]).reshape(len(off["tokens"]), -1).any(axis=1))[0]
     first = int(differing[0]) if differing.size else None
