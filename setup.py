@@ -34,7 +34,7 @@ def run(*command: str, **environment: str) -> str:
         command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=False
     )
     if finished.returncode != 0:
-        raise SystemExit(f"setup.py: `{' '.join(command)}` failed with status {finished.returncode}; see its output above")
+        raise SystemExit(f"setup.py: `{' '.join(command)}` failed: status {finished.returncode}; see its output above")
     return finished.stdout.strip()
 
 

@@ -1,4 +1,4 @@
-"""In: the C++ sources git knows. Out: what clang-tidy objects to; exit status 1 when it does.
+"""In: the C++ sources git knows, tests left out. Out: what clang-tidy objects to; exit status 1 when it does.
 
 A file is looked at again only when it, a header, or .clang-tidy changed since it last passed (build/tidy).
 """
@@ -37,7 +37,7 @@ def compiler_flags() -> list[str]:
     import nanobind
 
     jaxlib = next((ROOT / ".venv").glob("jax-*/jaxlib/include"))
-    system = [jaxlib, nanobind.include_dir(), sysconfig.get_path("include"), "/usr/src/googletest/googletest/include"]
+    system = [jaxlib, nanobind.include_dir(), sysconfig.get_path("include")]
     return ["-std=c++17", "-DPy_LIMITED_API=0x030C0000", f"-I{ROOT}", *(f"-isystem{path}" for path in system)]
 
 
@@ -58,8 +58,10 @@ def main() -> int:
             return ""
         return finished.stdout + ("" if finished.stdout else finished.stderr)
 
+    # Of GoogleTest's macros clang-tidy would find more to say than of the code, at twice the time.
+    files = [file for file in sources("*.cc") if not file.name.endswith("_test.cc")]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        complaints = [text for text in pool.map(check, sources("*.cc")) if text]
+        complaints = [text for text in pool.map(check, files) if text]
     print("\n".join(complaints))
     return 1 if complaints else 0
 
