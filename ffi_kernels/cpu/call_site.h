@@ -59,8 +59,8 @@ class CallSite {
   const std::string& name() const;
 
   // `fill` puts the rank's buffers, and what it waits with, into its seat. An error says why this rank cannot meet the
-  // others; they hear of it now or at the deadline. Allocates nothing of its own once as many calls as ever were in flight
-  // together (a `fill` that captures more than two pointers allocates in std::function).
+  // others; they hear of it now or at the deadline. Allocates nothing of its own once as many calls as ever were in
+  // flight together (a `fill` that captures more than two pointers allocates in std::function).
   Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill,
                       Helpers* helpers);
 

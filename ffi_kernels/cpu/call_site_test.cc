@@ -112,11 +112,11 @@ TEST(CallSite, MeetsAgainAndAgainWithinOneRun) {
 
 TEST(CallSite, SharesALargeCallAmongThreads) {
   const RowProgram program = *ParseRowProgram(kNorm);
-  const auto site = MakeSite(96, 1024);
-  ASSERT_GE(site->engine().block_count(), 6);
-  const RankData data(program, {96, 1024, kRanks});
+  const auto site = MakeSite(200, 1024);
+  ASSERT_GE(site->engine().block_count(), 12);
+  const RankData data(program, {200, 1024, kRanks});
   RunRanks(site.get(), 1, 10, data);
-  ExpectRight(data, 96 * 1024);
+  ExpectRight(data, 200 * 1024);
 }
 
 TEST(CallSite, ServesManyRunsAtOnce) {

@@ -19,10 +19,10 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 Engine::Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loops)
     : program_(std::move(program)), rows_(rows), width_(width), loops_(loops), plan_(MakePlan(program_, loops)) {
-  rows_per_block_ = std::max<int64_t>(1, kElementsPerBlock / std::max<int64_t>(1, width));
+  rows_per_block_ = std::max<int64_t>(1, kElementsPerBlock / width);
   row_blocks_ = CeilDiv(rows, rows_per_block_);
   columns_per_block_ = plan_.has_reduction ? width : std::min(width, kElementsPerBlock);
-  column_blocks_ = width == 0 ? 0 : CeilDiv(width, columns_per_block_);
+  column_blocks_ = CeilDiv(width, columns_per_block_);
 }
 
 Engine::~Engine() = default;
@@ -44,13 +44,17 @@ void Engine::ReturnWorkspace(std::unique_ptr<Workspace> workspace) const {
   idle_.push_back(std::move(workspace));
 }
 
-void Engine::RunBlock(int64_t block, const RankBuffers* ranks, int rank_count) const {
-  const int64_t row = block / column_blocks_ * rows_per_block_;
-  const int64_t column = block % column_blocks_ * columns_per_block_;
-  const RowRange rows = {row, std::min(rows_, row + rows_per_block_)};
-  const RowRange columns = {column, std::min(width_, column + columns_per_block_)};
+void Engine::RunBlocks(int64_t first, int64_t last, const RankBuffers* ranks, int rank_count) const {
   std::unique_ptr<Workspace> workspace = TakeWorkspace();
-  RowRunner(program_, plan_, loops_, width_, columns, ranks, rank_count, workspace.get()).Run(rows);
+  // Blocks of whole rows follow each other; of rows cut into pieces each piece is a call of its own.
+  const int64_t step = column_blocks_ == 1 ? std::max<int64_t>(1, last - first) : 1;
+  for (int64_t block = first; block < last; block += step) {
+    const int64_t row = block / column_blocks_ * rows_per_block_;
+    const int64_t column = block % column_blocks_ * columns_per_block_;
+    const RowRange rows = {row, std::min(rows_, row + step * rows_per_block_)};
+    const RowRange columns = {column, std::min(width_, column + columns_per_block_)};
+    RowRunner(program_, plan_, loops_, width_, columns, ranks, rank_count, workspace.get()).Run(rows);
+  }
   ReturnWorkspace(std::move(workspace));
 }
 

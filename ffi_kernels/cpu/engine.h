@@ -25,6 +25,7 @@ class Workspace;
 
 class Engine {
  public:
+  // `rows` and `width` are at least 1.
   Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loops);
   ~Engine();
 
@@ -35,8 +36,9 @@ class Engine {
   // Blocks are independent of each other; together they write every element of every output once.
   int64_t block_count() const { return row_blocks_ * column_blocks_; }
 
-  // Thread-safe. `ranks` are in the order of the sum. Allocates only when more threads are inside than ever before.
-  void RunBlock(int64_t block, const RankBuffers* ranks, int rank_count) const;
+  // Runs blocks `first` to `last`-1; several in one call cost less than one by one. Thread-safe. `ranks` are in the
+  // order of the sum. Allocates only when more threads are inside than ever before.
+  void RunBlocks(int64_t first, int64_t last, const RankBuffers* ranks, int rank_count) const;
 
  private:
   std::unique_ptr<Workspace> TakeWorkspace() const;
