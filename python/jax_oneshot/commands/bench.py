@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Mapping
@@ -76,6 +77,7 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
 
         if not console.is_terminal:
             console.print(f"measuring: {name}")
+        load = os.getloadavg()[0]  # of the minute before: what else ran on the machine
         figures = _BENCHMARKS[name](arguments.rounds, progress)
     out = Console()
     # Not the table's own title: that one is wrapped to the width of the table.
@@ -83,7 +85,8 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
     out.print(figures.table)
     if figures.note:
         out.print(figures.note, markup=False, highlight=False, soft_wrap=True)
-    if results.merge(arguments.out, figures.ratios, figures.details):
+    details = {**figures.details, f"load_before_{name}": round(load, 1)}
+    if results.merge(arguments.out, figures.ratios, details):
         console.print(f"{arguments.out} held figures of another machine or version; they are dropped", style="yellow")
 
 
