@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 from gemma import gm
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-
 from jax_oneshot.demo import decode, gpu_compile
 
 BATCH = 8
@@ -107,7 +106,7 @@ def _init(model: Any, key: jax.Array) -> Any:
 
 
 def _split(mesh: Mesh, leaf: Any, dimension: int | None) -> Any:
-    spec = ["tp" if i == dimension else None for i in range(leaf.ndim)]
+    spec = [] if dimension is None else [*[None] * dimension, "tp"]
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=NamedSharding(mesh, PartitionSpec(*spec)))
 
 

@@ -11,7 +11,6 @@ import sys
 
 import numpy as np
 import pytest
-from jax_oneshot.commands import demo
 from jax_oneshot.demo import compare
 from jax_oneshot.demo.models import ModelConfig
 

@@ -30,7 +30,7 @@ def test_a_missing_plugin_is_named_with_the_command_that_installs_it(monkeypatch
 
 
 def test_a_failing_compile_is_shown_with_what_it_printed() -> None:
-    with pytest.raises(gpu_compile.GpuCompileError, match="(?s)status 1:.*no such model"):
+    with pytest.raises(gpu_compile.GpuCompileError, match=r"(?s)status 1:.*no such model"):
         gpu_compile.compile_in_process([sys.executable, "-c", "raise SystemExit('no such model')"])
 
 
