@@ -13,6 +13,7 @@
 #include "ffi_kernels/call_spec_ffi.h"
 #include "ffi_kernels/cpu/boundary.h"
 #include "ffi_kernels/cpu/call_site.h"
+#include "ffi_kernels/row_program/validate.h"
 
 namespace jax_oneshot {
 namespace {
@@ -92,39 +93,38 @@ std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingRets& rets) {
   return all;
 }
 
-// Addresses of one rank's buffers, on their way to its seat. Allocates nothing when all is well.
+// Addresses of one rank's buffers, on their way to its seat. Each buffer is decoded once, which is a good part of what
+// one rank's arrival costs; nothing is allocated.
 struct Arrival {
-  const CpuCallState& state;
-  const ffi::RemainingArgs& args;
-  const ffi::RemainingRets& rets;
+  const void* operands[kMaxInputs + 2];
+  void* results[kMaxOutputs];
+  size_t operand_count, result_count;
   ffi::Promise promise;
 
-  bool Fits() const {
-    if (args.size() != state.boundary.operand_count() || rets.size() != state.boundary.result_count()) return false;
-    for (size_t i = 0; i < args.size(); ++i) {
+  // False unless every buffer is what `boundary` expects.
+  bool Read(const Boundary& boundary, const ffi::RemainingArgs& args, const ffi::RemainingRets& rets) {
+    operand_count = boundary.operand_count();
+    result_count = boundary.result_count();
+    if (args.size() != operand_count || rets.size() != result_count) return false;
+    for (size_t i = 0; i < operand_count; ++i) {
       auto buffer = args.get<ffi::AnyBuffer>(i);
-      if (!buffer.has_value() || !state.boundary.OperandFits(i, *buffer)) return false;
+      if (!buffer.has_value() || !boundary.OperandFits(i, *buffer)) return false;
+      operands[i] = buffer->untyped_data();
     }
-    for (size_t i = 0; i < rets.size(); ++i) {
+    for (size_t i = 0; i < result_count; ++i) {
       auto buffer = rets.get<ffi::AnyBuffer>(i);
-      if (!buffer.has_value() || !state.boundary.ResultFits(i, **buffer)) return false;
+      if (!buffer.has_value() || !boundary.ResultFits(i, **buffer)) return false;
+      results[i] = (*buffer)->untyped_data();
     }
     return true;
   }
 
-  uint32_t Id(size_t from_the_end) const {
-    return *static_cast<const uint32_t*>(args.get<ffi::AnyBuffer>(args.size() - from_the_end)->untyped_data());
-  }
+  uint32_t replica_id() const { return *static_cast<const uint32_t*>(operands[operand_count - 2]); }
+  uint32_t partition_id() const { return *static_cast<const uint32_t*>(operands[operand_count - 1]); }
 
   void TakeSeat(WaitingRank* rank) {
-    rank->inputs.clear();
-    rank->outputs.clear();
-    for (size_t i = 0; i + 2 < args.size(); ++i) {
-      rank->inputs.push_back(args.get<ffi::AnyBuffer>(i)->untyped_data());
-    }
-    for (size_t i = 0; i < rets.size(); ++i) {
-      rank->outputs.push_back((*rets.get<ffi::AnyBuffer>(i))->untyped_data());
-    }
+    rank->inputs.assign(operands, operands + operand_count - 2);
+    rank->outputs.assign(results, results + result_count);
     static_cast<FfiRank*>(rank)->promise = std::move(promise);
   }
 };
@@ -132,12 +132,12 @@ struct Arrival {
 ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::ThreadPool pool, ffi::RemainingArgs args,
                     ffi::RemainingRets rets) {
   CallSite& site = state->site;
-  Arrival arrival{*state, args, rets, ffi::Promise()};
-  if (!arrival.Fits()) {
+  Arrival arrival;
+  if (!arrival.Read(state->boundary, args, rets)) {
     return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": the buffers do not fit the row program:" +
                                                         state->boundary.Problems(AllOf(args), AllOf(rets)));
   }
-  const Result<Seat> seat = site.groups().Find(/*replica=*/arrival.Id(2), /*partition=*/arrival.Id(1));
+  const Result<Seat> seat = site.groups().Find(arrival.replica_id(), arrival.partition_id());
   if (!seat) return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": " + seat.error());
   ffi::Future future(arrival.promise);
   FfiHelpers helpers(&pool);

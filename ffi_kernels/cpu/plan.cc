@@ -44,6 +44,7 @@ class Planner {
     const int n = static_cast<int>(program_.statements.size());
     place_.resize(n);
     dying_.resize(n);
+    FindRoundings();
     FindPhases();
     FindLastUses();
     for (int id = 0; id < n; ++id) Emit(id);
@@ -54,6 +55,23 @@ class Planner {
   const Statement& at(int id) const { return program_.statements[id]; }
   bool InSlot(int id) const { return place_[id].where == Where::kSlot; }
   Phase& phase(int id) { return plan_.phases[phase_[id]]; }
+
+  // An f32 result that nobody reads but one conversion to bf16 is rounded where it is computed.
+  void FindRoundings() {
+    const int n = static_cast<int>(program_.statements.size());
+    std::vector<int> reads(n, 0);
+    for (const Statement& s : program_.statements) {
+      for (int operand : s.operands) reads[std::max(operand, 0)] += operand >= 0;
+    }
+    for (const Output& output : program_.outputs) ++reads[output.value];
+    rounded_.assign(n, false);
+    for (const Statement& s : program_.statements) {
+      if (s.op != Op::kConvert || s.dtype != DType::kBF16) continue;
+      const Statement& x = at(s.operands[0]);
+      const bool fused = x.op != Op::kConvert && loops_.map_bf16[static_cast<int>(x.op)] != nullptr;
+      rounded_[s.operands[0]] = fused && x.dtype == DType::kF32 && reads[s.operands[0]] == 1;
+    }
+  }
 
   void FindPhases() {
     int last = 0;
@@ -93,7 +111,8 @@ class Planner {
   bool IsAlias(int id) const {
     const Statement& s = at(id);
     if (s.op == Op::kBroadcast) return true;
-    return s.op == Op::kConvert && ConvertsExactly(at(s.operands[0]).dtype, s.dtype);
+    if (s.op != Op::kConvert) return false;
+    return rounded_[s.operands[0]] || ConvertsExactly(at(s.operands[0]).dtype, s.dtype);
   }
 
   void Emit(int id) {
@@ -160,7 +179,7 @@ class Planner {
     Step step{Step::Do::kMap, {}, {}};
     for (int k = 0; k < operands; ++k) step.in[k] = slot ? place_[s.operands[k]] : Read(id, k);
     step.out = place_[id] = slot ? NewSlot(phase_[id]) : NewBuffer(id);
-    const bool fused = s.dtype == DType::kBF16 && loops_.map_bf16[op] != nullptr;
+    const bool fused = (s.dtype == DType::kBF16 || rounded_[id]) && loops_.map_bf16[op] != nullptr;
     step.map = s.op == Op::kCompare ? loops_.compare[static_cast<int>(s.direction)]
                : fused              ? loops_.map_bf16[op]
                                     : loops_.map[op];
@@ -232,6 +251,7 @@ class Planner {
   const RowProgram& program_;
   const Loops& loops_;
   Plan plan_;
+  std::vector<bool> rounded_;                            // by statement: to bf16, for its only reader
   std::vector<int> phase_, last_phase_, last_use_;       // by statement
   std::vector<Place> place_;                             // by statement
   std::vector<std::vector<std::pair<int, int>>> dying_;  // by statement: (phase, chunk) free once it is emitted

@@ -58,6 +58,17 @@ TEST(Plan, TakesNoStepForAConversionThatChangesNothing) {
   EXPECT_EQ(Count(rounds.phases[0].chunk, Step::Do::kMap), 1);
 }
 
+TEST(Plan, RoundsAResultWhereItIsComputedIfOnlyTheRoundingReadsIt) {
+  const Plan fused = PlanOf(
+      "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0; x1: f32 row = add x0, x0; x2: bf16 row = convert x1 }"
+      " -> (x2: row)");
+  EXPECT_EQ(Count(fused.phases[0].chunk, Step::Do::kMap), 1);
+  const Plan both = PlanOf(
+      "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0; x1: f32 row = add x0, x0; x2: bf16 row = convert x1 }"
+      " -> (x2: row, x1: row)");
+  EXPECT_EQ(Count(both.phases[0].chunk, Step::Do::kMap), 2);
+}
+
 TEST(Plan, ComputesOncePerRowWhatDoesNotVaryOverTheWidth) {
   const Plan plan = PlanOf(
       "v1 (a0: sum f32 row, a1: local f32 rowscalar) { x0: f32 row = all_reduce a0; x1: f32 rowscalar = load a1;"
