@@ -13,6 +13,7 @@
 #include "ffi_kernels/call_spec_ffi.h"
 #include "ffi_kernels/cpu/boundary.h"
 #include "ffi_kernels/cpu/call_site.h"
+#include "ffi_kernels/cpu/keep_freed_memory.h"
 #include "ffi_kernels/row_program/validate.h"
 
 namespace jax_oneshot {
@@ -65,6 +66,8 @@ struct CpuCallState {
 ffi::TypeId CpuCallState::id = {};
 
 ffi::ErrorOr<std::unique_ptr<CpuCallState>> Instantiate(ffi::Dictionary attributes) {
+  // Here, so that only a process that runs one-shot calls on CPU is touched.
+  [[maybe_unused]] static const bool kept = KeepFreedMemory();
   Result<CallSpec> spec = ReadCallSpec(attributes);
   if (!spec) return ffi::Error::InvalidArgument(spec.error());
   return std::make_unique<CpuCallState>(*std::move(spec));
