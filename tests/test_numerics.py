@@ -1,0 +1,116 @@
+"""Every pattern that the pass fuses, computed with the pass on, with it off, and in float64 on the host.
+
+The error with the pass on may exceed XLA's own by one rounding of the output's type and no more, and all ranks of a
+group must hold the same bits. A case counts only where the report says that it was rewritten as expected.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from jax_process import RunPython
+from numerics_patterns import PATTERNS, Case, cases
+
+WORKER = pathlib.Path(__file__).with_name("numerics_worker.py")
+Outputs = dict[str, list[np.ndarray[Any, Any]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One process: the outputs of each case, as [ranks, ...], and the tracebacks of those that failed."""
+
+    outputs: Outputs
+    failures: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """All cases off and on, and the pass's report for each."""
+
+    off: Run
+    on: Run
+    reports: dict[str, dict[str, Any]]
+
+
+def run_worker(run_python: RunPython, path: pathlib.Path, env: dict[str, str]) -> Run:
+    failures = run_python([str(WORKER), str(path)], env=env, timeout_s=900).json()
+    outputs: Outputs = {}
+    with np.load(path) as file:
+        for key in file.files:
+            name, _, dtype = key.split("/")
+            outputs.setdefault(name, []).append(file[key].view(np.dtype(dtype)))
+    return Run(outputs, failures)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("numerics")
+    dumps = folder / "dumps"
+    on = {"JAX_ONESHOT": "1", "JAX_ONESHOT_DUMP_TO": str(dumps), "JAX_ONESHOT_MAX_BYTES": str(1 << 30)}
+    with concurrent.futures.ThreadPoolExecutor(2) as both:
+        run_python = RunPython(folder)
+        results = [
+            both.submit(run_worker, run_python, folder / f"{name}.npz", env) for name, env in (("off", {}), ("on", on))
+        ]
+        off, on_run = (result.result() for result in results)
+    reports = [json.loads(path.read_text()) for path in dumps.glob("*.report.json")]
+    return Runs(off, on_run, {report["module"].removeprefix("jit_"): report for report in reports})
+
+
+def one_rounding(expected: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The most that rounding `expected` to `dtype` may change: half the distance of its neighbours there."""
+    info = ml_dtypes.finfo(dtype)
+    exponent = np.frexp(np.maximum(np.abs(expected), float(info.smallest_normal)))[1] - 1
+    return 0.5 * float(info.eps) * np.exp2(exponent)
+
+
+def error(got: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Element by element; zero where both are the same infinity or both NaN."""
+    wide = got.astype(np.float64)
+    same = (wide == expected) | (np.isnan(wide) & np.isnan(expected))
+    with np.errstate(invalid="ignore"):
+        return np.where(same, 0.0, np.abs(wide - expected))
+
+
+@pytest.fixture(params=list(cases().values()), ids=list(cases()))
+def case(request: pytest.FixtureRequest) -> Case:
+    chosen: Case = request.param
+    return chosen
+
+
+def test_the_pass_rewrote_it_as_expected(case: Case, runs: Runs) -> None:
+    report, pattern = runs.reports[case.name], PATTERNS[case.pattern]
+    assert report["all_reduces"], "the module holds no all-reduce"
+    for verdict in report["all_reduces"]:
+        assert verdict["verdict"] == pattern.verdict, verdict["reason"]
+    assert report["collectives_after"] == pattern.calls
+
+
+def test_the_error_exceeds_that_of_xla_by_one_rounding_at_most(case: Case, runs: Runs) -> None:
+    for run in (runs.off, runs.on):
+        assert case.name not in run.failures, run.failures[case.name]
+    both = zip(runs.off.outputs[case.name], runs.on.outputs[case.name], case.expected(), strict=True)
+    for index, (off, on, exact) in enumerate(both):
+        expected = np.broadcast_to(exact, on.shape)
+        allowed = error(off, expected).max() + one_rounding(expected, on.dtype)
+        excess = error(on, expected) - allowed
+        worst = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), on.shape)
+        assert excess[worst] <= 0, (
+            f"output {index} at {worst}: {on[worst]} with the pass, {off[worst]} without, {expected[worst]} in float64; "
+            f"allowed error {allowed[worst]}, {int((~(excess <= 0)).sum())} elements of {on.size} exceed it"
+        )
+
+
+def test_the_ranks_of_a_group_hold_the_same_bits(case: Case, runs: Runs) -> None:
+    if PATTERNS[case.pattern].output_varies:
+        pytest.skip("each rank has a result of its own")
+    for on in runs.on.outputs[case.name]:
+        groups = on.reshape(*case.mesh, -1).view(np.uint8)
+        assert (groups == groups[:, :1]).all()
