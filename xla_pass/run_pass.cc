@@ -53,8 +53,7 @@ int64_t CountCollectives(const hlo::Module& module) {
 
 class Pass {
  public:
-  Pass(const hlo::Module& module, const PassOptions& options)
-      : module_(module), options_(options), graph_(module) {
+  Pass(const hlo::Module& module, const PassOptions& options) : module_(module), options_(options), graph_(module) {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.timeout_ms = options.timeout_ms;
     context_.pass_logical_ids = options.platform == Platform::kCpu;
@@ -147,7 +146,8 @@ class Pass {
         const std::vector<Node>& results = sites.site(s).elements[e].results;
         if (results.empty() || order->region(results[0]) >= 0) continue;
         Result<Region> region = GrowRegion(graph_, sites, *order, {s, e}, grow);
-        if (!region) return Err("all-reduce %" + std::string(graph_.at(sites.site(s).all_reduce).name) + ": " + region.error());
+        if (!region)
+          return Err("all-reduce %" + std::string(graph_.at(sites.site(s).all_reduce).name) + ": " + region.error());
         order->Contract(region->members, region->InputLeaves());
         regions.push_back(*std::move(region));
       }
@@ -173,7 +173,8 @@ class Pass {
 
   Result<void> Rewrite(int computation, const SiteTable& sites, const std::vector<Region>& regions) {
     Result<RewrittenComputation> rewritten = RewriteComputation(graph_, computation, sites, regions, &context_);
-    if (!rewritten) return Err("computation %" + std::string(module_.computations[computation].name) + ": " + rewritten.error());
+    if (!rewritten)
+      return Err("computation %" + std::string(module_.computations[computation].name) + ": " + rewritten.error());
     removed_.insert(removed_.end(), rewritten->removed.begin(), rewritten->removed.end());
     for (Node node : rewritten->removed) result_.report.collectives_after -= IsCollective(graph_.at(node).opcode);
     result_.report.collectives_after += static_cast<int64_t>(regions.size());
@@ -196,8 +197,7 @@ class Pass {
 
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
   // Most modules a process compiles are tiny and hold no all-reduce: look before parsing.
-  if (!hlo::MayContainOpcode(module_bytes, "all-reduce") &&
-      !hlo::MayContainOpcode(module_bytes, "all-reduce-start")) {
+  if (!hlo::MayContainOpcode(module_bytes, "all-reduce") && !hlo::MayContainOpcode(module_bytes, "all-reduce-start")) {
     return PassResult{};
   }
   Result<hlo::Module> module = hlo::ParseModule(module_bytes);

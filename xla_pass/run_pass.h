@@ -17,10 +17,10 @@ enum class Platform : uint8_t { kCpu, kCuda };
 
 struct PassOptions {
   Platform platform = Platform::kCpu;
-  int64_t max_bytes = 0;            // largest message per rank to rewrite
-  int64_t timeout_ms = 0;           // baked into each call: how long a rank waits for its peers
-  bool single_process = true;       // CPU: all devices of the module live in this process
-  std::string keep_all_reason;      // not empty: rewrite nothing, this is every all-reduce's reason
+  int64_t max_bytes = 0;        // largest message per rank to rewrite
+  int64_t timeout_ms = 0;       // baked into each call: how long a rank waits for its peers
+  bool single_process = true;   // CPU: all devices of the module live in this process
+  std::string keep_all_reason;  // not empty: rewrite nothing, this is every all-reduce's reason
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.

@@ -14,9 +14,7 @@ namespace jax_oneshot {
 template <typename T>
 using Result = tl::expected<T, std::string>;
 
-inline tl::unexpected<std::string> Err(std::string message) {
-  return tl::unexpected<std::string>(std::move(message));
-}
+inline tl::unexpected<std::string> Err(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
 
 }  // namespace jax_oneshot
 

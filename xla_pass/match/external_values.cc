@@ -28,9 +28,9 @@ bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
 
 Result<Direction> ParseDirection(const hlo::Instruction& compare) {
   if (compare.comparison_type() == "TOTALORDER") return Err("a total-order comparison has no row form");
-  static const std::map<std::string_view, Direction> kDirections = {
-      {"EQ", Direction::kEq}, {"NE", Direction::kNe}, {"LT", Direction::kLt},
-      {"LE", Direction::kLe}, {"GT", Direction::kGt}, {"GE", Direction::kGe}};
+  static const std::map<std::string_view, Direction> kDirections = {{"EQ", Direction::kEq}, {"NE", Direction::kNe},
+                                                                    {"LT", Direction::kLt}, {"LE", Direction::kLe},
+                                                                    {"GT", Direction::kGt}, {"GE", Direction::kGe}};
   auto found = kDirections.find(compare.comparison_direction());
   if (found == kDirections.end()) {
     return Err("unknown comparison direction '" + std::string(compare.comparison_direction()) + "'");
@@ -53,7 +53,8 @@ Result<int> ExternalValues::ReadAt(Node node, int split, int depth) {
     if (graph_.computation_index(node) == scope_.computation) break;
     node = outer;
   }
-  if (scope_.in_region(node)) return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
+  if (scope_.in_region(node))
+    return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
   auto found = known_.find({node, split});
   if (found != known_.end()) return found->second;
   const ProgramBuilder::Checkpoint mark = builder_->Mark();

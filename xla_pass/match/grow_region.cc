@@ -71,8 +71,8 @@ class Grower {
 
  private:
   void Reset() {
-    translator_ = std::make_unique<RowTranslator>(graph_, computation_, extent_,
-                                                  [this](Node node) { return IsOpaque(node); });
+    translator_ =
+        std::make_unique<RowTranslator>(graph_, computation_, extent_, [this](Node node) { return IsOpaque(node); });
     members_.clear();
     inside_.clear();
     for (const SiteRef& seed : seeds_) {
@@ -91,9 +91,7 @@ class Grower {
     translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
   }
 
-  bool IsOpaque(Node node) const {
-    return graph_.computation_index(node) == computation_ && order_.region(node) >= 0;
-  }
+  bool IsOpaque(Node node) const { return graph_.computation_index(node) == computation_ && order_.region(node) >= 0; }
 
   // Grows from the present seeds. False: there is another seed now (or one less), start again.
   bool GrowOnce() {

@@ -12,10 +12,11 @@ namespace {
 using hlo::Opcode;
 
 TEST(ElementwiseOp, MapsEachNameToItself) {
-  for (const char* name : {"convert", "abs", "negate", "sign", "floor", "ceil", "sqrt", "rsqrt", "cbrt", "exponential",
-                           "log", "logistic", "tanh", "tan", "sine", "cosine", "erf", "is-finite", "not", "add",
-                           "subtract", "multiply", "divide", "maximum", "minimum", "power", "remainder", "atan2", "and",
-                           "or", "xor", "compare", "select", "clamp"}) {
+  for (const char* name :
+       {"convert",     "abs", "negate",   "sign",     "floor",   "ceil",    "sqrt",    "rsqrt", "cbrt",
+        "exponential", "log", "logistic", "tanh",     "tan",     "sine",    "cosine",  "erf",   "is-finite",
+        "not",         "add", "subtract", "multiply", "divide",  "maximum", "minimum", "power", "remainder",
+        "atan2",       "and", "or",       "xor",      "compare", "select",  "clamp"}) {
     const auto op = ElementwiseOp(hlo::ParseOpcode(name));
     ASSERT_TRUE(op.has_value()) << name;
     std::string expected = name;

@@ -26,15 +26,15 @@ HandComputation Leaf(int64_t id, const std::string& name) { return {id, name, {H
 std::vector<std::string> Names(const TestGraph& test) {
   std::vector<std::string> names;
   for (const ReachableComputation& found : FindReachable(test.module())) {
-    names.push_back(std::string(test.module().computations[found.computation].name) + (found.in_loop ? " in loop" : ""));
+    names.push_back(std::string(test.module().computations[found.computation].name) +
+                    (found.in_loop ? " in loop" : ""));
   }
   return names;
 }
 
 TEST(FindReachable, FollowsWhileConditionalAndCall) {
-  const TestGraph test({Leaf(1, "deep"), Calling(2, "body", "call", {1}), Leaf(3, "condition"),
-                        Calling(4, "main", "while", {2, 3})},
-                       4);
+  const TestGraph test(
+      {Leaf(1, "deep"), Calling(2, "body", "call", {1}), Leaf(3, "condition"), Calling(4, "main", "while", {2, 3})}, 4);
   EXPECT_EQ(Names(test), (std::vector<std::string>{"main", "body in loop", "condition in loop", "deep in loop"}));
 }
 

@@ -46,21 +46,17 @@ std::string UnsupportedDtype(std::string_view dtype) {
 }
 
 std::string TooLarge(int64_t bytes, int64_t limit) {
-  return "the message of " + std::to_string(bytes) + " bytes per rank is above the limit of " +
-         std::to_string(limit) + " bytes (JAX_ONESHOT_MAX_BYTES)";
+  return "the message of " + std::to_string(bytes) + " bytes per rank is above the limit of " + std::to_string(limit) +
+         " bytes (JAX_ONESHOT_MAX_BYTES)";
 }
 
 std::string Empty() { return "the all-reduce has no elements"; }
 
-std::string Layout(std::string_view shape) {
-  return "the layout of " + std::string(shape) + " is not row-major";
-}
+std::string Layout(std::string_view shape) { return "the layout of " + std::string(shape) + " is not row-major"; }
 
 std::string ControlDependency() { return "the all-reduce has control dependencies, which a fused call would lose"; }
 
-std::string TupleUsedWhole() {
-  return "the tuple of results is used whole, not through get-tuple-element";
-}
+std::string TupleUsedWhole() { return "the tuple of results is used whole, not through get-tuple-element"; }
 
 std::string FeedsReduceScatter(std::string_view slice) {
   return "its only use is " + Quote(slice) + ", a slice; XLA turns the pair into a reduce-scatter, which moves less";

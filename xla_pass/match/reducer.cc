@@ -21,8 +21,7 @@ Reducer ClassifyReducer(const hlo::Computation& computation) {
   if (root.operands.size() != 2) return Reducer::kOther;
   const hlo::Instruction& a = SkipMoves(computation, &computation.instructions[root.operands[0]]);
   const hlo::Instruction& b = SkipMoves(computation, &computation.instructions[root.operands[1]]);
-  if (a.opcode != hlo::Opcode::kParameter || b.opcode != hlo::Opcode::kParameter ||
-      a.number == b.number) {
+  if (a.opcode != hlo::Opcode::kParameter || b.opcode != hlo::Opcode::kParameter || a.number == b.number) {
     return Reducer::kOther;
   }
   switch (root.opcode) {

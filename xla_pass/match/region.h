@@ -22,10 +22,10 @@ struct SiteRef {
 };
 
 struct Region {
-  std::vector<SiteRef> seeds;      // the all-reduces it sums, in input order
+  std::vector<SiteRef> seeds;  // the all-reduces it sums, in input order
   RowExtent extent;
   RowProgram program;
-  std::string program_text;  // canonical
+  std::string program_text;           // canonical
   std::vector<CallOperand> operands;  // by program input
   std::vector<Node> outputs;          // by program output: the instructions whose value the call returns
   std::vector<Node> members;          // all it absorbs, the all-reduces' results included, in dependency order

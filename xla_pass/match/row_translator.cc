@@ -36,13 +36,11 @@ Op CombiningOp(Op reduction) {
 
 }  // namespace
 
-RowTranslator::RowTranslator(const Graph& graph, int computation, RowExtent extent,
-                             std::function<bool(Node)> is_opaque)
+RowTranslator::RowTranslator(const Graph& graph, int computation, RowExtent extent, std::function<bool(Node)> is_opaque)
     : graph_(graph),
       computation_(computation),
       extent_(extent),
-      externals_(graph,
-                 {computation, extent, [this](Node node) { return Computes(node); }, std::move(is_opaque)},
+      externals_(graph, {computation, extent, [this](Node node) { return Computes(node); }, std::move(is_opaque)},
                  &builder_) {}
 
 void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {

@@ -58,8 +58,7 @@ Result<void> CheckElements(const Graph& graph, Site* site) {
   if (graph.is_root(site->all_reduce)) return Err(reason::TupleUsedWhole());
   for (Node user : graph.users(site->all_reduce)) {
     const hlo::Instruction& gte = graph.at(user);
-    if (gte.opcode != Opcode::kGetTupleElement || gte.number < 0 ||
-        gte.number >= static_cast<int64_t>(count)) {
+    if (gte.opcode != Opcode::kGetTupleElement || gte.number < 0 || gte.number >= static_cast<int64_t>(count)) {
       return Err(reason::TupleUsedWhole());
     }
     site->elements[gte.number].results.push_back(user);

@@ -5,7 +5,9 @@
 namespace jax_oneshot {
 namespace {
 
-std::string Int(const char* name, int64_t value) { return std::string(name) + " = " + std::to_string(value) + " : i64"; }
+std::string Int(const char* name, int64_t value) {
+  return std::string(name) + " = " + std::to_string(value) + " : i64";
+}
 
 // The canonical program text holds no quote and no backslash, so it needs no escaping.
 std::string Text(const char* name, const std::string& value) { return std::string(name) + " = \"" + value + "\""; }

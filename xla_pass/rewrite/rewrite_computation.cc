@@ -120,8 +120,7 @@ class Rewriter {
   }
 
   InstructionIdentity NewIdentity(const std::string& stem, std::string_view metadata) {
-    const int64_t id =
-        graph_.module().HasIdsPerComputation() ? next_local_id_++ : context_->next_instruction_id++;
+    const int64_t id = graph_.module().HasIdsPerComputation() ? next_local_id_++ : context_->next_instruction_id++;
     return {stem + "." + std::to_string(context_->next_name++), id, metadata};
   }
 

@@ -26,7 +26,7 @@ struct RewriteContext {
   int64_t next_call = 0;            // number of the next call within the module
   int64_t next_name = 0;            // suffix of the next new instruction's name
   int64_t timeout_ms = 0;
-  bool pass_logical_ids = false;    // CPU: replica-id and partition-id follow the call's operands
+  bool pass_logical_ids = false;  // CPU: replica-id and partition-id follow the call's operands
 };
 
 struct RewrittenComputation {
