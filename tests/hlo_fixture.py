@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
-
-from jaxlib import _hlo
+from typing import Any, Literal
 
 from jax_oneshot import _native
+from jaxlib import _hlo  # type: ignore[attr-defined]
 
 REDUCERS = """
 %add_f32 (a: f32[], b: f32[]) -> f32[] {
@@ -100,7 +99,8 @@ class PassRun:
         assert self.after is not None, self.report
         text = self.after[self.after.index("ENTRY") :]
         lines = [line.strip() for line in text.splitlines()[1:] if " = " in line]
-        return [re.sub(r", (metadata|backend_config|operand_layout_constraints)=\{.*\}(?=,|$)", "", line) for line in lines]
+        clutter = re.compile(r", (metadata|backend_config|operand_layout_constraints)=\{.*\}(?=,|$)")
+        return [clutter.sub("", line) for line in lines]
 
     @property
     def programs(self) -> list[str]:
@@ -115,7 +115,9 @@ def to_text(proto: bytes) -> str:
     return _hlo.HloModule.from_serialized_hlo_module_proto(proto).to_string()
 
 
-def run_pass(text: str, *, platform: str = "cuda", max_bytes: int = 1 << 20, **options: Any) -> PassRun:
+def run_pass(
+    text: str, *, platform: Literal["cpu", "cuda"] = "cuda", max_bytes: int = 1 << 20, **options: Any
+) -> PassRun:
     """Runs the pass on HLO text.
 
     Args:
@@ -124,7 +126,7 @@ def run_pass(text: str, *, platform: str = "cuda", max_bytes: int = 1 << 20, **o
       max_bytes: largest message per rank that is rewritten, in bytes.
       **options: other keywords of `_native.run_pass`.
     """
-    settings = {"timeout_ms": 1000, "single_process": True, "keep_all_reason": ""} | options
+    settings: dict[str, Any] = {"timeout_ms": 1000, "single_process": True, "keep_all_reason": ""} | options
     result = _native.run_pass(to_proto(text), platform=platform, max_bytes=max_bytes, **settings)
     after = None if result.module is None else to_text(result.module)
     return PassRun(before=text, after=after, report=result.report)

@@ -99,7 +99,8 @@ def test_fusions_are_absorbed_whole_and_a_windowed_row_sum_is_one_reduction() ->
 def test_windows_that_overlap_are_no_row_sum() -> None:
     """Near miss: windows of 33 with stride 32 count an element twice; XLA would print the same opcodes."""
     overlapping = windows(32, 2).replace("size=1x32 stride=1x32", "size=1x33 stride=1x31")
-    run = run_pass(entry(NORM_BODY.replace("COUNT", "2"), computations=CONVERT + ADD + SQUARE + overlapping), platform="cpu")
+    computations = CONVERT + ADD + SQUARE + overlapping
+    run = run_pass(entry(NORM_BODY.replace("COUNT", "2"), computations=computations), platform="cpu")
     assert run.only["reason"] == "the region ends before %w: its window does not tile the row"
     assert "reduce_sum" not in run.only["row_program"]
     assert any(line.startswith("%w = f32[8,2]{1,0} fusion(%y2, %zero)") for line in run.body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from hlo_fixture import all_reduce, entry, run_pass
 
 PARAMETERS = """
