@@ -10,7 +10,8 @@ Graph::Graph(const hlo::Module& module) : module_(module), caller_(module.comput
   }
   computation_.reserve(total);
   instructions_.reserve(total);
-  users_.resize(total);
+  first_user_.reserve(total);
+  user_count_.reserve(total);
   has_control_edges_.resize(total, false);
   std::vector<int> call_count(module.computations.size(), 0);
   for (const hlo::Computation& computation : module.computations) {
@@ -23,24 +24,39 @@ Graph::Graph(const hlo::Module& module) : module_(module), caller_(module.comput
         if (instruction.opcode == hlo::Opcode::kFusion) caller_[callee] = node;
       }
     }
-    LinkUsers(computation.index);
+    LinkUsers(computation);
   }
   for (size_t c = 0; c < caller_.size(); ++c) {
     if (call_count[c] != 1) caller_[c] = kNoNode;
   }
 }
 
-void Graph::LinkUsers(int computation) {
-  const auto& instructions = module_.computations[computation].instructions;
-  for (int i = 0; i < static_cast<int>(instructions.size()); ++i) {
-    const Node user = node(computation, i);
-    for (int operand : instructions[i].operands) {
-      std::vector<Node>& users = users_[node(computation, operand)];
-      if (users.empty() || users.back() != user) users.push_back(user);
+void Graph::LinkUsers(const hlo::Computation& computation) {
+  const Node first = first_[computation.index];
+  const int count = static_cast<int>(computation.instructions.size());
+  // Room for one entry per use; a user that reads a value twice fills one.
+  std::vector<int> uses(count, 0);
+  for (const hlo::Instruction& instruction : computation.instructions) {
+    for (int operand : instruction.operands) ++uses[operand];
+  }
+  int next = static_cast<int>(users_.size());
+  for (int i = 0; i < count; ++i) {
+    first_user_.push_back(next);
+    user_count_.push_back(0);
+    next += uses[i];
+  }
+  users_.resize(next, kNoNode);
+  for (int i = 0; i < count; ++i) {
+    const Node user = first + i;
+    for (int operand : computation.instructions[i].operands) {
+      const Node node = first + operand;
+      int& filled = user_count_[node];
+      Node* const list = users_.data() + first_user_[node];
+      if (filled == 0 || list[filled - 1] != user) list[filled++] = user;
     }
-    for (int predecessor : instructions[i].control_predecessors) {
+    for (int predecessor : computation.instructions[i].control_predecessors) {
       has_control_edges_[user] = true;
-      has_control_edges_[node(computation, predecessor)] = true;
+      has_control_edges_[first + predecessor] = true;
     }
   }
 }

@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "ffi_kernels/base/span.h"
 #include "xla_pass/hlo_view/hlo_view.h"
 
 namespace jax_oneshot {
@@ -33,7 +34,9 @@ class Graph {
   bool is_root(Node node) const { return root(computation_[node]) == node; }
 
   // Users within the node's own computation, ascending, each once.
-  const std::vector<Node>& users(Node node) const { return users_[node]; }
+  Span<Node> users(Node node) const {
+    return {users_.data() + first_user_[node], static_cast<size_t>(user_count_[node])};
+  }
   bool has_control_edges(Node node) const { return has_control_edges_[node]; }
 
   // The computation a fusion stands for, or -1 when it is not see-through.
@@ -42,13 +45,15 @@ class Graph {
   Node Outer(Node parameter) const;
 
  private:
-  void LinkUsers(int computation);
+  void LinkUsers(const hlo::Computation& computation);
 
   const hlo::Module& module_;
   std::vector<int> first_;  // by computation: its first node
   std::vector<int> computation_;
   std::vector<const hlo::Instruction*> instructions_;
-  std::vector<std::vector<Node>> users_;
+  std::vector<Node> users_;       // of all nodes, one after the other
+  std::vector<int> first_user_;   // by node: where its users begin
+  std::vector<int> user_count_;   // by node
   std::vector<bool> has_control_edges_;
   std::vector<Node> caller_;  // by computation: the one fusion that calls it, or kNoNode
 };

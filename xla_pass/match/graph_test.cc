@@ -28,7 +28,8 @@ TestGraph FusionModule(bool called_twice) {
 
 TEST(Graph, ListsEachUserOnceAndInOrder) {
   const TestGraph test = FusionModule(false);
-  EXPECT_EQ(test.graph().users(test["p"]), (std::vector<Node>{test["f"], test["r"]}));
+  const Span<Node> users = test.graph().users(test["p"]);
+  EXPECT_EQ(std::vector<Node>(users.begin(), users.end()), (std::vector<Node>{test["f"], test["r"]}));
   EXPECT_TRUE(test.graph().users(test["r"]).empty());
   EXPECT_TRUE(test.graph().is_root(test["r"]));
   EXPECT_FALSE(test.graph().is_root(test["f"]));

@@ -39,13 +39,13 @@ class Trimmer {
   bool IsInside(Node node) const { return inside_.count(node) != 0; }
 
   bool HasReaderInside(Node node) const {
-    const auto& users = graph_.users(node);
+    const Span<Node> users = graph_.users(node);
     return std::any_of(users.begin(), users.end(), [&](Node user) { return IsInside(user); });
   }
 
   bool HasReaderOutside(Node node) const {
     if (graph_.is_root(node)) return true;
-    const auto& users = graph_.users(node);
+    const Span<Node> users = graph_.users(node);
     return std::any_of(users.begin(), users.end(),
                        [&](Node user) { return !IsInside(user) || also_kept_.count(user) != 0; });
   }
@@ -111,7 +111,7 @@ class Trimmer {
       const Node operand = graph_.operand(node, i);
       if (IsInside(operand) && outputs_.count(operand) == 0) return false;
     }
-    const auto& users = graph_.users(node);
+    const Span<Node> users = graph_.users(node);
     return std::all_of(users.begin(), users.end(), [&](Node user) { return CanFuseItsOperands(user, 0); });
   }
 
@@ -121,7 +121,7 @@ class Trimmer {
     // A move only passes the question on: a reshaped operand of a dot is an operand of a dot.
     if (IsMove(opcode) && depth < 8) {
       if (graph_.is_root(node)) return false;
-      const auto& users = graph_.users(node);
+      const Span<Node> users = graph_.users(node);
       return std::all_of(users.begin(), users.end(), [&](Node user) { return CanFuseItsOperands(user, depth + 1); });
     }
     return ElementwiseOp(opcode).has_value() || opcode == Opcode::kBroadcast || opcode == Opcode::kSlice ||

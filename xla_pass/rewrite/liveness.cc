@@ -42,7 +42,7 @@ std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTab
     work.pop_back();
     for (int i = 0; i < graph.operand_count(node); ++i) {
       const Node operand = graph.operand(node, i);
-      const auto& users = graph.users(operand);
+      const Span<Node> users = graph.users(operand);
       const bool is_read = graph.is_root(operand) || read_by_calls.count(operand) != 0 ||
                            std::any_of(users.begin(), users.end(), [&](Node user) { return !removed[user - first]; });
       if (!is_read && IsPure(graph.at(operand).opcode) && !graph.has_control_edges(operand)) remove(operand);
