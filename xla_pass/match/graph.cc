@@ -72,8 +72,7 @@ Node Graph::Outer(Node parameter) const {
   const hlo::Instruction& instruction = at(parameter);
   if (instruction.opcode != hlo::Opcode::kParameter) return kNoNode;
   const Node caller = caller_[computation_[parameter]];
-  if (caller == kNoNode || instruction.number < 0 ||
-      instruction.number >= operand_count(caller)) {
+  if (caller == kNoNode || instruction.number < 0 || instruction.number >= operand_count(caller)) {
     return kNoNode;
   }
   return operand(caller, static_cast<int>(instruction.number));

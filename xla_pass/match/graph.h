@@ -51,9 +51,9 @@ class Graph {
   std::vector<int> first_;  // by computation: its first node
   std::vector<int> computation_;
   std::vector<const hlo::Instruction*> instructions_;
-  std::vector<Node> users_;       // of all nodes, one after the other
-  std::vector<int> first_user_;   // by node: where its users begin
-  std::vector<int> user_count_;   // by node
+  std::vector<Node> users_;      // of all nodes, one after the other
+  std::vector<int> first_user_;  // by node: where its users begin
+  std::vector<int> user_count_;  // by node
   std::vector<bool> has_control_edges_;
   std::vector<Node> caller_;  // by computation: the one fusion that calls it, or kNoNode
 };
