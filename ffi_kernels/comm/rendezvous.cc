@@ -148,7 +148,7 @@ Result<void> Rendezvous::StartWatch() {
   return {};
 }
 
-void Rendezvous::Watch(std::weak_ptr<Rendezvous> weak, std::shared_ptr<Alarm> alarm) {
+void Rendezvous::Watch(const std::weak_ptr<Rendezvous>& weak, const std::shared_ptr<Alarm>& alarm) {
   TimePoint wake;
   do {
     std::vector<std::pair<Meeting*, std::string>> late;

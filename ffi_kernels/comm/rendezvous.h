@@ -91,7 +91,7 @@ class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
     bool SleepUntil(TimePoint wake);  // false: stopped
   };
 
-  static void Watch(std::weak_ptr<Rendezvous> self, std::shared_ptr<Alarm> alarm);
+  static void Watch(const std::weak_ptr<Rendezvous>& self, const std::shared_ptr<Alarm>& alarm);
   bool WatchOnce(TimePoint* wake, std::vector<std::pair<Meeting*, std::string>>* late);
 
   const Groups groups_;

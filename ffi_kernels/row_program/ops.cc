@@ -2,7 +2,6 @@
 #include "ffi_kernels/row_program/ops.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "ffi_kernels/base/float_types.h"
 
@@ -164,7 +163,7 @@ float RoundToDType(DType dtype, float value) {
 
 bool SameConstant(float a, float b) {
   if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
-  return std::memcmp(&a, &b, sizeof a) == 0;
+  return a == b && std::signbit(a) == std::signbit(b);
 }
 
 bool operator==(const RowProgram& a, const RowProgram& b) {

@@ -8,7 +8,7 @@ namespace {
 
 using Table = std::unordered_map<std::string_view, Opcode>;
 
-const Table& ByName() {
+const Table& ByName() {  // NOLINT(readability-function-size): a table
   static const Table* const table = new Table{
       {"parameter", Opcode::kParameter},
       {"constant", Opcode::kConstant},
