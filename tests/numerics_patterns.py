@@ -1,7 +1,6 @@
 """In: a case (pattern, dtype, shape, mesh). Out: its inputs, and the pattern's function, for JAX or for float64.
 
-A pattern is written once, against `Ops`. `JaxOps` runs it on each rank inside `jax.shard_map`; `HostOps` runs it in
-float64 without any rounding, on all ranks at once: there, what differs between ranks has them as its first dimension.
+A pattern is written once, against `Ops`, and gives a tuple of outputs.
 """
 
 from __future__ import annotations
@@ -11,13 +10,12 @@ import enum
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from numerics_ops import Array, HostOps, JaxOps, Ops
 
-Array = Any  # jax.Array in JaxOps, a float64 np.ndarray in HostOps
 EPSILON = 1e-6
 LAYERS = 3
 SHAPES = [(1, 1), (4, 1), (1, 256), (3, 7), (4, 515), (4097, 7), (4097, 64)]
@@ -42,155 +40,6 @@ class Role(enum.Enum):
     def varies(self) -> bool:
         """Whether each rank holds its own."""
         return self.value[1]
-
-
-class Ops(Protocol):
-    """What patterns are made of, beside the operators."""
-
-    def psum(self, x: Array) -> Array: ...
-    def pmax(self, x: Array) -> Array: ...
-    def pmin(self, x: Array) -> Array: ...
-    def low(self, x: Array) -> Array: ...
-    def wide(self, x: Array) -> Array: ...
-    def cast(self, x: Array, dtype: Any) -> Array: ...
-    def mean(self, x: Array) -> Array: ...
-    def rsqrt(self, x: Array) -> Array: ...
-    def sqrt(self, x: Array) -> Array: ...
-    def tanh(self, x: Array) -> Array: ...
-    def logistic(self, x: Array) -> Array: ...
-    def gelu(self, x: Array, approximate: bool) -> Array: ...
-    def where(self, condition: Array, x: Array, y: Array) -> Array: ...
-    def clip(self, x: Array, low: float, high: float) -> Array: ...
-    def amax(self, x: Array) -> Array: ...
-    def abs(self, x: Array) -> Array: ...
-    def scan(self, body: Callable[[Array, Any], tuple[Array, Any]], carry: Array, xs: Any) -> tuple[Array, Any]: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class JaxOps:
-    """The operations as a user's model has them; `dtype` is the model's."""
-
-    dtype: Any
-
-    def psum(self, x: Array) -> Array:
-        return jax.lax.psum(x, "tp")
-
-    def pmax(self, x: Array) -> Array:
-        return jax.lax.pmax(x, "tp")
-
-    def pmin(self, x: Array) -> Array:
-        return jax.lax.pmin(x, "tp")
-
-    def low(self, x: Array) -> Array:
-        return x.astype(self.dtype)
-
-    def wide(self, x: Array) -> Array:
-        return x.astype(jnp.float32)
-
-    def cast(self, x: Array, dtype: Any) -> Array:
-        return x.astype(dtype)
-
-    def mean(self, x: Array) -> Array:
-        return jnp.mean(x, axis=-1, keepdims=True)
-
-    def rsqrt(self, x: Array) -> Array:
-        return jax.lax.rsqrt(x)
-
-    def sqrt(self, x: Array) -> Array:
-        return jnp.sqrt(x)
-
-    def tanh(self, x: Array) -> Array:
-        return jnp.tanh(x)
-
-    def logistic(self, x: Array) -> Array:
-        return jax.nn.sigmoid(x)
-
-    def gelu(self, x: Array, approximate: bool) -> Array:
-        return jax.nn.gelu(x, approximate=approximate)
-
-    def where(self, condition: Array, x: Array, y: Array) -> Array:
-        return jnp.where(condition, x, y)
-
-    def clip(self, x: Array, low: float, high: float) -> Array:
-        return jnp.clip(x, low, high)
-
-    def amax(self, x: Array) -> Array:
-        return jnp.max(x, axis=-1, keepdims=True)
-
-    def abs(self, x: Array) -> Array:
-        return jnp.abs(x)
-
-    def scan(self, body: Callable[[Array, Any], tuple[Array, Any]], carry: Array, xs: Any) -> tuple[Array, Any]:
-        return jax.lax.scan(body, carry, xs)
-
-
-@dataclasses.dataclass(frozen=True)
-class HostOps:
-    """The same in float64: casts round nothing. `mesh` is (dp, tp)."""
-
-    mesh: tuple[int, int]
-
-    def _over_ranks(self, reduce: Callable[..., Array], x: Array) -> Array:
-        grouped = x.reshape(*self.mesh, *x.shape[1:])
-        return np.broadcast_to(reduce(grouped, axis=1, keepdims=True), grouped.shape).reshape(x.shape)
-
-    def psum(self, x: Array) -> Array:
-        return self._over_ranks(np.sum, x)
-
-    def pmax(self, x: Array) -> Array:
-        return self._over_ranks(np.max, x)
-
-    def pmin(self, x: Array) -> Array:
-        return self._over_ranks(np.min, x)
-
-    def low(self, x: Array) -> Array:
-        return x
-
-    def wide(self, x: Array) -> Array:
-        return x
-
-    def cast(self, x: Array, dtype: Any) -> Array:
-        del dtype
-        return x
-
-    def mean(self, x: Array) -> Array:
-        return np.mean(x, axis=-1, keepdims=True)
-
-    def rsqrt(self, x: Array) -> Array:
-        return 1 / np.sqrt(x)
-
-    def sqrt(self, x: Array) -> Array:
-        return np.sqrt(x)
-
-    def tanh(self, x: Array) -> Array:
-        return np.tanh(x)
-
-    def logistic(self, x: Array) -> Array:
-        return 1 / (1 + np.exp(-x))
-
-    def gelu(self, x: Array, approximate: bool) -> Array:
-        if approximate:
-            return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-        return 0.5 * x * np.vectorize(math.erfc)(-x / math.sqrt(2))
-
-    def where(self, condition: Array, x: Array, y: Array) -> Array:
-        return np.where(condition, x, y)
-
-    def clip(self, x: Array, low: float, high: float) -> Array:
-        return np.clip(x, low, high)
-
-    def amax(self, x: Array) -> Array:
-        return np.max(x, axis=-1, keepdims=True)
-
-    def abs(self, x: Array) -> Array:
-        return np.abs(x)
-
-    def scan(self, body: Callable[[Array, Any], tuple[Array, Any]], carry: Array, xs: Any) -> tuple[Array, Any]:
-        outputs = []
-        for layer in zip(*xs, strict=True):
-            carry, output = body(carry, layer)
-            outputs.append(output)
-        return carry, outputs
 
 
 @dataclasses.dataclass(frozen=True)

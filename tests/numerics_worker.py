@@ -15,7 +15,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
-from numerics_patterns import DTYPES, PATTERNS, Array, Case, JaxOps, cases
+from numerics_ops import Array, JaxOps
+from numerics_patterns import DTYPES, PATTERNS, Case, cases
 
 
 def run(case: Case) -> list[np.ndarray[Any, Any]]:
