@@ -31,11 +31,12 @@ def test_the_table_fits_80_columns_and_says_what_was_fused() -> None:
     done = small_demo()
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
-    (row,) = [line for line in done.stdout.splitlines() if "llama" in line and "x" in line]
-    cells = [cell.strip() for cell in row.strip("│").split("│")]
-    assert cells[:5] == ["llama", "3", "3", "0", "0"]
-    assert "yes" in cells
-    assert re.fullmatch(r"\d+\.\d\dx", cells[-1])
+    (row,) = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("llama")]
+    assert row[:5] == ["llama", "3", "3", "0", "0"]
+    assert row[6] == "yes"
+    assert float(row[8]) > 0
+    assert float(row[9]) > 0
+    assert re.fullmatch(r"\d+\.\d\dx", row[10])
     assert "llama (1 of 1)" in done.stderr  # progress, also where there is no terminal
 
 
@@ -53,7 +54,7 @@ def test_json_holds_the_figures_and_the_reports(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--hidden", "100"), "expected a multiple of 128"),
+        (("--hidden", "100"), "expected a multiple of 8, the number of devices, got 100"),
         (("--layers", "0"), "expected a whole number above 0, got 0"),
         (("--steps", "1000"), "expected at most"),
         (("--variant", "bloom"), "invalid choice: 'bloom'"),

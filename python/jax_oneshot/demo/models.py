@@ -27,17 +27,21 @@ FAMILIES = ("llama", "gemma2", "gpt2")
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices."""
+    """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices.
+
+    The defaults suit 8 virtual CPU devices on a few cores: many thin layers, so that exchanges weigh as much in a
+    step as they do where matrices are quick, on GPUs.
+    """
 
     family: str = "llama"
     scan: bool = False
-    layers: int = 4
+    layers: int = 16
     hidden: int = 256
-    ffn: int = 512
+    ffn: int = 256
     heads: int = 8
     kv_heads: int = 8
-    head_dim: int = 16
-    vocab: int = 1024
+    head_dim: int = 8
+    vocab: int = 512
     batch: int = 8
     max_len: int = 64
     dtype: Any = jnp.bfloat16

@@ -4,7 +4,7 @@ In:  a ModelConfig and a seed. Out: parameters (bf16, numpy on the host), and th
 layout, columns of the first matrix of a pair and rows of the second split over the mesh axis "tp".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -53,9 +53,11 @@ def abstract_params(config: ModelConfig, mesh: Mesh) -> Params:
 def init_params(config: ModelConfig, seed: int) -> Params:
     """Random weights on the host.
 
-    Matrices are normal with variance 1/fan-in. The head is the embedding turned by one token, so the token after
-    the last one read stands out, as the best token does in a trained model: with an independent random head the two
-    best logits are often closer than one bf16 rounding, and equal tokens would be luck.
+    Matrices are normal with variance 1/fan-in; the last of each branch, and what a post-norm gives, is smaller by
+    sqrt(2 * layers), as GPT-2 starts, so that the residual does not grow with depth. The head is the embedding turned
+    by one token, so the token after the last one read stands out, as the best token does in a trained model: with an
+    independent random head the two best logits are often closer than one bf16 rounding, and equal tokens would be
+    luck.
     """
     rng = np.random.default_rng(seed)
     shapes = param_shapes(config)
@@ -63,10 +65,6 @@ def init_params(config: ModelConfig, seed: int) -> Params:
     top = _map(shapes, lambda name, shape: _random(config, rng, name, shape))
     top["head"] = np.roll(top["embedding"], 1, axis=0)
     layers = [_map(layer_shapes, lambda name, shape: _random(config, rng, name, shape)) for _ in range(config.layers)]
-    for layer in layers:
-        for name in layer.keys() & {"norm_after_attention", "norm_after_mlp"}:
-            # What follows a post-norm is all a layer adds to the residual; trained models keep it well below one.
-            layer[name]["scale"] = layer[name]["scale"] - jnp.bfloat16(0.6)
     if config.scan:
         return top | {"layers": jax.tree.map(lambda *one: np.stack(one), *layers)}
     return top | {"layers": layers}
@@ -102,8 +100,11 @@ def _norm_shapes(config: ModelConfig) -> Params:
     return scale | {"bias": (config.hidden,)} if config.family == "gpt2" else scale
 
 
-def _map(tree: Params, leaf: Any) -> Params:
-    return {name: _map(value, leaf) if isinstance(value, dict) else leaf(name, value) for name, value in tree.items()}
+def _map(tree: Params, leaf: Callable[[str, tuple[int, ...]], Any], path: str = "") -> Params:
+    return {
+        name: _map(value, leaf, f"{path}{name}/") if isinstance(value, dict) else leaf(path + name, value)
+        for name, value in tree.items()
+    }
 
 
 def _abstract(config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...], stack: bool) -> jax.ShapeDtypeStruct:
@@ -113,17 +114,21 @@ def _abstract(config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...]
     return _placed(mesh, spec, shape, config.dtype)
 
 
-def _random(config: ModelConfig, rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _random(config: ModelConfig, rng: np.random.Generator, path: str, shape: tuple[int, ...]) -> np.ndarray:
+    """`path` is the parameter's name, with its norm's in front: `norm_mlp/scale`."""
+    norm, _, name = path.rpartition("/")
     noise = rng.standard_normal(shape, dtype=np.float32)
+    branch = (2 * config.layers) ** -0.5
     if name == "scale":
-        centre = 0.0 if config.family == "gemma2" else 1.0
-        noise = centre + 0.1 * noise
+        # gemma2 adds one to every scale.
+        gain = branch if norm.startswith("norm_after") else 1.0
+        value = gain * (1.0 + 0.1 * noise) - (config.family == "gemma2")
     elif len(shape) == 1 or name in ("bq", "bk", "bv"):
-        noise = 0.1 * noise
+        value = 0.1 * noise * (branch if name in ("bo", "b_down") else 1.0)
     elif name in ("embedding", "positions"):
         # gemma2 multiplies by sqrt(hidden) after the look-up.
-        noise = noise * (config.hidden**-0.5 if config.family == "gemma2" else 1.0)
+        value = noise * (config.hidden**-0.5 if config.family == "gemma2" else 1.0)
     else:
         fan_in = int(np.prod(shape[:-1])) if name == "wo" else shape[0]
-        noise = noise * fan_in**-0.5
-    return noise.astype(jnp.bfloat16)
+        value = noise * fan_in**-0.5 * (branch if name in ("wo", "w_down") else 1.0)
+    return value.astype(jnp.bfloat16)
