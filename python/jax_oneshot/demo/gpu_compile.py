@@ -27,7 +27,9 @@ from jax_oneshot.demo import compare, decode, models
 TOPOLOGY = "1x1x8"  # slices x hosts x GPUs of a host
 HOW_TO_INSTALL = (
     "Compiling for GPUs needs JAX's CUDA plug-in, but neither a GPU nor CUDA's libraries. Install it with\n"
-    "  pip install --no-deps jax-cuda13-plugin=={version} jax-cuda13-pjrt=={version}"
+    "  pip install --no-deps jax-cuda13-plugin=={version} jax-cuda13-pjrt=={version}\n"
+    "and, where no CUDA toolkit is installed, the compiler's own tools with\n"
+    "  pip install --no-deps nvidia-cuda-nvcc nvidia-nvvm nvidia-cuda-runtime"
 )
 
 
