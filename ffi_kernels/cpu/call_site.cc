@@ -16,6 +16,13 @@ using Clock = std::chrono::steady_clock;
 // time.
 constexpr int64_t kBlocksPerThread = 4;
 
+// All call sites of the process share one: a line of its own for each would need threads of its own for each, hundreds
+// in a deep model, and most of them asleep when they are wanted. Never destroyed, for its threads outlive main.
+Resumer& SharedResumer() {
+  static Resumer* const resumer = new Resumer();
+  return *resumer;
+}
+
 }  // namespace
 
 // One call of one group, all ranks present: blocks are taken by whichever thread comes; the one that finishes the last
@@ -38,7 +45,6 @@ struct CallSite::Party {
   const std::string name;
   std::shared_ptr<Rendezvous> rendezvous;
   const std::shared_ptr<Resumer::Cost> cost = std::make_shared<Resumer::Cost>();
-  Resumer resumer;
 
   std::mutex mutex;
   std::vector<std::unique_ptr<Work>> works;
@@ -129,7 +135,7 @@ void CallSite::Finish(const Work& work) {
     rank.meeting_ = meeting;
   }
   const std::shared_ptr<Rendezvous> rendezvous = work.party->rendezvous;
-  work.party->resumer.Post(meeting->guests.data(), count, work.party->cost);
+  SharedResumer().Post(meeting->guests.data(), count, work.party->cost);
   rendezvous->Release(meeting);
 }
 
