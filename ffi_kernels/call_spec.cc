@@ -38,6 +38,13 @@ Result<void> CheckNumbers(const CallAttributes& attributes) {
              std::to_string(attributes.width) + ", expected at most " + std::to_string(kMaxElements) + " elements");
 }
 
+Result<void> CheckShards(const RowProgram& program, const CallAttributes& attributes) {
+  if (!HasShards(program) || attributes.width % attributes.group_size == 0) return {};
+  return Err("attribute width is " + std::to_string(attributes.width) + ", which " +
+             std::to_string(attributes.group_size) +
+             " ranks (attribute group_size) do not divide, but the program has shards; expected a multiple");
+}
+
 }  // namespace
 
 Result<CallSpec> MakeCallSpec(const CallAttributes& attributes) {
@@ -48,6 +55,8 @@ Result<CallSpec> MakeCallSpec(const CallAttributes& attributes) {
   if (!groups) return Err(name + ": " + groups.error());
   Result<RowProgram> program = ParseRowProgram(attributes.program);
   if (!program) return Err(name + ": attribute program: " + program.error());
+  const Result<void> shards = CheckShards(*program, attributes);
+  if (!shards) return Err(name + ": " + shards.error());
   return CallSpec{*std::move(program),
                   attributes.rows,
                   attributes.width,

@@ -57,6 +57,23 @@ TEST(CallSpec, RefusesNumbersOutOfRange) {
   EXPECT_NE(ErrorOf(a).find("expected at most 1099511627776 elements"), std::string::npos);
 }
 
+TEST(CallSpec, WantsTheRanksToDivideTheWidthWhereThereAreShards) {
+  for (const char* program :
+       {"v1 (a0: sum f32 row, a1: gather f32 vec) { x0: f32 row = all_reduce a0; x1: f32 vec = all_gather a1 } -> "
+        "(x0: row)",
+        "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row shard)"}) {
+    CallAttributes a = Good();
+    a.program = program;
+    EXPECT_EQ(ErrorOf(a), "no error");
+    a.width = 4095;
+    EXPECT_EQ(ErrorOf(a),
+              "one-shot all-reduce 3 (channel 7): attribute width is 4095, which 2 ranks (attribute group_size) do not "
+              "divide, but the program has shards; expected a multiple");
+    a.program = kPlain;
+    EXPECT_EQ(ErrorOf(a), "no error") << "without shards any width will do";
+  }
+}
+
 TEST(CallSpec, SaysWhichPartIsWrong) {
   CallAttributes a = Good();
   a.group_size = 3;

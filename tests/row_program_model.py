@@ -90,7 +90,7 @@ LOGIC: dict[str, Callable[[Array, Array], Array]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """An input of a program: `role` is sum, max, min or local."""
+    """An input of a program: `role` is sum, max, min, gather or local."""
 
     role: str
     dtype: str
@@ -109,7 +109,7 @@ class Statement:
 
     def __str__(self) -> str:
         words = [f"x{i}" for i in self.operands]
-        if self.op in ("all_reduce", "load"):
+        if self.op in ("all_reduce", "all_gather", "load"):
             words.append(f"a{self.attribute}")
         elif self.op == "compare":
             words.append(f"direction={self.attribute}")
@@ -120,16 +120,19 @@ class Statement:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A row program; every output is (value, kind)."""
+    """A row program; every output is (value, kind), and lies in shards if its number is in `shards`."""
 
     inputs: Sequence[Input]
     statements: Sequence[Statement]
     outputs: Sequence[tuple[int, str]]
+    shards: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
         inputs = ", ".join(f"a{i}: {x.role} {x.dtype} {x.kind}" for i, x in enumerate(self.inputs))
         statements = "; ".join(f"x{i}: {s}" for i, s in enumerate(self.statements))
-        outputs = ", ".join(f"x{value}: {kind}" for value, kind in self.outputs)
+        outputs = ", ".join(
+            f"x{value}: {kind}{' shard' if i in self.shards else ''}" for i, (value, kind) in enumerate(self.outputs)
+        )
         return f"v1 ({inputs}) {{ {statements} }} -> ({outputs})"
 
 
@@ -153,19 +156,26 @@ def round_to(dtype: str, value: Array) -> Array:
 
 
 def evaluate(program: Program, rows: int, width: int, rank: int, inputs: Sequence[Sequence[Array]]) -> list[Array]:
-    """One rank's outputs; `inputs[rank][i]` has the shape that `shape_of` gives for input i and its dtype."""
+    """One rank's outputs; `inputs[rank][i]` has the shape that `shape_of` gives for input i and its dtype.
+
+    Where input or output lies in shards, the shape's width is width / number of ranks.
+    """
     values: list[Array] = []
     with np.errstate(all="ignore"):
         for statement in program.statements:
             if statement.op == "all_reduce":
                 index = int(statement.attribute or 0)
                 value = _combine(program.inputs[index].role, [of_rank[index] for of_rank in inputs])
+            elif statement.op == "all_gather":
+                value = np.concatenate([of_rank[int(statement.attribute or 0)] for of_rank in inputs], axis=1)
             elif statement.op == "load":
                 value = inputs[rank][int(statement.attribute or 0)]
             else:
                 value = _apply(statement, [values[i] for i in statement.operands], (rows, width))
             values.append(round_to(statement.dtype, value))
-    return [np.broadcast_to(values[value], shape_of(kind, rows, width)) for value, kind in program.outputs]
+    whole = [np.broadcast_to(values[value], shape_of(kind, rows, width)) for value, kind in program.outputs]
+    ranks = len(inputs)
+    return [np.split(x, ranks, axis=1)[rank] if i in program.shards else x for i, x in enumerate(whole)]
 
 
 def _combine(role: str, parts: Sequence[Array]) -> Array:

@@ -20,6 +20,11 @@ from jax_oneshot import _native
 from row_program_model import Array, Input, Program, Statement
 
 FLOATS = ["bf16", "f16", "f32", "f8e4m3fn", "f8e5m2"]
+# Role -> what reads it, its dtypes and its kinds; the other roles are read by all_reduce.
+SOURCES = {
+    "local": ("load", list(model.DTYPES), list(model.KINDS)),
+    "gather": ("all_gather", ["bf16", "f16", "f32"], ["row", "vec"]),
+}
 REDUCTIONS = ["reduce_sum", "reduce_max", "reduce_min"]
 PROPERTY = settings(
     max_examples=150,
@@ -42,12 +47,11 @@ class Builder:
         return len(self.statements) - 1
 
     def add_input(self, role: str) -> None:
-        local = role == "local"
-        dtype = self.draw(st.sampled_from(list(model.DTYPES) if local else FLOATS))
-        kind = self.draw(st.sampled_from(list(model.KINDS))) if local else "row"
+        op, dtypes, kinds = SOURCES.get(role, ("all_reduce", FLOATS, ["row"]))
+        dtype, kind = self.draw(st.sampled_from(dtypes)), self.draw(st.sampled_from(kinds))
         self.inputs.append(Input(role, dtype, kind))
-        result = dtype if local else self.draw(st.sampled_from(FLOATS))
-        self.add("load" if local else "all_reduce", result, kind, attribute=len(self.inputs) - 1)
+        result = self.draw(st.sampled_from(FLOATS)) if op == "all_reduce" else dtype
+        self.add(op, result, kind, attribute=len(self.inputs) - 1)
 
     def value(self, dtype: str | None = None) -> int:
         """Any value; converted where it is not of the dtype asked for."""
@@ -113,15 +117,17 @@ def programs(draw: st.DrawFn) -> Program:
     builder = Builder(draw)
     for role in draw(st.lists(st.sampled_from(["sum", "max", "min"]), min_size=1, max_size=2)):
         builder.add_input(role)
-    for _ in range(draw(st.integers(0, 3))):
-        builder.add_input("local")
+    for role in draw(st.lists(st.sampled_from(["local", "gather"]), max_size=4)):
+        builder.add_input(role)
     for _ in range(draw(st.integers(0, 12))):
         builder.add_operation()
     outputs = []
     for i in draw(st.lists(st.integers(0, len(builder.statements) - 1), min_size=1, max_size=3)):
         kind = draw(st.sampled_from(list(model.KINDS)))
         outputs.append((i, model.join(builder.statements[i].kind, kind)))
-    return Program(builder.inputs, builder.statements, outputs)
+    wide = [i for i, (_, kind) in enumerate(outputs) if model.KINDS[kind][1]]
+    shards = draw(st.frozensets(st.sampled_from(wide))) if wide else frozenset()
+    return Program(builder.inputs, builder.statements, outputs, shards)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,11 +143,14 @@ class Case:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     program = draw(programs())
-    rows, width = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 3, 7, 16, 33]))
+    ranks = draw(st.integers(1, 4))
+    rows, width = draw(st.integers(1, 5)), ranks * draw(st.sampled_from([1, 2, 3, 7, 16]))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     special = draw(st.booleans())
-    ranks = draw(st.integers(1, 4))
-    inputs = [[_random_input(random, x, rows, width, special) for x in program.inputs] for _ in range(ranks)]
+    inputs = [
+        [_random_input(random, x, rows, width // (ranks if x.role == "gather" else 1), special) for x in program.inputs]
+        for _ in range(ranks)
+    ]
     return Case(program, rows, width, inputs)
 
 
@@ -161,9 +170,9 @@ def run_native(case: Case, rank: int) -> list[Array]:
     results = _native.evaluate_row_program(str(program), case.rows, case.width, rank, buffers)
     return [
         np.frombuffer(data, model.DTYPES[program.statements[value].dtype]).reshape(
-            model.shape_of(kind, case.rows, case.width)
+            model.shape_of(kind, case.rows, case.width // (len(case.inputs) if i in program.shards else 1))
         )
-        for data, (value, kind) in zip(results, program.outputs, strict=True)
+        for i, (data, (value, kind)) in enumerate(zip(results, program.outputs, strict=True))
     ]
 
 
@@ -221,3 +230,11 @@ def test_an_rms_norm_is_within_a_few_roundings_of_the_exact_one(rows: int, width
     spread = np.abs(total * scale * gamma) * np.abs(parts).sum(axis=0).max() * ranks * np.sqrt(width) * scale * unit
     result = np.frombuffer(got[0], np.float32).reshape(rows, width)
     np.testing.assert_array_less(np.abs(result - total * scale * gamma), error + spread + 1e-30)
+
+
+def test_the_evaluator_refuses_ranks_that_do_not_divide_the_width_where_there_are_shards() -> None:
+    text = "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row shard)"
+    inputs: list[list[Buffer]] = [[np.zeros(5, np.float32)] for _ in range(2)]
+    with pytest.raises(ValueError, match="width is 5, which 2 ranks do not divide, but the program has shards"):
+        _native.evaluate_row_program(text, 1, 5, 0, inputs)
+    assert len(_native.evaluate_row_program(text, 1, 5, 0, inputs[:1])[0]) == 5 * 4

@@ -3,8 +3,7 @@
 // Row by row, statement by statement. Two choices that row_program.h leaves to this file:
 // - the sum over ranks starts from +0, so it is never -0;
 // - row sums are accumulated in double, column after column, and rounded to f32 once: the nearest f32 to the true sum
-// in
-//   all but contrived cases, so a backend's distance from it is the backend's own error.
+//   in all but contrived cases, so a backend's distance from it is the backend's own error.
 #include "ffi_kernels/row_program/evaluate.h"
 
 #include <cstring>
@@ -101,7 +100,8 @@ class RowEvaluator {
     switch (FamilyOf(s.op)) {
       case OpFamily::kSource:
         if (s.op == Op::kConstant) return s.constant;
-        return s.op == Op::kLoad ? InputElement(request_.rank, s.index, row, column) : Combine(s.index, row, column);
+        if (s.op == Op::kLoad) return InputElement(request_.rank, s.index, row, column);
+        return s.op == Op::kAllGather ? Gather(s.index, row, column) : Combine(s.index, row, column);
       case OpFamily::kReduction:
         return Reduce(s.op, values_[s.operands[0]]);
       case OpFamily::kBroadcast:
@@ -121,6 +121,14 @@ class RowEvaluator {
     const Input& input = program_.inputs[index];
     const void* buffer = request_.inputs[static_cast<size_t>(rank)][static_cast<size_t>(index)];
     return ReadElement(input.dtype, buffer, ElementIndex(input.kind, request_.width, row, column));
+  }
+
+  int64_t ShardWidth() const { return request_.width / static_cast<int64_t>(request_.inputs.size()); }
+
+  float Gather(int index, int64_t row, int64_t column) const {
+    const Input& input = program_.inputs[index];
+    const void* shard = request_.inputs[static_cast<size_t>(column / ShardWidth())][static_cast<size_t>(index)];
+    return ReadElement(input.dtype, shard, ElementIndex(input.kind, ShardWidth(), row, column % ShardWidth()));
   }
 
   float Combine(int index, int64_t row, int64_t column) const {
@@ -148,10 +156,12 @@ class RowEvaluator {
     const Output& output = program_.outputs[i];
     const Statement& s = program_.statements[output.value];
     const std::vector<float>& value = values_[output.value];
-    const int64_t columns = VariesOverWidth(output.kind) ? request_.width : 1;
+    const int64_t stride = output.shard ? ShardWidth() : request_.width;
+    const int64_t first = output.shard ? request_.rank * stride : 0;
+    const int64_t columns = VariesOverWidth(output.kind) ? stride : 1;
     for (int64_t column = 0; column < columns; ++column) {
-      const float x = value[VariesOverWidth(s.kind) ? static_cast<size_t>(column) : 0];
-      WriteElement(s.dtype, request_.outputs[i], ElementIndex(output.kind, request_.width, row, column), x);
+      const float x = value[VariesOverWidth(s.kind) ? static_cast<size_t>(first + column) : 0];
+      WriteElement(s.dtype, request_.outputs[i], ElementIndex(output.kind, stride, row, column), x);
     }
   }
 
@@ -164,6 +174,14 @@ class RowEvaluator {
 
 int64_t ElementCount(Kind kind, int64_t rows, int64_t width) {
   return (VariesOverRows(kind) ? rows : 1) * (VariesOverWidth(kind) ? width : 1);
+}
+
+int64_t ElementCount(const Input& input, int64_t rows, int64_t width, int64_t ranks) {
+  return ElementCount(input.kind, rows, input.role == Role::kGather ? width / ranks : width);
+}
+
+int64_t ElementCount(const Output& output, int64_t rows, int64_t width, int64_t ranks) {
+  return ElementCount(output.kind, rows, output.shard ? width / ranks : width);
 }
 
 void EvaluateRowProgram(const RowProgram& program, const EvaluateRequest& request) {

@@ -33,7 +33,8 @@ Floats Outcome(const std::string& text, int64_t rows, int64_t width, const std::
     request.inputs.emplace_back();
     for (const Floats& input : of_rank) request.inputs.back().push_back(input.data());
   }
-  Floats output(static_cast<size_t>(ElementCount(program->outputs[0].kind, rows, width)), -77);
+  const auto ranks = static_cast<int64_t>(inputs.size());
+  Floats output(static_cast<size_t>(ElementCount(program->outputs[0], rows, width, ranks)), -77);
   request.outputs = {output.data()};
   EvaluateRowProgram(*program, request);
   return output;
@@ -118,6 +119,39 @@ TEST(Evaluate, PropagatesNaNThroughRowMaximum) {
   EXPECT_EQ(Outcome(text, 1, 3, {{{-1, -INFINITY, -3}}}), Floats{-1});
 }
 
+TEST(Evaluate, GathersColumnsInTheOrderOfTheRanks) {
+  const std::string head =
+      "v1 (a0: sum f32 row, a1: gather f32 vec, a2: gather f32 row) { x0: f32 row = all_reduce a0; "
+      "x1: f32 vec = all_gather a1; x2: f32 row = all_gather a2 } -> ";
+  const std::vector<std::vector<Floats>> inputs = {{Floats(8), {1, 2}, {10, 20, 50, 60}},
+                                                   {Floats(8), {3, 4}, {30, 40, 70, 80}}};
+  for (const int rank : {0, 1}) {
+    EXPECT_EQ(Outcome(head + "(x1: vec)", 2, 4, inputs, rank), (Floats{1, 2, 3, 4}));
+    EXPECT_EQ(Outcome(head + "(x2: row)", 2, 4, inputs, rank), (Floats{10, 20, 30, 40, 50, 60, 70, 80}));
+    EXPECT_EQ(Outcome(head + "(x1: row)", 2, 4, inputs, rank), (Floats{1, 2, 3, 4, 1, 2, 3, 4}));
+  }
+}
+
+TEST(Evaluate, StoresOnlyThisRanksColumnsOfAShard) {
+  const std::string head =
+      "v1 (a0: sum f32 row, a1: gather f32 vec) { x0: f32 row = all_reduce a0; x1: f32 vec = all_gather a1; "
+      "x2: f32 row = multiply x0, x1; x3: f32 rowscalar = reduce_sum x2 } -> ";
+  const std::vector<std::vector<Floats>> inputs = {{{1, 2, 3, 4, 5, 6, 7, 8}, {1, 10}},
+                                                   {{0, 0, 0, 0, 1, 1, 1, 1}, {100, 1000}}};
+  EXPECT_EQ(Outcome(head + "(x2: row shard)", 2, 4, inputs, 0), (Floats{1, 20, 6, 70}));
+  EXPECT_EQ(Outcome(head + "(x2: row shard)", 2, 4, inputs, 1), (Floats{300, 4000, 800, 9000}));
+  EXPECT_EQ(Outcome(head + "(x1: vec shard)", 2, 4, inputs, 1), (Floats{100, 1000}));
+  EXPECT_EQ(Outcome(head + "(x3: row shard)", 2, 4, inputs, 1), (Floats{4321, 4321, 9876, 9876})) << "widened on store";
+}
+
+TEST(Evaluate, CountsTheElementsOfShards) {
+  EXPECT_EQ(ElementCount(Input{Role::kGather, DType::kF32, Kind::kRow}, 3, 8, 4), 6);
+  EXPECT_EQ(ElementCount(Input{Role::kGather, DType::kF32, Kind::kVec}, 3, 8, 4), 2);
+  EXPECT_EQ(ElementCount(Input{Role::kSum, DType::kF32, Kind::kRow}, 3, 8, 4), 24);
+  EXPECT_EQ(ElementCount(Output{0, Kind::kRow, true}, 3, 8, 4), 6);
+  EXPECT_EQ(ElementCount(Output{0, Kind::kRow, false}, 3, 8, 4), 24);
+}
+
 TEST(Evaluate, RoundsEveryStatementToItsDType) {
   const auto through = [](const std::string& dtype, float x) {
     return Outcome("v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0; x1: " + dtype +
@@ -171,21 +205,25 @@ TEST(Evaluate, DoesNothingForNoRows) {
 
 TEST(Evaluate, RunsEveryRandomProgramWithinItsBuffers) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
-    const RowProgram program = RandomRowProgram(seed);
+    const RowProgram program = seed % 2 == 0 ? RandomRowProgram(seed) : RandomShardedRowProgram(seed);
+    const int ranks = 1 + static_cast<int>(seed % 4);
     EvaluateRequest request;
     request.rows = 1 + seed % 3;
-    request.width = 1 + seed % 5;
+    request.width = ranks * (1 + seed % 5);
+    request.rank = static_cast<int>(seed / 4) % ranks;
     // One buffer each of exactly the size its kind asks for, so that a sanitizer sees any step beyond.
     std::vector<std::vector<uint8_t>> buffers;
-    buffers.reserve(program.inputs.size() + program.outputs.size());
-    const auto buffer = [&](DType dtype, Kind kind) {
-      buffers.emplace_back(static_cast<size_t>(ElementCount(kind, request.rows, request.width) * DTypeBytes(dtype)));
+    const auto buffer = [&](const auto& in_or_out, DType dtype) {
+      const int64_t elements = ElementCount(in_or_out, request.rows, request.width, ranks);
+      buffers.emplace_back(static_cast<size_t>(elements * DTypeBytes(dtype)));
       return static_cast<void*>(buffers.back().data());
     };
-    request.inputs.emplace_back();
-    for (const Input& input : program.inputs) request.inputs[0].push_back(buffer(input.dtype, input.kind));
+    for (int rank = 0; rank < ranks; ++rank) {
+      request.inputs.emplace_back();
+      for (const Input& input : program.inputs) request.inputs.back().push_back(buffer(input, input.dtype));
+    }
     for (const Output& o : program.outputs) {
-      request.outputs.push_back(buffer(program.statements[o.value].dtype, o.kind));
+      request.outputs.push_back(buffer(o, program.statements[o.value].dtype));
     }
     EvaluateRowProgram(program, request);
   }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::array<OpFact, kOpCount> kOps = {{
     {Op::kAllReduce, "all_reduce", 0, OpFamily::kSource},
+    {Op::kAllGather, "all_gather", 0, OpFamily::kSource},
     {Op::kLoad, "load", 0, OpFamily::kSource},
     {Op::kConstant, "constant", 0, OpFamily::kSource},
     {Op::kBroadcast, "broadcast", 1, OpFamily::kBroadcast},
@@ -72,7 +73,7 @@ constexpr std::array<DTypeFact, kDTypeCount> kDTypes = {
     {{"pred", 1}, {"bf16", 2}, {"f16", 2}, {"f32", 4}, {"f8e4m3fn", 1}, {"f8e5m2", 1}}};
 
 constexpr std::array<const char*, 4> kKinds = {"scalar", "vec", "rowscalar", "row"};
-constexpr std::array<const char*, 4> kRoles = {"sum", "max", "min", "local"};
+constexpr std::array<const char*, 5> kRoles = {"sum", "max", "min", "gather", "local"};
 constexpr std::array<const char*, 6> kDirections = {"EQ", "NE", "LT", "LE", "GT", "GE"};
 
 template <typename Enum, size_t N>
@@ -114,6 +115,7 @@ OpFamily FamilyOf(Op op) {
   return static_cast<int>(op) < kOpCount ? kOps[static_cast<int>(op)].family : OpFamily::kSource;
 }
 bool IsRowReduction(Op op) { return FamilyOf(op) == OpFamily::kReduction; }
+bool ReadsInput(Op op) { return op == Op::kAllReduce || op == Op::kAllGather || op == Op::kLoad; }
 
 const char* DTypeName(DType dtype) {
   return static_cast<int>(dtype) < kDTypeCount ? kDTypes[static_cast<int>(dtype)].name : "unknown";
@@ -166,11 +168,23 @@ bool SameConstant(float a, float b) {
   return a == b && std::signbit(a) == std::signbit(b);
 }
 
+bool HasShards(const RowProgram& program) {
+  for (const Input& input : program.inputs) {
+    if (input.role == Role::kGather) return true;
+  }
+  for (const Output& output : program.outputs) {
+    if (output.shard) return true;
+  }
+  return false;
+}
+
 bool operator==(const RowProgram& a, const RowProgram& b) {
   const auto same_input = [](const Input& x, const Input& y) {
     return x.role == y.role && x.dtype == y.dtype && x.kind == y.kind;
   };
-  const auto same_output = [](const Output& x, const Output& y) { return x.value == y.value && x.kind == y.kind; };
+  const auto same_output = [](const Output& x, const Output& y) {
+    return x.value == y.value && x.kind == y.kind && x.shard == y.shard;
+  };
   return SameList(a.inputs, b.inputs, same_input) && SameList(a.statements, b.statements, SameStatement) &&
          SameList(a.outputs, b.outputs, same_output);
 }

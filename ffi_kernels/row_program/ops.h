@@ -13,7 +13,7 @@ namespace jax_oneshot {
 
 // Operations of one family obey the same dtype and kind rules (validate.cc states them).
 enum class OpFamily : uint8_t {
-  kSource,      // all_reduce, load, constant
+  kSource,      // all_reduce, all_gather, load, constant
   kBroadcast,   // changes the kind only
   kReduction,   // row -> rowscalar, vec -> scalar
   kConvert,     // changes the dtype only

@@ -11,7 +11,7 @@ namespace {
 
 class Generator {
  public:
-  explicit Generator(uint32_t seed) : random_(seed) {}
+  Generator(uint32_t seed, bool shards) : random_(seed), shards_(shards) {}
 
   RowProgram Run() {
     AddInputs();
@@ -20,7 +20,8 @@ class Generator {
     const int outputs = 1 + Below(3);
     for (int i = 0; i < outputs; ++i) {
       const int value = AnyValue();
-      program_.outputs.push_back({value, Join(program_.statements[value].kind, AnyKind())});
+      const Kind kind = Join(program_.statements[value].kind, AnyKind());
+      program_.outputs.push_back({value, kind, shards_ && Widens(Kind::kVec, kind) && Below(2) == 0});
     }
     return program_;
   }
@@ -55,6 +56,18 @@ class Generator {
       program_.inputs.push_back(input);
       const int reader = Add(local ? Op::kLoad : Op::kAllReduce, local ? input.dtype : AnyFloat(), input.kind);
       program_.statements[reader].index = i;
+    }
+    if (shards_) AddGatheredInputs();
+  }
+
+  void AddGatheredInputs() {
+    const int gathered = 1 + Below(3);
+    for (int i = 0; i < gathered; ++i) {
+      const DType dtype = static_cast<DType>(1 + Below(3));  // bf16, f16, f32
+      const Kind kind = Below(2) == 0 ? Kind::kVec : Kind::kRow;
+      program_.inputs.push_back({Role::kGather, dtype, kind});
+      const int reader = Add(Op::kAllGather, dtype, kind);
+      program_.statements[reader].index = static_cast<int>(program_.inputs.size()) - 1;
     }
   }
 
@@ -121,11 +134,13 @@ class Generator {
   }
 
   std::mt19937 random_;
+  const bool shards_;
   RowProgram program_;
 };
 
 }  // namespace
 
-RowProgram RandomRowProgram(uint32_t seed) { return Generator(seed).Run(); }
+RowProgram RandomRowProgram(uint32_t seed) { return Generator(seed, /*shards=*/false).Run(); }
+RowProgram RandomShardedRowProgram(uint32_t seed) { return Generator(seed, /*shards=*/true).Run(); }
 
 }  // namespace jax_oneshot

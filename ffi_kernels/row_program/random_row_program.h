@@ -13,6 +13,9 @@ namespace jax_oneshot {
 // comes up over a few hundred seeds.
 RowProgram RandomRowProgram(uint32_t seed);
 
+// The same with 1 to 3 gathered inputs, and with outputs that may be shards.
+RowProgram RandomShardedRowProgram(uint32_t seed);
+
 }  // namespace jax_oneshot
 
 #endif  // FFI_KERNELS_ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_

@@ -29,6 +29,10 @@
 // select (operand 0 is pred). and / or / xor / not take pred only. all_reduce combines the ranks' partial rows in f32
 // in rank order and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the
 // end; their order within a row is not specified.
+//
+// A vector or a row may also lie in shards: each of the N ranks holds width/N of its columns, rank r those from
+// r * width/N on. all_gather reads the whole of an input that lies so; an output `x2: row shard` stores this rank's
+// columns only.
 #ifndef FFI_KERNELS_ROW_PROGRAM_ROW_PROGRAM_H_
 #define FFI_KERNELS_ROW_PROGRAM_ROW_PROGRAM_H_
 
@@ -45,12 +49,15 @@ enum class Kind : uint8_t { kScalar = 0, kVec = 1, kRowScalar = 2, kRow = 3 };
 
 constexpr Kind Join(Kind a, Kind b) { return static_cast<Kind>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b)); }
 
-// How an input's per-rank values become one value: combined over the ranks, or this rank's own.
-enum class Role : uint8_t { kSum, kMax, kMin, kLocal };
+// How an input's per-rank values become one value: combined over the ranks, put side by side, or this rank's own.
+enum class Role : uint8_t { kSum, kMax, kMin, kGather, kLocal };
+
+constexpr bool IsCombined(Role role) { return role == Role::kSum || role == Role::kMax || role == Role::kMin; }
 
 enum class Op : uint8_t {
   // Sources.
   kAllReduce,  // input `index`, whose role is kSum / kMax / kMin
+  kAllGather,  // input `index`, whose role is kGather
   kLoad,       // input `index`, whose role is kLocal
   kConstant,   // `constant`, a scalar
   // Kind change: `broadcast x` to the statement's (wider) kind. Only needed below a row reduction.
@@ -107,7 +114,7 @@ enum class Direction : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
 struct Input {
   Role role;
   DType dtype;
-  Kind kind;  // kRow unless role is kLocal
+  Kind kind;  // of the value read; kRow where the role combines, kRow or kVec where it gathers
 };
 
 // One statement defines one value; the value's id is the statement's index.
@@ -116,14 +123,15 @@ struct Statement {
   DType dtype;
   Kind kind;
   std::array<int, 3> operands = {-1, -1, -1};  // value ids, all smaller than this statement's own
-  int index = -1;                              // kAllReduce, kLoad: which input
+  int index = -1;                              // kAllReduce, kAllGather, kLoad: which input
   float constant = 0;                          // kConstant: already rounded to dtype; pred is 0 or 1
   Direction direction = Direction::kEq;        // kCompare
 };
 
 struct Output {
   int value;
-  Kind kind;  // at least as wide as the value's kind: the value is broadcast on store
+  Kind kind;           // at least as wide as the value's kind: the value is broadcast on store
+  bool shard = false;  // only this rank's columns are stored; the kind varies over the width
 };
 
 struct RowProgram {
@@ -136,10 +144,14 @@ struct RowProgram {
 const char* OpName(Op op);  // "reduce_sum"
 int OperandCount(Op op);    // 0 for sources
 bool IsRowReduction(Op op);
+bool ReadsInput(Op op);              // all_reduce, all_gather, load: `index` says which
 const char* DTypeName(DType dtype);  // HLO's spelling: "bf16", "f8e4m3fn", "pred"
 int DTypeBytes(DType dtype);
 const char* KindName(Kind kind);  // "scalar", "vec", "rowscalar", "row"
-const char* RoleName(Role role);  // "sum", "max", "min", "local"
+const char* RoleName(Role role);  // "sum", "max", "min", "gather", "local"
+
+// True if an input or an output lies in shards: the number of ranks must divide the width.
+bool HasShards(const RowProgram& program);
 
 bool operator==(const RowProgram& a, const RowProgram& b);
 

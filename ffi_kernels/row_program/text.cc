@@ -59,7 +59,7 @@ class Parser {
   bool ParseInput(int i) {
     Input input;
     if (!ParseOwnName('a', i)) return false;
-    if (!ParseNamed(RoleFromName, "a role (sum, max, min or local)", &input.role)) return false;
+    if (!ParseNamed(RoleFromName, "a role (sum, max, min, gather or local)", &input.role)) return false;
     if (!ParseType(&input.dtype, &input.kind)) return false;
     program_.inputs.push_back(input);
     return true;
@@ -81,20 +81,19 @@ class Parser {
   }
 
   bool ParseAttributes(Statement* s) {
-    if (s->op == Op::kAllReduce || s->op == Op::kLoad) {
-      return ParseReference('a', "an input such as a0", &s->index);
-    }
+    if (ReadsInput(s->op)) return ParseReference('a', "an input such as a0", &s->index);
     if (s->op == Op::kConstant) return ParseNumber(&s->constant);
     if (s->op != Op::kCompare) return true;
     return Expect(",") && ExpectWord("direction", "'direction'") && Expect("=") &&
            ParseNamed(DirectionFromName, "a direction (EQ, NE, LT, LE, GT or GE)", &s->direction);
   }
 
-  // x4: row
+  // x4: row, or x4: row shard
   bool ParseOutput(int) {
     Output output;
     if (!ParseReference('x', "a value such as x0", &output.value) || !Expect(":")) return false;
     if (!ParseNamed(KindFromName, kKindNames, &output.kind)) return false;
+    output.shard = Accept("shard");
     program_.outputs.push_back(output);
     return true;
   }
@@ -204,12 +203,15 @@ class Printer {
   void Item(const Statement& s, int i) {
     Name('x', i).Add(": ").Type(s.dtype, s.kind).Add(" = ").Add(OpName(s.op));
     for (int k = 0; k < OperandCount(s.op); ++k) Add(k > 0 ? ", " : " ").Name('x', s.operands[k]);
-    if (s.op == Op::kAllReduce || s.op == Op::kLoad) Add(" ").Name('a', s.index);
+    if (ReadsInput(s.op)) Add(" ").Name('a', s.index);
     if (s.op == Op::kConstant) Add(" ").Add(PrintNumber(s.constant).c_str());
     if (s.op == Op::kCompare) Add(", direction=").Add(DirectionName(s.direction));
   }
 
-  void Item(const Output& output, int) { Name('x', output.value).Add(": ").Add(KindName(output.kind)); }
+  void Item(const Output& output, int) {
+    Name('x', output.value).Add(": ").Add(KindName(output.kind));
+    if (output.shard) Add(" shard");
+  }
 
   Printer& Type(DType dtype, Kind kind) { return Add(DTypeName(dtype)).Add(" ").Add(KindName(kind)); }
 

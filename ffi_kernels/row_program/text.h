@@ -4,7 +4,8 @@
 //   v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0; x1: f32 row = convert x0 } -> (x1: row)
 //
 // Attributes of a statement follow its operands: `compare x1, x2, direction=LT`, `constant 1e-05` (shortest decimal
-// that reads back to the same float; `nan`, `inf`, `-inf` spelled so), `load a3`.
+// that reads back to the same float; `nan`, `inf`, `-inf` spelled so), `load a3`. An output that lies in shards says
+// so: `x1: row shard`.
 #ifndef FFI_KERNELS_ROW_PROGRAM_TEXT_H_
 #define FFI_KERNELS_ROW_PROGRAM_TEXT_H_
 

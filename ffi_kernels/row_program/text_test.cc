@@ -56,7 +56,7 @@ TEST(RowProgramText, AcceptsAnyWhiteSpaceAndPrintsItCanonically) {
 TEST(RowProgramText, ReadsBackEveryRandomProgramItPrints) {
   std::set<Op> ops;
   for (uint32_t seed = 0; seed < 2000; ++seed) {
-    const RowProgram program = RandomRowProgram(seed);
+    const RowProgram program = seed % 2 == 0 ? RandomRowProgram(seed) : RandomShardedRowProgram(seed);
     const auto valid = ValidateRowProgram(program);
     ASSERT_TRUE(valid) << "seed " << seed << ": " << valid.error();
     const std::string text = PrintRowProgram(program);
@@ -87,13 +87,38 @@ std::vector<std::string> DocumentedPrograms() {
 
 TEST(RowProgramText, AcceptsTheProgramsOfTheDocument) {
   const std::vector<std::string> programs = DocumentedPrograms();
-  ASSERT_EQ(programs.size(), 3u) << "expected RMSNorm, Gemma's two norms and LayerNorm in docs/row_program.md";
+  ASSERT_EQ(programs.size(), 4u)
+      << "expected RMSNorm, Gemma's two norms, LayerNorm and sharded weights in the document";
   for (const std::string& text : programs) {
     const auto program = ParseRowProgram(text);
     ASSERT_TRUE(program) << text << program.error();
     std::string flat = std::regex_replace(text, std::regex("\\s+"), " ");
     EXPECT_EQ(" " + PrintRowProgram(*program) + " ", flat) << "the document shows the canonical words";
   }
+}
+
+TEST(RowProgramText, SaysWhatLiesInShards) {
+  const std::string text =
+      "v1 (a0: sum bf16 row, a1: gather bf16 vec) { x0: bf16 row = all_reduce a0; x1: bf16 vec = all_gather a1; "
+      "x2: bf16 row = multiply x0, x1 } -> (x2: row shard, x2: row, x1: vec shard)";
+  const auto program = ParseRowProgram(text);
+  ASSERT_TRUE(program) << program.error();
+  EXPECT_EQ(PrintRowProgram(*program), text);
+  EXPECT_EQ(program->inputs[1].role, Role::kGather);
+  EXPECT_TRUE(program->outputs[0].shard);
+  EXPECT_FALSE(program->outputs[1].shard);
+  EXPECT_TRUE(HasShards(*program));
+  RowProgram whole = *program;
+  whole.outputs[0].shard = false;
+  EXPECT_FALSE(whole == *program) << "a shard is another output than the whole";
+  EXPECT_FALSE(HasShards(*ParseRowProgram(kSmall)));
+}
+
+TEST(RowProgramText, KnowsNoOtherWordBehindAnOutput) {
+  EXPECT_EQ(ErrorOf("v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row slice)"),
+            "row program: output 0: expected ',' or ')', came 'slice' at byte 65");
+  EXPECT_EQ(ErrorOf("v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row shard shard)"),
+            "row program: output 0: expected ',' or ')', came 'shard' at byte 71");
 }
 
 TEST(RowProgramText, RefusesEveryStrictPrefixOfAProgram) {
@@ -168,7 +193,7 @@ TEST(RowProgramText, RejectsNamesOutOfOrder) {
 
 TEST(RowProgramText, ListsTheChoicesWhereAWordIsUnknown) {
   EXPECT_EQ(ErrorOf("v1 (a0: mean f32 row) { } -> ()"),
-            "row program: a0: expected a role (sum, max, min or local), came 'mean' at byte 8");
+            "row program: a0: expected a role (sum, max, min, gather or local), came 'mean' at byte 8");
   EXPECT_EQ(ErrorOf("v1 (a0: sum f64 row) { } -> ()"),
             "row program: a0: expected a dtype (pred, bf16, f16, f32, f8e4m3fn or f8e5m2), came 'f64' at byte 12");
   EXPECT_EQ(ErrorOf("v1 (a0: sum f32 col) { } -> ()"),

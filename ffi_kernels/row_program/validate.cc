@@ -55,7 +55,7 @@ class Validator {
     CheckLimit(program_.outputs.size(), kMaxOutputs, "output");
     if (program_.outputs.empty()) Problem("program", "has no output, expected at least one");
     for (const Input& input : program_.inputs) {
-      if (input.role != Role::kLocal) return;
+      if (IsCombined(input.role)) return;
     }
     Problem("program", "combines nothing over the ranks, expected at least one input of role sum, max or min");
   }
@@ -64,8 +64,26 @@ class Validator {
     const Input& input = program_.inputs[i];
     if (input.role == Role::kLocal) return;
     const std::string where = "a" + std::to_string(i) + " (" + RoleName(input.role) + ")";
-    if (input.kind != Kind::kRow) Problem(where, std::string("kind is ") + KindName(input.kind) + ", expected row");
-    if (input.dtype == DType::kPred) Problem(where, "dtype is pred, expected a float type");
+    const bool gathers = input.role == Role::kGather;
+    if (input.kind != Kind::kRow && !(gathers && input.kind == Kind::kVec)) {
+      Problem(where, std::string("kind is ") + KindName(input.kind) + ", expected " + (gathers ? "row or vec" : "row"));
+    }
+    if (gathers && DTypeBytes(input.dtype) < 2) {
+      Problem(where, std::string("dtype is ") + DTypeName(input.dtype) + ", expected bf16, f16 or f32");
+    } else if (input.dtype == DType::kPred) {
+      Problem(where, "dtype is pred, expected a float type");
+    }
+  }
+
+  // The roles that a source reads, or the source that reads a role: "role local", "all_gather".
+  static const char* RolesReadBy(Op op) {
+    if (op == Op::kAllReduce) return "role sum, max or min";
+    return op == Op::kAllGather ? "role gather" : "role local";
+  }
+
+  static Op ReaderOf(Role role) {
+    if (IsCombined(role)) return Op::kAllReduce;
+    return role == Role::kGather ? Op::kAllGather : Op::kLoad;
   }
 
   void CheckStatement(int id) {
@@ -131,11 +149,10 @@ class Validator {
     const Input& input = program_.inputs[s.index];
     const std::string source =
         "a" + std::to_string(s.index) + " is " + RoleName(input.role) + " " + TypeText(input.dtype, input.kind);
-    if ((s.op == Op::kLoad) != (input.role == Role::kLocal)) {
-      const char* expected = s.op == Op::kLoad ? "role local (all_reduce reads the others)"
-                                               : "role sum, max or min (load reads local inputs)";
-      StatementProblem(id, source + ", expected " + expected);
-    } else if (s.op == Op::kLoad && (s.dtype != input.dtype || s.kind != input.kind)) {
+    if (s.op != ReaderOf(input.role)) {
+      StatementProblem(id, source + ", expected " + RolesReadBy(s.op) + " (" + OpName(ReaderOf(input.role)) +
+                               " reads inputs of role " + RoleName(input.role) + ")");
+    } else if (s.op != Op::kAllReduce && (s.dtype != input.dtype || s.kind != input.kind)) {
       StatementProblem(id, "result is " + TypeText(s.dtype, s.kind) + ", but " + source + ", expected the same");
     } else if (s.op == Op::kAllReduce && (s.dtype == DType::kPred || s.kind != Kind::kRow)) {
       StatementProblem(id, "result is " + TypeText(s.dtype, s.kind) + ", expected a float row");
@@ -222,6 +239,10 @@ class Validator {
       Problem(where, "is x" + std::to_string(output.value) + ", but the program has " +
                          Count(program_.statements.size(), "statement"));
       return;
+    }
+    if (output.shard && !Widens(Kind::kVec, output.kind)) {
+      Problem(where, "is a shard of kind " + std::string(KindName(output.kind)) +
+                         ", expected kind row or vec: only what varies over the width has columns to share out");
     }
     const Kind kind = program_.statements[output.value].kind;
     if (Widens(kind, output.kind)) return;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "ffi_kernels/row_program/ops.h"
 
@@ -100,6 +101,54 @@ TEST(RowProgramValidate, WantsCombinedInputsToBeFloatRows) {
   EXPECT_EQ(Problems([](RowProgram& p) { p.inputs[0].dtype = DType::kF32; }), "") << "all_reduce may change the dtype";
 }
 
+// Adds `input` and a statement that reads it by `op`, x7.
+std::string WithInput(const Input& input, Op op) {
+  return Problems([&](RowProgram& p) {
+    p.inputs.push_back(input);
+    p.statements.push_back(Make(op, input.dtype, input.kind));
+    p.statements.back().index = 2;
+  });
+}
+
+TEST(RowProgramValidate, GathersRowsAndVectorsOfTheWideFloats) {
+  for (const DType dtype : {DType::kBF16, DType::kF16, DType::kF32}) {
+    EXPECT_EQ(WithInput({Role::kGather, dtype, Kind::kRow}, Op::kAllGather), "");
+    EXPECT_EQ(WithInput({Role::kGather, dtype, Kind::kVec}, Op::kAllGather), "");
+  }
+  EXPECT_EQ(WithInput({Role::kGather, DType::kF32, Kind::kRowScalar}, Op::kAllGather),
+            "a2 (gather): kind is rowscalar, expected row or vec");
+  EXPECT_EQ(WithInput({Role::kGather, DType::kF32, Kind::kScalar}, Op::kAllGather),
+            "a2 (gather): kind is scalar, expected row or vec");
+  for (const auto& [dtype, name] : {std::pair{DType::kPred, "pred"}, std::pair{DType::kF8E4M3FN, "f8e4m3fn"},
+                                    std::pair{DType::kF8E5M2, "f8e5m2"}}) {
+    EXPECT_EQ(WithInput({Role::kGather, dtype, Kind::kVec}, Op::kAllGather),
+              "a2 (gather): dtype is " + std::string(name) + ", expected bf16, f16 or f32");
+  }
+}
+
+TEST(RowProgramValidate, DoesNotTakeAGatheredInputForACombinedOne) {
+  EXPECT_EQ(Problems([](RowProgram& p) {
+              p.inputs[0].role = Role::kGather;
+              p.statements[0].op = Op::kAllGather;
+            }),
+            "program: combines nothing over the ranks, expected at least one input of role sum, max or min");
+}
+
+TEST(RowProgramValidate, MatchesAllGatherToAGatheredInputOfItsType) {
+  EXPECT_EQ(WithInput({Role::kGather, DType::kF32, Kind::kVec}, Op::kLoad),
+            "x7 (load): a2 is gather f32 vec, expected role local (all_gather reads inputs of role gather)");
+  EXPECT_EQ(WithInput({Role::kLocal, DType::kF32, Kind::kVec}, Op::kAllGather),
+            "x7 (all_gather): a2 is local f32 vec, expected role gather (load reads inputs of role local)");
+  EXPECT_EQ(WithInput({Role::kSum, DType::kF32, Kind::kRow}, Op::kAllGather),
+            "x7 (all_gather): a2 is sum f32 row, expected role gather (all_reduce reads inputs of role sum)");
+  EXPECT_EQ(Problems([](RowProgram& p) {
+              p.inputs.push_back({Role::kGather, DType::kBF16, Kind::kVec});
+              p.statements.push_back(Make(Op::kAllGather, DType::kF32, Kind::kVec));
+              p.statements.back().index = 2;
+            }),
+            "x7 (all_gather): result is f32 vec, but a2 is gather bf16 vec, expected the same");
+}
+
 TEST(RowProgramValidate, WantsEveryInputReadOnce) {
   EXPECT_EQ(Problems([](RowProgram& p) { p.inputs.push_back(p.inputs[1]); }),
             "a2: is read by 0 statements, expected exactly one");
@@ -113,12 +162,12 @@ TEST(RowProgramValidate, MatchesTheReaderToItsInput) {
   EXPECT_EQ(Problems([](RowProgram& p) { p.statements[1].dtype = DType::kF16; }).substr(0, 73),
             "x1 (load): result is f16 vec, but a1 is local f32 vec, expected the same\n");
   EXPECT_EQ(Problems([](RowProgram& p) { p.statements[0].op = Op::kLoad; }),
-            "x0 (load): a0 is sum bf16 row, expected role local (all_reduce reads the others)");
+            "x0 (load): a0 is sum bf16 row, expected role local (all_reduce reads inputs of role sum)");
   EXPECT_EQ(Problems([](RowProgram& p) {
               p.inputs[0] = {Role::kLocal, DType::kBF16, Kind::kRow};
             }),
             "program: combines nothing over the ranks, expected at least one input of role sum, max or min\n"
-            "  x0 (all_reduce): a0 is local bf16 row, expected role sum, max or min (load reads local inputs)");
+            "  x0 (all_reduce): a0 is local bf16 row, expected role sum, max or min (load reads inputs of role local)");
   EXPECT_EQ(Problems([](RowProgram& p) { p.statements[0].dtype = DType::kPred; }),
             "x0 (all_reduce): result is pred row, expected a float row");
 }
@@ -230,6 +279,16 @@ TEST(RowProgramValidate, LetsOutputsOnlyWiden) {
             "output 0: kind is vec, but x6 is of kind row, expected the same or a wider one");
   EXPECT_EQ(Problems([](RowProgram& p) { p.outputs[1].value = 7; }),
             "output 1: is x7, but the program has 7 statements");
+}
+
+TEST(RowProgramValidate, StoresShardsOnlyOfWhatVariesOverTheWidth) {
+  EXPECT_EQ(Problems([](RowProgram& p) { p.outputs[0].shard = true; }), "");
+  EXPECT_EQ(Problems([](RowProgram& p) { p.outputs[1].shard = true; }), "") << "a row scalar stored as a row";
+  EXPECT_EQ(Problems([](RowProgram& p) {
+              p.outputs[1] = {4, Kind::kRowScalar, true};
+            }),
+            "output 1: is a shard of kind rowscalar, expected kind row or vec: only what varies over the width has "
+            "columns to share out");
 }
 
 TEST(RowProgramValidate, RefusesAnOperationOutsideTheEnumeration) {

@@ -45,10 +45,6 @@ RowProgram Parse(std::string_view text) {
   return *std::move(program);
 }
 
-int64_t ByteCount(DType dtype, Kind kind, int64_t rows, int64_t width) {
-  return ElementCount(kind, rows, width) * DTypeBytes(dtype);
-}
-
 void CheckExtent(int64_t rows, int64_t width, int64_t rank, size_t ranks) {
   constexpr int64_t kMax = int64_t{1} << 31;
   if (rows < 0 || width < 0 || rows > kMax || width > kMax || (width > 0 && rows > kMax / width)) {
@@ -62,9 +58,15 @@ void CheckExtent(int64_t rows, int64_t width, int64_t rank, size_t ranks) {
   }
 }
 
+void CheckShards(const RowProgram& program, int64_t width, size_t ranks) {
+  if (!HasShards(program) || width % static_cast<int64_t>(ranks) == 0) return;
+  throw ToValueError("evaluate_row_program: width is " + std::to_string(width) + ", which " + std::to_string(ranks) +
+                     " ranks do not divide, but the program has shards; expected a multiple");
+}
+
 // One rank's input buffers, checked against the program's inputs.
 std::vector<const void*> HoldInputs(const RowProgram& program, const nb::list& given, const std::string& rank,
-                                    int64_t rows, int64_t width, Buffers* held) {
+                                    const EvaluateRequest& request, int64_t ranks, Buffers* held) {
   if (given.size() != program.inputs.size()) {
     throw ToValueError("evaluate_row_program: rank " + rank + " has " + std::to_string(given.size()) +
                        " inputs; the program has " + std::to_string(program.inputs.size()));
@@ -73,11 +75,12 @@ std::vector<const void*> HoldInputs(const RowProgram& program, const nb::list& g
   for (size_t i = 0; i < program.inputs.size(); ++i) {
     held->push_back(std::make_unique<Buffer>(given[i]));
     const Input& input = program.inputs[i];
-    const int64_t expected = ByteCount(input.dtype, input.kind, rows, width);
+    const int64_t expected = ElementCount(input, request.rows, request.width, ranks) * DTypeBytes(input.dtype);
     if (held->back()->size() != expected) {
       throw ToValueError("evaluate_row_program: rank " + rank + ", input a" + std::to_string(i) + " has " +
                          std::to_string(held->back()->size()) + " bytes; expected " + std::to_string(expected) +
-                         " for a " + DTypeName(input.dtype) + " " + KindName(input.kind));
+                         " for a " + DTypeName(input.dtype) + " " + KindName(input.kind) +
+                         (input.role == Role::kGather ? " shard" : ""));
     }
     pointers.push_back(held->back()->data());
   }
@@ -87,6 +90,8 @@ std::vector<const void*> HoldInputs(const RowProgram& program, const nb::list& g
 nb::list Evaluate(std::string_view text, int64_t rows, int64_t width, int64_t rank, const nb::list& inputs) {
   const RowProgram program = Parse(text);
   CheckExtent(rows, width, rank, inputs.size());
+  CheckShards(program, width, inputs.size());
+  const auto ranks = static_cast<int64_t>(inputs.size());
   EvaluateRequest request;
   request.rows = rows;
   request.width = width;
@@ -94,12 +99,12 @@ nb::list Evaluate(std::string_view text, int64_t rows, int64_t width, int64_t ra
   Buffers held;
   for (size_t r = 0; r < inputs.size(); ++r) {
     const nb::list of_rank = nb::cast<nb::list>(inputs[r]);
-    request.inputs.push_back(HoldInputs(program, of_rank, std::to_string(r), rows, width, &held));
+    request.inputs.push_back(HoldInputs(program, of_rank, std::to_string(r), request, ranks, &held));
   }
   std::vector<std::string> outputs;
   for (const Output& output : program.outputs) {
     const DType dtype = program.statements[output.value].dtype;
-    outputs.emplace_back(ByteCount(dtype, output.kind, rows, width), '\0');
+    outputs.emplace_back(ElementCount(output, rows, width, ranks) * DTypeBytes(dtype), '\0');
   }
   for (std::string& output : outputs) request.outputs.push_back(output.data());
   EvaluateRowProgram(program, request);
