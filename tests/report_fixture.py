@@ -16,6 +16,7 @@ VERDICT: dict[str, Any] = {
     "bytes": 65536,
     "absorbed": {"instructions": 12, "all_reduces": 1, "all_gathers": 0},
     "outputs": 2,
+    "rewrite": 1,
 }
 NATIVE: dict[str, Any] = {
     "module": "jit_decode",
@@ -25,4 +26,5 @@ NATIVE: dict[str, Any] = {
     "all_reduces": [VERDICT],
     "collectives_before": 2,
     "collectives_after": 1,
+    "rewrites": 1,
 }

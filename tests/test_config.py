@@ -29,6 +29,7 @@ def test_every_variable_of_the_contract_is_read() -> None:
             "JAX_ONESHOT_MAX_BYTES": "65536",
             "JAX_ONESHOT_MODULES": "^jit_decode",
             "JAX_ONESHOT_TIMEOUT_S": "2.5",
+            "JAX_ONESHOT_LIMIT": "17",
         }
     )
     assert config.enabled
@@ -37,6 +38,7 @@ def test_every_variable_of_the_contract_is_read() -> None:
     assert config.rewrites("jit_decode_step")
     assert not config.rewrites("my_jit_decode")
     assert config.timeout_ms == 2500
+    assert config.limit == 17
 
 
 def test_variables_of_others_are_ignored() -> None:
@@ -61,6 +63,11 @@ def test_a_size_that_is_no_whole_number_is_refused(value: str) -> None:
 @pytest.mark.parametrize("value", ["0", "-3", "nan", "inf", "soon", "86401"])
 def test_a_deadline_that_is_no_time_is_refused(value: str) -> None:
     assert "expected a number of seconds above 0 and at most 86400" in error_of(JAX_ONESHOT_TIMEOUT_S=value)
+
+
+@pytest.mark.parametrize("value", ["-1", "half", "1.5"])
+def test_a_limit_that_is_no_count_is_refused(value: str) -> None:
+    assert "expected a whole number of rewrites, 0 or more, such as 12" in error_of(JAX_ONESHOT_LIMIT=value)
 
 
 def test_a_short_deadline_is_not_rounded_to_nothing() -> None:
@@ -98,6 +105,7 @@ def test_the_fingerprint_changes_with_all_that_changes_executables() -> None:
         {"JAX_ONESHOT_MAX_BYTES": "1"},
         {"JAX_ONESHOT_MODULES": "x"},
         {"JAX_ONESHOT_TIMEOUT_S": "1"},
+        {"JAX_ONESHOT_LIMIT": "1"},
         {"JAX_ONESHOT": "0"},
     ]
     fingerprints = {Config.from_environment(base | change).fingerprint() for change in changes}

@@ -45,11 +45,23 @@ def test_the_report_has_exactly_the_fields_of_the_contract() -> None:
                 "row_program": VERDICT["row_program"],
                 "absorbed": {"instructions": 12, "all_reduces": 1, "all_gathers": 0},
                 "outputs": 2,
+                "rewrite": 1,
             }
         ],
         "collectives_before": 2,
         "collectives_after": 1,
     }
+
+
+def test_rewrites_are_numbered_on_from_those_of_earlier_modules() -> None:
+    kept = VERDICT | {"verdict": "kept", "rewrite": 0}
+    built = dumps.build_report(NATIVE | {"all_reduces": [VERDICT, kept]}, "cpu", 1, rewrites_before=7)
+    assert [entry["rewrite"] for entry in built["all_reduces"]] == [8, None]
+
+
+def test_among_several_processes_the_name_says_which_one(tmp_path: pathlib.Path) -> None:
+    several = dumps.Dumper(tmp_path, lambda module: "HloModule a", process=lambda: 3)
+    assert several.dump(b"a", None, report()).name == "0000.jit_decode.cpu.process3.report.json"
 
 
 def test_a_module_gets_three_files_in_a_folder_that_is_made(tmp_path: pathlib.Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import pathlib
 import re
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from jax_oneshot.config import Config, Platform
 from jax_oneshot.hook import EXCLUDED_REASON, NO_GPU_KERNEL_REASON, Hook, Surroundings
+from jax_oneshot.rewrite_counter import RewriteCounter
 from report_fixture import NATIVE
 
 
@@ -32,9 +34,13 @@ class FakePass:
 
 def hook(fake: FakePass, config: Config | None = None, platform: Platform = "cpu", gpus: int = 0) -> Hook:
     around = Surroundings(
-        run_pass=fake, single_process=lambda: True, gpu_count=lambda: gpus, hlo_text=lambda module: module.decode()
+        run_pass=fake,
+        gpu_count=lambda: gpus,
+        hlo_text=lambda module: module.decode(),
+        process_index=lambda: None,
     )
-    return Hook(config or Config(), platform, around)
+    config = config or Config()
+    return Hook(config, platform, around, RewriteCounter(config.limit))
 
 
 def test_a_rewritten_module_is_handed_on_and_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -56,8 +62,34 @@ def test_the_pass_gets_the_configuration() -> None:
     fake = FakePass()
     hook(fake, Config(max_bytes=77, timeout_s=1.5))(b"before")
     assert fake.calls == [
-        {"platform": "cpu", "max_bytes": 77, "timeout_ms": 1500, "single_process": True, "keep_all_reason": ""}
+        {
+            "platform": "cpu",
+            "max_bytes": 77,
+            "timeout_ms": 1500,
+            "single_process": True,
+            "keep_all_reason": "",
+            "max_rewrites": -1,
+        }
     ]
+
+
+def test_the_limit_counts_the_rewrites_of_all_modules() -> None:
+    fake = FakePass()
+    limited = hook(fake, Config(limit=3))
+    limited(b"one")
+    limited(b"two")
+    assert [call["max_rewrites"] for call in fake.calls] == [3, 2]
+
+
+def test_hooks_that_share_a_counter_number_their_rewrites_together(tmp_path: pathlib.Path) -> None:
+    around = Surroundings(
+        run_pass=FakePass(), gpu_count=lambda: 0, hlo_text=lambda module: module.decode(), process_index=lambda: None
+    )
+    counter, config = RewriteCounter(), Config(dump_to=tmp_path)
+    Hook(config, "cpu", around, counter)(b"before")
+    Hook(config, "cuda", around, counter)(b"before")
+    reports = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.report.json"))]
+    assert [report["all_reduces"][0]["rewrite"] for report in reports] == [1, 2]
 
 
 def test_a_hook_that_raises_inside_leaves_modules_alone_and_warns_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -177,6 +177,35 @@ def test_options_can_keep_everything() -> None:
     assert run_pass(lone(), platform="cuda", single_process=False).only["verdict"] == "plain"
 
 
+def test_beyond_the_limit_all_reduces_are_kept_and_the_first_ones_are_numbered() -> None:
+    text = entry(f"""
+    %p = bf16[8,64]{{1,0}} parameter(0)
+    %a = {all_reduce("%p")}
+    %x = bf16[8,64]{{1,0}} negate(%a)
+    %b = {all_reduce("%x")}
+    %y = bf16[8,64]{{1,0}} negate(%b)
+    ROOT %c = {all_reduce("%y")}""")
+    run = run_pass(text, max_rewrites=2)
+    assert [verdict["rewrite"] for verdict in run.verdicts] == [1, 2, 0]
+    assert run.verdicts[2]["reason"] == "JAX_ONESHOT_LIMIT is reached; this rewrite would be one more"
+    assert (run.report["rewrites"], run.report["collectives_after"]) == (2, 3)
+    assert [line.count("all-reduce(") for line in run.body].count(1) == 1
+    assert run_pass(text, max_rewrites=0).after is None
+    assert [verdict["rewrite"] for verdict in run_pass(text, max_rewrites=3).verdicts] == [1, 2, 3]
+
+
+def test_an_all_reduce_of_several_values_is_within_the_limit_whole_or_not_at_all() -> None:
+    text = entry(f"""
+    %p = f32[8,64]{{1,0}} parameter(0)
+    %q = f32[8,32]{{1,0}} parameter(1)
+    %both = {all_reduce("%p, %q", "(f32[8,64]{1,0}, f32[8,32]{1,0})")}
+    %first = f32[8,64]{{1,0}} get-tuple-element(%both), index=0
+    %second = f32[8,32]{{1,0}} get-tuple-element(%both), index=1
+    ROOT %t = (f32[8,64]{{1,0}}, f32[8,32]{{1,0}}) tuple(%first, %second)""")
+    run = run_pass(text, max_rewrites=1)
+    assert (run.only["rewrite"], run.report["rewrites"], run.report["collectives_after"]) == (1, 1, 2)
+
+
 def test_a_scheduled_module_is_left_alone() -> None:
     text = lone().replace("HloModule test", "HloModule test, is_scheduled=true")
     assert run_pass(text).only["reason"] == (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
+from jax_oneshot import hlo_worker
 from jax_process import MODEL, RunPython
 
 RUN_MODEL = (
@@ -113,3 +115,37 @@ def test_modules_that_do_not_match_the_pattern_are_left_alone(run_python: RunPyt
 def test_messages_over_the_limit_are_left_alone(run_python: RunPython) -> None:
     env = {"JAX_ONESHOT": "1", "JAX_ONESHOT_MAX_BYTES": "16"}
     assert run_python.script(RUN_MODEL, env=env).json()["calls"] == 0
+
+
+def test_with_absl_logging_the_line_appears_at_verbosity_info(run_python: RunPython) -> None:
+    absl = "from absl import logging as log\nlog.use_absl_handler()\nlog.set_verbosity('info')\n"
+    done = run_python.script(absl + RUN_MODEL, env={"JAX_ONESHOT": "1"})
+    assert done.stderr.count("jax_oneshot: jit_step: 1 of 1 all-reduces fused, 1 -> 1 collectives") == 1
+
+
+def without_sources(text: str) -> list[str]:
+    """Lines without metadata, sorted: a reader numbers source locations anew and puts computations in another order."""
+    return sorted(
+        re.sub(r", metadata=\{[^}]*\}", "", line) for line in text.splitlines() if line.startswith(("%", " ", "ENT"))
+    )
+
+
+def test_a_dump_reads_back_as_the_module_that_was_compiled(run_python: RunPython, tmp_path: pathlib.Path) -> None:
+    with_table = RUN_MODEL.replace("return (wide", "wide += np.arange(256.0) ** 1.5\n    return (wide")
+    done = run_python.script(with_table, env={"JAX_ONESHOT": "1", "JAX_ONESHOT_DUMP_TO": str(tmp_path)})
+    assert done.json()["calls"] == 1
+    (before,) = tmp_path.glob("*.jit_step.cpu.before.hlo.txt")
+    assert "{...}" not in before.read_text()
+    assert re.search(r"constant\(\{0, 1, 2\.82[^}]{1000,}\}", before.read_text())
+    for text in tmp_path.glob("*.hlo.txt"):
+        again = hlo_worker.convert(hlo_worker.convert(text.read_bytes(), "to-proto"), "to-text").decode()
+        assert without_sources(again) == without_sources(text.read_text())
+
+
+def test_xlas_own_dump_shows_the_calls_with_readable_attributes(run_python: RunPython, tmp_path: pathlib.Path) -> None:
+    flags = f"--xla_force_host_platform_device_count=8 --xla_dump_to={tmp_path} --xla_dump_hlo_as_text"
+    assert run_python.script(RUN_MODEL, env={"JAX_ONESHOT": "1", "XLA_FLAGS": flags}).json()["calls"] == 1
+    (dump,) = tmp_path.glob("*.jit_step.cpu_after_optimizations.txt")
+    call = next(line for line in dump.read_text().splitlines() if "jax_oneshot.all_reduce" in line)
+    assert 'program = "v1 (a0: sum bf16 row, a1: local bf16 row, a2: local bf16 vec) { x0: ' in call
+    assert "rows = 4 : i64" in call

@@ -18,7 +18,7 @@ def test_the_figures_are_those_of_the_committed_results() -> None:
 
 
 def test_every_variable_and_command_is_named_and_no_other() -> None:
-    assert set(re.findall(r"^\| `(JAX_ONESHOT\w*)`", README, re.MULTILINE)) == set(config._VARIABLES)
+    assert set(re.findall(r"^\| `(JAX_ONESHOT\w*)`", README, re.MULTILINE)) == set(config.VARIABLES)
     assert set(re.findall(r"^\| `jax-oneshot (\w+)", README, re.MULTILINE)) == set(cli._COMMANDS)
 
 

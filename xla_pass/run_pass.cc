@@ -9,6 +9,7 @@
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
 #include "xla_pass/match/grow_region.h"
+#include "xla_pass/match/number_rewrites.h"
 #include "xla_pass/match/reachable.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/region.h"
@@ -97,8 +98,10 @@ class Pass {
     DependencyOrder order(graph_, reachable.computation);
     Result<std::vector<Region>> regions = Decide(sites, &order);
     if (!regions) return Err(regions.error());
-    for (const Region& region : *regions) Record(region, verdict_of_site);
-    return Rewrite(reachable.computation, sites, *regions);
+    const std::vector<Region> made = WithinLimit(*std::move(regions), verdict_of_site);
+    if (made.empty()) return {};
+    for (const Region& region : made) Record(region, verdict_of_site);
+    return Rewrite(reachable.computation, sites, made);
   }
 
   Verdict Describe(Node node, bool in_loop, const Result<hlo::ReplicaGroups>& groups) {
@@ -153,6 +156,25 @@ class Pass {
       }
     }
     return regions;
+  }
+
+  // The regions whose rewrites are made; those beyond the limit are the last ones. A region left out stays as it was in
+  // the module, so the order found with it holds without it too.
+  std::vector<Region> WithinLimit(std::vector<Region> regions, const std::unordered_map<int, size_t>& verdict_of_site) {
+    const std::vector<int64_t> numbers = NumberRewrites(regions, result_.report.rewrites + 1);
+    std::vector<Region> made;
+    for (size_t r = 0; r < regions.size(); ++r) {
+      const bool is_beyond = options_.max_rewrites >= 0 && numbers[r] > options_.max_rewrites;
+      for (const SiteRef& seed : regions[r].seeds) {
+        Verdict& verdict = result_.report.all_reduces[verdict_of_site.at(seed.site)];
+        verdict.rewrite = is_beyond ? 0 : numbers[r];
+        if (is_beyond) verdict.reason = reason::BeyondLimit();
+      }
+      if (is_beyond) continue;
+      result_.report.rewrites = std::max(result_.report.rewrites, numbers[r]);
+      made.push_back(std::move(regions[r]));
+    }
+    return made;
   }
 
   void Record(const Region& region, const std::unordered_map<int, size_t>& verdict_of_site) {

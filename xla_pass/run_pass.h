@@ -21,6 +21,7 @@ struct PassOptions {
   int64_t timeout_ms = 0;       // baked into each call: how long a rank waits for its peers
   bool single_process = true;   // CPU: all devices of the module live in this process
   std::string keep_all_reason;  // not empty: rewrite nothing, this is every all-reduce's reason
+  int64_t max_rewrites = -1;    // make only this many, the first ones; -1: all
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.
@@ -34,6 +35,7 @@ struct Verdict {
   int64_t bytes = 0;
   int64_t absorbed_instructions = 0, absorbed_all_reduces = 0, absorbed_all_gathers = 0;
   int64_t outputs = 0;
+  int64_t rewrite = 0;  // number of the rewrite within the module, from 1; 0 when kept
 };
 
 struct PassReport {
@@ -42,6 +44,7 @@ struct PassReport {
   int64_t instructions = 0;
   std::vector<Verdict> all_reduces;
   int64_t collectives_before = 0, collectives_after = 0;
+  int64_t rewrites = 0;  // how many were made
 };
 
 struct PassResult {

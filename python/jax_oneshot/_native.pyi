@@ -20,7 +20,8 @@ def run_pass(
     max_bytes: int,
     timeout_ms: int,
     single_process: bool,
-    keep_all_reason: str,
+    keep_all_reason: str = "",
+    max_rewrites: int = -1,
 ) -> PassRun:
     """Runs the pass on a serialized HloModuleProto, without the GIL.
 
@@ -31,6 +32,8 @@ def run_pass(
       timeout_ms: how long a rank waits for its peers at run time, in milliseconds.
       single_process: whether all devices of the module live in this process.
       keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
+      max_rewrites: make only this many rewrites, the first ones; -1: all.
+      max_rewrites: make only the first so many rewrites; -1: all.
 
     Raises:
       ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.

@@ -24,6 +24,25 @@ DEFAULT_TIMEOUT_S = 30.0
 _MAX_TIMEOUT_S = 24 * 3600.0
 
 
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """One environment variable.
+
+    Attributes:
+      field: the field of `Config` that it sets.
+      parse: its value from text; raises ValueError with what was expected.
+      meaning: what it does, in Markdown; README and docs/environment.md show it.
+      default: what holds when it is unset, in Markdown.
+      values: what it accepts, in Markdown.
+    """
+
+    field: str
+    parse: Callable[[str], Any]
+    meaning: str
+    default: str
+    values: str
+
+
 class ConfigError(ValueError):
     """The environment asks for something that does not exist; the message has one line per mistake."""
 
@@ -38,6 +57,7 @@ class Config:
       max_bytes: largest message per rank to rewrite in bytes, or None for the platform's default.
       modules: only modules in whose name this is found are rewritten; None means all.
       timeout_s: seconds a rank waits for its peers before the call fails.
+      limit: how many rewrites are made in this process, the first ones; None means all.
     """
 
     enabled: bool = False
@@ -45,6 +65,7 @@ class Config:
     max_bytes: int | None = None
     modules: re.Pattern[str] | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
+    limit: int | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
@@ -56,16 +77,16 @@ class Config:
         fields: dict[str, Any] = {}
         mistakes: list[str] = []
         for name in sorted(environ):
-            if name not in _VARIABLES:
+            if name not in VARIABLES:
                 if name.startswith("JAX_ONESHOT_"):
                     mistakes.append(_unknown_variable(name))
                 continue
             value = environ[name].strip()
             if not value:
                 continue
-            field, parse = _VARIABLES[name]
+            variable = VARIABLES[name]
             try:
-                fields[field] = parse(value)
+                fields[variable.field] = variable.parse(value)
             except ValueError as error:
                 mistakes.append(f"{name}={value!r}: {error}")
         if mistakes:
@@ -94,7 +115,7 @@ class Config:
         pattern = "" if self.modules is None else self.modules.pattern
         return (
             f"jax_oneshot={jax_oneshot.__version__};enabled={int(self.enabled)};max_bytes={limits};"
-            f"timeout_ms={self.timeout_ms};modules={pattern}"
+            f"timeout_ms={self.timeout_ms};modules={pattern};limit={self.limit}"
         )
 
 
@@ -128,14 +149,51 @@ def _pattern(value: str) -> re.Pattern[str]:
 
 
 def _unknown_variable(name: str) -> str:
-    nearest = difflib.get_close_matches(name, _VARIABLES, n=1, cutoff=0)
-    return f"{name} is not a variable of jax-oneshot; did you mean {nearest[0]}? Known: {', '.join(_VARIABLES)}"
+    nearest = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0)
+    return f"{name} is not a variable of jax-oneshot; did you mean {nearest[0]}? Known: {', '.join(VARIABLES)}"
 
 
-_VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "JAX_ONESHOT": ("enabled", _one_or_zero),
-    "JAX_ONESHOT_DUMP_TO": ("dump_to", lambda value: pathlib.Path(value).expanduser()),
-    "JAX_ONESHOT_MAX_BYTES": ("max_bytes", _byte_count),
-    "JAX_ONESHOT_MODULES": ("modules", _pattern),
-    "JAX_ONESHOT_TIMEOUT_S": ("timeout_s", _seconds),
+def _rewrite_count(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("expected a whole number of rewrites, 0 or more, such as 12")
+    return int(value)
+
+
+VARIABLES: dict[str, Variable] = {
+    "JAX_ONESHOT": Variable("enabled", _one_or_zero, "`1` on, `0` or unset off", default="off", values="`0` or `1`"),
+    "JAX_ONESHOT_DUMP_TO": Variable(
+        "dump_to",
+        lambda value: pathlib.Path(value).expanduser(),
+        "folder for HLO before and after, and a [report](docs/report.md) of every module",
+        default="nothing is written",
+        values="a folder; it is made if need be",
+    ),
+    "JAX_ONESHOT_MAX_BYTES": Variable(
+        "max_bytes",
+        _byte_count,
+        "largest message per rank to rewrite",
+        default=", ".join(f"{limit} ({platform})" for platform, limit in DEFAULT_MAX_BYTES.items()),
+        values="a whole number of bytes",
+    ),
+    "JAX_ONESHOT_MODULES": Variable(
+        "modules",
+        _pattern,
+        "regular expression; only modules whose name matches are rewritten",
+        default="all modules",
+        values="a regular expression of Python's `re`, searched for in the name",
+    ),
+    "JAX_ONESHOT_TIMEOUT_S": Variable(
+        "timeout_s",
+        _seconds,
+        "how long a rank waits for a missing one before the call fails",
+        default=f"{DEFAULT_TIMEOUT_S:g}",
+        values=f"seconds, above 0 and at most {_MAX_TIMEOUT_S:.0f}",
+    ),
+    "JAX_ONESHOT_LIMIT": Variable(
+        "limit",
+        _rewrite_count,
+        "only the first so many rewrites of the process are made; for bisecting",
+        default="all rewrites",
+        values="a whole number, 0 or more",
+    ),
 }

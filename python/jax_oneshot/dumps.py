@@ -4,6 +4,7 @@
     0007.jit_decode.cpu.after.hlo.txt    the same text when nothing was rewritten
     0007.jit_decode.cpu.report.json      written last: where it exists, the other two do
 
+Where a program runs as several processes the name says which one: 0007.jit_decode.cpu.process1.report.json.
 A number is used once, also when several processes dump into one folder or a folder is used again.
 """
 
@@ -37,15 +38,19 @@ _VERDICT_FIELDS = (
     "absorbed",
     "outputs",
 )
+BEFORE, AFTER, REPORT = ".before.hlo.txt", ".after.hlo.txt", ".report.json"
 
 
-def build_report(native: Mapping[str, Any], platform: Platform, pass_ms: float) -> dict[str, Any]:
+def build_report(
+    native: Mapping[str, Any], platform: Platform, pass_ms: float, rewrites_before: int = 0
+) -> dict[str, Any]:
     """The contents of report.json, from the native module's report (the fields of xla_pass/run_pass.h).
 
     Args:
       native: PassReport as a dict.
       platform: what the module was compiled for.
       pass_ms: wall time of the pass in milliseconds.
+      rewrites_before: how many rewrites this process had made before.
     """
     return {
         "schema": SCHEMA,
@@ -54,14 +59,17 @@ def build_report(native: Mapping[str, Any], platform: Platform, pass_ms: float) 
         "num_partitions": native["num_partitions"],
         "num_replicas": native["num_replicas"],
         "pass_ms": round(pass_ms, 3),
-        "all_reduces": [_verdict(verdict) for verdict in native["all_reduces"]],
+        "all_reduces": [_verdict(verdict, rewrites_before) for verdict in native["all_reduces"]],
         "collectives_before": native["collectives_before"],
         "collectives_after": native["collectives_after"],
     }
 
 
-def _verdict(native: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: native[field] for field in _VERDICT_FIELDS}
+def _verdict(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
+    number = native["rewrite"]
+    return {field: native[field] for field in _VERDICT_FIELDS} | {
+        "rewrite": rewrites_before + number if number else None
+    }
 
 
 def report_text(report: Mapping[str, Any]) -> str:
@@ -72,10 +80,19 @@ def report_text(report: Mapping[str, Any]) -> str:
 class Dumper:
     """Writes into one folder, which it makes when the first module comes."""
 
-    def __init__(self, folder: pathlib.Path, to_text: Callable[[bytes], str]) -> None:
-        """Args: folder to write to; to_text: HLO text of a serialized HloModuleProto."""
+    def __init__(
+        self, folder: pathlib.Path, to_text: Callable[[bytes], str], process: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """A dumper that writes nothing yet.
+
+        Args:
+          folder: where to write.
+          to_text: HLO text of a serialized HloModuleProto.
+          process: this process's index, or None where it is the only one; asked when the first module comes.
+        """
         self._folder = folder
         self._to_text = to_text
+        self._process = process
 
     def dump(self, before: bytes, after: bytes | None, report: Mapping[str, Any]) -> pathlib.Path:
         """Writes the three files of one module and returns the path of its report.json.
@@ -91,13 +108,15 @@ class Dumper:
         """
         before_text = self._to_text(before)
         after_text = before_text if after is None else self._to_text(after)
+        process = self._process()
         name = f"{_file_name(report['module'])}.{report['platform']}"
+        name += "" if process is None else f".process{process}"
         self._folder.mkdir(parents=True, exist_ok=True)
         with _locked(self._folder / ".lock"):
             stem = f"{self._next_number():04d}.{name}"
-            write_atomically(self._folder / f"{stem}.before.hlo.txt", before_text.encode())
-        write_atomically(self._folder / f"{stem}.after.hlo.txt", after_text.encode())
-        path = self._folder / f"{stem}.report.json"
+            write_atomically(self._folder / f"{stem}{BEFORE}", before_text.encode())
+        write_atomically(self._folder / f"{stem}{AFTER}", after_text.encode())
+        path = self._folder / f"{stem}{REPORT}"
         write_atomically(path, report_text(report).encode())
         return path
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from jax_oneshot import dumps
 from jax_oneshot.config import Config, Platform
+from jax_oneshot.rewrite_counter import RewriteCounter
 
 logger = logging.getLogger("jax_oneshot")
 
@@ -45,53 +46,69 @@ class Surroundings:
 
     Attributes:
       run_pass: the native pass.
-      single_process: whether all devices belong to this process.
       gpu_count: number of GPUs that could run a CUDA module.
       hlo_text: HLO text of a serialized HloModuleProto.
+      process_index: index of this process; None: it is the only one.
     """
 
     run_pass: RunPass
-    single_process: Callable[[], bool]
     gpu_count: Callable[[], int]
     hlo_text: Callable[[bytes], str]
+    process_index: Callable[[], int | None]
+
+    def single_process(self) -> bool:
+        """Whether all devices belong to this process."""
+        return self.process_index() is None
 
 
 class Hook:
     """The callback for one platform; XLA calls it once per compile, from any thread."""
 
-    def __init__(self, config: Config, platform: Platform, surroundings: Surroundings) -> None:
-        """Args: how the user configured the pass; what the modules are for; what to ask of the process."""
+    def __init__(self, config: Config, platform: Platform, surroundings: Surroundings, counter: RewriteCounter) -> None:
+        """A hook for one platform.
+
+        Args:
+          config: how the user configured the pass.
+          platform: what the modules are compiled for.
+          surroundings: what to ask of the process.
+          counter: of the process's rewrites; all hooks share it.
+        """
         self._config = config
+        self._counter = counter
         self._platform = platform
         self._around = surroundings
-        self._dumper = dumps.Dumper(config.dump_to, surroundings.hlo_text) if config.dump_to else None
+        self._dumper = (
+            dumps.Dumper(config.dump_to, surroundings.hlo_text, surroundings.process_index) if config.dump_to else None
+        )
         self._warned: set[str] = set()
 
     def __call__(self, module: bytes) -> bytes | None:
         """Rewrites one serialized HloModuleProto; None: leave it as it is."""
         try:
-            result, pass_ms = self._run(module)
+            start = time.perf_counter()
+            result, rewrites_before = self._run(module)
+            pass_ms = (time.perf_counter() - start) * 1e3
         except Exception as error:
             self._warn_once("the pass failed, so modules like this one run as XLA made them", error)
             return None
         try:
-            self._tell(module, result, pass_ms)
+            if result.report["all_reduces"]:  # XLA compiles hundreds of small modules: the others have nothing to tell
+                report = dumps.build_report(result.report, self._platform, pass_ms, rewrites_before)
+                self._tell(module, result.module, report)
         except Exception as error:
             self._warn_once("could not write the report of a module (it is compiled as decided all the same)", error)
         return result.module
 
-    def _run(self, module: bytes) -> tuple[PassResult, float]:
-        start = time.perf_counter()
-        if self._config.modules is None:
-            result = self._run_native(module, self._keep_all_reason())
-        else:
-            # The first run, which rewrites nothing, is there for the module's name.
+    def _run(self, module: bytes) -> tuple[PassResult, int]:
+        """(the pass's result, how many rewrites the process had made before)."""
+        if self._config.modules is not None:
+            # This run, which rewrites nothing, is there for the module's name.
             result = self._run_native(module, EXCLUDED_REASON)
-            if result.report["all_reduces"] and self._config.rewrites(result.report["module"]):
-                result = self._run_native(module, self._keep_all_reason())
-        return result, (time.perf_counter() - start) * 1e3
+            if not result.report["all_reduces"] or not self._config.rewrites(result.report["module"]):
+                return result, 0
+        return self._counter.count(lambda left: self._run_native(module, self._keep_all_reason(), left))
 
-    def _run_native(self, module: bytes, keep_all_reason: str) -> PassResult:
+    def _run_native(self, module: bytes, keep_all_reason: str, max_rewrites: int = -1) -> PassResult:
         return self._around.run_pass(
             module,
             platform=self._platform,
@@ -99,19 +116,17 @@ class Hook:
             timeout_ms=self._config.timeout_ms,
             single_process=self._around.single_process(),
             keep_all_reason=keep_all_reason,
+            max_rewrites=max_rewrites,
         )
 
     def _keep_all_reason(self) -> str:
         return NO_GPU_KERNEL_REASON if self._platform == "cuda" and self._around.gpu_count() > 0 else ""
 
-    def _tell(self, module: bytes, result: PassResult, pass_ms: float) -> None:
-        if not result.report["all_reduces"]:
-            return  # XLA compiles hundreds of small modules; those without an all-reduce have nothing to tell.
-        report = dumps.build_report(result.report, self._platform, pass_ms)
-        if result.module is not None:
+    def _tell(self, module: bytes, rewritten: bytes | None, report: Mapping[str, Any]) -> None:
+        if rewritten is not None:
             logger.info("jax_oneshot: %s", summary(report))
         if self._dumper is not None:
-            self._dumper.dump(module, result.module, report)
+            self._dumper.dump(module, rewritten, report)
 
     def _warn_once(self, what: str, error: Exception) -> None:
         if what in self._warned:

@@ -92,21 +92,26 @@ def add_to_cache_key(text: Callable[[], str]) -> None:
     cache_key.custom_hook = hook
 
 
-def is_single_process() -> bool:
-    """Whether all devices belong to this process; unlike `jax.process_count()` this starts no backend.
+def process_index() -> int | None:
+    """Index of this process, or None where it is the only one; unlike `jax.process_index()` this starts no backend.
 
     Leans on `jax._src.distributed.global_state`.
     """
-    return bool(_internal("jax._src.distributed").global_state.num_processes in (None, 0, 1))
+    state = _internal("jax._src.distributed").global_state
+    return None if state.num_processes in (None, 0, 1) else int(state.process_id)
 
 
 def hlo_text(module: bytes) -> str:
     """HLO text of a serialized HloModuleProto; RuntimeError when it is none. Leans on `jaxlib._hlo`.
 
-    XLA checks some rules by ending the process: give it only modules that come from XLA, or call it in a process
-    of its own (hlo_worker.py).
+    Constants are written out whole, or the text would read back as another program: XLA's own default writes `{...}`
+    for more than ten elements. XLA checks some rules by ending the process: give it only modules that come from XLA,
+    or call it in a process of its own (hlo_worker.py).
     """
-    return str(_internal("jaxlib._hlo").HloModule.from_serialized_hlo_module_proto(module).to_string())
+    hlo = _internal("jaxlib._hlo")
+    options = hlo.HloPrintOptions()
+    options.print_large_constants = True
+    return str(hlo.HloModule.from_serialized_hlo_module_proto(module).to_string(options))
 
 
 def hlo_proto(text: str) -> bytes:

@@ -11,6 +11,7 @@ import os
 TYPE_CHECKING = False  # typing's own costs an import
 if TYPE_CHECKING:
     from jax_oneshot.hook import Surroundings
+    from jax_oneshot.rewrite_counter import RewriteCounter
 
 PASS_NAME = "jax_oneshot"
 CALL_TARGET = "jax_oneshot.all_reduce"  # ffi_kernels/call_attributes.h
@@ -42,29 +43,33 @@ def _start() -> None:
     from jax_oneshot import config as config_lib
     from jax_oneshot import jax_internals, native, nvidia_driver
     from jax_oneshot.hook import Hook, Surroundings
+    from jax_oneshot.rewrite_counter import RewriteCounter
 
     config = config_lib.Config.from_environment(os.environ)
     library = native.load()
     surroundings = Surroundings(
         run_pass=library.run_pass,
-        single_process=jax_internals.is_single_process,
         gpu_count=nvidia_driver.gpu_count,
         hlo_text=jax_internals.hlo_text,
+        process_index=jax_internals.process_index,
     )
+    counter = RewriteCounter(config.limit)
     # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
     jax_internals.register_cpu_handlers(CALL_TARGET, library.cpu_handlers(), CPU_STATE_TYPE, library.cpu_state_type())
     jax_internals.register_cuda_handlers(
         CALL_TARGET, library.cuda_handlers(), CUDA_STATE_TYPE, library.cuda_state_type()
     )
-    jax_internals.add_to_cache_key(lambda: _cache_key(config.fingerprint(), native.digest(), surroundings))
-    jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings))
-    jax_internals.register_cuda_transform(PASS_NAME, Hook(config, "cuda", surroundings), _cuda_registration_failed)
+    jax_internals.add_to_cache_key(lambda: _cache_key(config.fingerprint(), native.digest(), surroundings, counter))
+    jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings, counter))
+    jax_internals.register_cuda_transform(
+        PASS_NAME, Hook(config, "cuda", surroundings, counter), _cuda_registration_failed
+    )
 
 
-def _cache_key(fingerprint: str, build: str, surroundings: Surroundings) -> str:
+def _cache_key(fingerprint: str, build: str, surroundings: Surroundings, counter: RewriteCounter) -> str:
     """All that decides how the hook rewrites: a cache entry made on other terms must not be found."""
     kept = f"single_process={surroundings.single_process()};gpu={surroundings.gpu_count() > 0}"
-    return f"{fingerprint};native={build};{kept}"
+    return f"{fingerprint};native={build};{kept};{counter.cache_key()}"
 
 
 def _cuda_registration_failed(error: Exception) -> None:

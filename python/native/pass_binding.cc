@@ -50,6 +50,7 @@ nb::dict ToDict(const Verdict& verdict) {
   out["bytes"] = verdict.bytes;
   out["absorbed"] = absorbed;
   out["outputs"] = verdict.outputs;
+  out["rewrite"] = verdict.rewrite;
   return out;
 }
 
@@ -64,11 +65,12 @@ nb::dict ToDict(const PassReport& report) {
   out["all_reduces"] = all_reduces;
   out["collectives_before"] = report.collectives_before;
   out["collectives_after"] = report.collectives_after;
+  out["rewrites"] = report.rewrites;
   return out;
 }
 
 PassRun Run(const nb::bytes& module, std::string_view platform, int64_t max_bytes, int64_t timeout_ms,
-            bool single_process, std::string keep_all_reason) {
+            bool single_process, std::string keep_all_reason, int64_t max_rewrites) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
@@ -77,6 +79,7 @@ PassRun Run(const nb::bytes& module, std::string_view platform, int64_t max_byte
   options.timeout_ms = timeout_ms;
   options.single_process = single_process;
   options.keep_all_reason = std::move(keep_all_reason);
+  options.max_rewrites = max_rewrites;
 
   const std::string_view bytes(module.c_str(), module.size());  // the caller holds them while we work
   Result<PassResult> result = [&] {
@@ -96,7 +99,8 @@ void BindPass(nb::module_& module) {
       .def_ro("module", &PassRun::module, "The rewritten HloModuleProto, or None: unchanged.")
       .def_ro("report", &PassRun::report, "The fields of PassReport in xla_pass/run_pass.h.");
   module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
-             nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason"),
+             nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
+             nb::arg("max_rewrites") = -1,
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
 }
 

@@ -62,6 +62,8 @@ std::string FeedsReduceScatter(std::string_view slice) {
   return "its only use is " + Quote(slice) + ", a slice; XLA turns the pair into a reduce-scatter, which moves less";
 }
 
+std::string BeyondLimit() { return "JAX_ONESHOT_LIMIT is reached; this rewrite would be one more"; }
+
 std::string RegionComplete() { return "everything behind it was absorbed"; }
 
 std::string RegionEnds(std::string_view instruction, std::string_view why) {

@@ -25,6 +25,7 @@ std::string Layout(std::string_view shape);
 std::string ControlDependency();
 std::string TupleUsedWhole();
 std::string FeedsReduceScatter(std::string_view slice);
+std::string BeyondLimit();
 
 // Fused and plain: where the region ends.
 std::string RegionComplete();

@@ -2,7 +2,7 @@
 
 IN is a serialized HloModuleProto or HLO text (told apart by content), as the pass sees it before the scheduler:
 for example a dump's *.before.hlo.txt. The result goes to stdout, a summary line to stderr.
-JAX_ONESHOT_MAX_BYTES and JAX_ONESHOT_TIMEOUT_S apply.
+JAX_ONESHOT_MAX_BYTES, JAX_ONESHOT_TIMEOUT_S and JAX_ONESHOT_LIMIT apply.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from jax_oneshot import dumps, hlo_worker, native
 from jax_oneshot.config import PLATFORMS, Config, ConfigError, Platform
 from jax_oneshot.hook import PassResult, summary
+from jax_oneshot.rewrite_counter import UNLIMITED
 
 _STD = "-"
 _CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
@@ -132,7 +133,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             max_bytes=config.max_bytes_for(platform),
             timeout_ms=config.timeout_ms,
             single_process=True,
-            keep_all_reason="",
+            max_rewrites=UNLIMITED if config.limit is None else config.limit,
         )
     except ValueError as error:
         raise InputError(f"the pass cannot work on {name}, though XLA reads it (please report it): {error}") from error
