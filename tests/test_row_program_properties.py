@@ -115,7 +115,7 @@ OPERATIONS = [
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
     builder = Builder(draw)
-    for role in draw(st.lists(st.sampled_from(["sum", "max", "min"]), min_size=1, max_size=2)):
+    for role in draw(st.lists(st.sampled_from(["sum", "max", "min", "gather"]), min_size=1, max_size=2)):
         builder.add_input(role)
     for role in draw(st.lists(st.sampled_from(["local", "gather"]), max_size=4)):
         builder.add_input(role)

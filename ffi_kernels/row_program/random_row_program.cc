@@ -47,7 +47,7 @@ class Generator {
   }
 
   void AddInputs() {
-    const int combined = 1 + Below(3);
+    const int combined = shards_ ? Below(4) : 1 + Below(3);
     const int all = combined + Below(5);
     for (int i = 0; i < all; ++i) {
       const bool local = i >= combined;

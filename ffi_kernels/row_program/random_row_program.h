@@ -13,7 +13,7 @@ namespace jax_oneshot {
 // comes up over a few hundred seeds.
 RowProgram RandomRowProgram(uint32_t seed);
 
-// The same with 1 to 3 gathered inputs, and with outputs that may be shards.
+// The same with 1 to 3 gathered inputs, sometimes none combined, and with outputs that may be shards.
 RowProgram RandomShardedRowProgram(uint32_t seed);
 
 }  // namespace jax_oneshot

@@ -55,9 +55,9 @@ class Validator {
     CheckLimit(program_.outputs.size(), kMaxOutputs, "output");
     if (program_.outputs.empty()) Problem("program", "has no output, expected at least one");
     for (const Input& input : program_.inputs) {
-      if (IsCombined(input.role)) return;
+      if (input.role != Role::kLocal) return;
     }
-    Problem("program", "combines nothing over the ranks, expected at least one input of role sum, max or min");
+    Problem("program", "exchanges nothing, expected at least one input of role sum, max, min or gather");
   }
 
   void CheckInput(int i) {

@@ -7,8 +7,8 @@
 
 namespace jax_oneshot {
 
-// Holds every backend's preconditions: at least one combined (sum/max/min) row input, gathered inputs and shards that
-// vary over the width, ids in range and defined before
+// Holds every backend's preconditions: at least one input that is exchanged, combined ones (sum/max/min) rows, gathered
+// ones and shards varying over the width, ids in range and defined before
 // use, operand counts, dtype and kind rules of row_program.h, each input read by exactly one statement, at least one
 // output, at most kMaxInputs inputs / kMaxOutputs outputs / kMaxStatements statements.
 inline constexpr int kMaxInputs = 64;

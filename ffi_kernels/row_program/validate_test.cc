@@ -63,12 +63,12 @@ TEST(RowProgramValidate, WantsAnOutput) {
   EXPECT_EQ(Problems([](RowProgram& p) { p.outputs.clear(); }), "program: has no output, expected at least one");
 }
 
-TEST(RowProgramValidate, WantsACombinedInput) {
+TEST(RowProgramValidate, WantsAnInputThatIsExchanged) {
   EXPECT_EQ(Problems([](RowProgram& p) {
               p.inputs[0].role = Role::kLocal;
               p.statements[0].op = Op::kLoad;
             }),
-            "program: combines nothing over the ranks, expected at least one input of role sum, max or min");
+            "program: exchanges nothing, expected at least one input of role sum, max, min or gather");
   EXPECT_EQ(Problems([](RowProgram& p) { p.inputs[0].role = Role::kMax; }), "");
 }
 
@@ -126,12 +126,12 @@ TEST(RowProgramValidate, GathersRowsAndVectorsOfTheWideFloats) {
   }
 }
 
-TEST(RowProgramValidate, DoesNotTakeAGatheredInputForACombinedOne) {
+TEST(RowProgramValidate, NeedsNoSumWhereSomethingIsGathered) {
   EXPECT_EQ(Problems([](RowProgram& p) {
               p.inputs[0].role = Role::kGather;
               p.statements[0].op = Op::kAllGather;
             }),
-            "program: combines nothing over the ranks, expected at least one input of role sum, max or min");
+            "");
 }
 
 TEST(RowProgramValidate, MatchesAllGatherToAGatheredInputOfItsType) {
@@ -166,7 +166,7 @@ TEST(RowProgramValidate, MatchesTheReaderToItsInput) {
   EXPECT_EQ(Problems([](RowProgram& p) {
               p.inputs[0] = {Role::kLocal, DType::kBF16, Kind::kRow};
             }),
-            "program: combines nothing over the ranks, expected at least one input of role sum, max or min\n"
+            "program: exchanges nothing, expected at least one input of role sum, max, min or gather\n"
             "  x0 (all_reduce): a0 is local bf16 row, expected role sum, max or min (load reads inputs of role local)");
   EXPECT_EQ(Problems([](RowProgram& p) { p.statements[0].dtype = DType::kPred; }),
             "x0 (all_reduce): result is pred row, expected a float row");
