@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "ffi_kernels/boundary.h"
 #include "ffi_kernels/call_spec_ffi.h"
-#include "ffi_kernels/cpu/boundary.h"
 #include "ffi_kernels/cpu/call_site.h"
 #include "ffi_kernels/cpu/keep_freed_memory.h"
 #include "ffi_kernels/row_program/validate.h"
@@ -53,7 +53,7 @@ class FfiHelpers : public Helpers {
 
 struct CpuCallState {
   explicit CpuCallState(CallSpec spec)
-      : boundary(spec.program, spec.rows, spec.width),
+      : boundary(spec.program, spec.rows, spec.width, spec.groups.group_size(), TrailingIds::kReplicaAndPartition),
         site({std::move(spec.program), spec.rows, spec.width, std::move(spec.groups), std::move(spec.name),
               spec.timeout},
              [] { return std::make_unique<FfiRank>(); }) {}

@@ -1,5 +1,5 @@
 // In:  the buffers of one execution of a call. Out: what is wrong with them. See boundary.h.
-#include "ffi_kernels/cpu/boundary.h"
+#include "ffi_kernels/boundary.h"
 
 #include <algorithm>
 
@@ -50,22 +50,24 @@ std::string ValueText(char letter, size_t i, const std::string& what) {
 
 }  // namespace
 
-Boundary::Boundary(const RowProgram& program, int64_t rows, int64_t width) {
+Boundary::Boundary(const RowProgram& program, int64_t rows, int64_t width, int64_t ranks, TrailingIds ids) {
   for (size_t i = 0; i < program.inputs.size(); ++i) {
     const Input& input = program.inputs[i];
     const std::string type =
         std::string(RoleName(input.role)) + " " + DTypeName(input.dtype) + " " + KindName(input.kind);
-    operands_.push_back({ToFfi(input.dtype), ElementCount(input.kind, rows, width),
+    operands_.push_back({ToFfi(input.dtype), ElementCount(input, rows, width, ranks),
                          "operand " + std::to_string(i) + ValueText('a', i, type)});
   }
   for (const char* id : {"replica-id", "partition-id"}) {
+    if (ids == TrailingIds::kNone) break;
     operands_.push_back({ffi::U32, 1, "operand " + std::to_string(operands_.size()) + " (" + id + ")"});
   }
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     const Output& output = program.outputs[i];
     const DType dtype = program.statements[output.value].dtype;
-    const std::string type = std::string(DTypeName(dtype)) + " " + KindName(output.kind);
-    results_.push_back({ToFfi(dtype), ElementCount(output.kind, rows, width),
+    const std::string type =
+        std::string(DTypeName(dtype)) + " " + KindName(output.kind) + (output.shard ? " shard" : "");
+    results_.push_back({ToFfi(dtype), ElementCount(output, rows, width, ranks),
                         "result " + std::to_string(i) + ValueText('x', static_cast<size_t>(output.value), type)});
   }
 }

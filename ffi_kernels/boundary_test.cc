@@ -1,5 +1,5 @@
 // Buffers that fit a program, and what is said of those that do not.
-#include "ffi_kernels/cpu/boundary.h"
+#include "ffi_kernels/boundary.h"
 
 #include <gtest/gtest.h>
 
@@ -37,7 +37,7 @@ Boundary NormBoundary() {
   const RowProgram program = *ParseRowProgram(
       "v1 (a0: sum bf16 row, a1: local f32 vec) { x0: f32 row = all_reduce a0; x1: f32 vec = load a1;"
       "x2: f32 row = multiply x0, x1 } -> (x2: row)");
-  return Boundary(program, 8, 512);
+  return Boundary(program, 8, 512, 4, TrailingIds::kReplicaAndPartition);
 }
 
 TEST(Boundary, AcceptsAnyShapeWithTheRightNumberOfElements) {
@@ -63,6 +63,34 @@ TEST(Boundary, CountsOperands) {
   in.Add(ffi::BF16, {8, 512}).Add(ffi::F32, {512});
   out.Add(ffi::F32, {8, 512});
   EXPECT_EQ(NormBoundary().Problems(in.Get(), out.Get()), "\n  expected 4 operands, came 2");
+}
+
+TEST(Boundary, ExpectsNoIdsWhereTheCommunicatorKnowsTheRank) {
+  const RowProgram program = *ParseRowProgram("v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 } -> (x0: row)");
+  const Boundary boundary(program, 8, 512, 4, TrailingIds::kNone);
+  Buffers in, out;
+  in.Add(ffi::BF16, {8, 512});
+  out.Add(ffi::BF16, {8, 512});
+  EXPECT_EQ(boundary.Problems(in.Get(), out.Get()), "");
+  in.Add(ffi::U32, {});
+  EXPECT_EQ(boundary.Problems(in.Get(), out.Get()), "\n  expected 1 operands, came 2");
+}
+
+TEST(Boundary, ExpectsOneRanksColumnsOfWhatLiesInShards) {
+  const RowProgram program = *ParseRowProgram(
+      "v1 (a0: sum bf16 row, a1: gather bf16 vec) { x0: bf16 row = all_reduce a0; x1: bf16 vec = all_gather a1;"
+      "x2: bf16 row = multiply x0, x1 } -> (x2: row shard)");
+  const Boundary boundary(program, 8, 512, 4, TrailingIds::kNone);
+  Buffers in, out;
+  in.Add(ffi::BF16, {8, 512}).Add(ffi::BF16, {128});
+  out.Add(ffi::BF16, {8, 128});
+  EXPECT_EQ(boundary.Problems(in.Get(), out.Get()), "");
+  Buffers whole_in, whole_out;
+  whole_in.Add(ffi::BF16, {8, 512}).Add(ffi::BF16, {512});
+  whole_out.Add(ffi::BF16, {8, 512});
+  EXPECT_EQ(boundary.Problems(whole_in.Get(), whole_out.Get()),
+            "\n  operand 1 (a1: gather bf16 vec): expected bf16 with 128 elements, came bf16[512]"
+            "\n  result 0 (x2: bf16 row shard): expected bf16 with 1024 elements, came bf16[8,512]");
 }
 
 }  // namespace

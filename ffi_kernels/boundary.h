@@ -1,7 +1,7 @@
 // In:  the buffers XLA hands to one execution of a call. Out: their addresses, once type and size are what the program
 // says; else one message that names every buffer that is wrong.
-#ifndef FFI_KERNELS_CPU_BOUNDARY_H_
-#define FFI_KERNELS_CPU_BOUNDARY_H_
+#ifndef FFI_KERNELS_BOUNDARY_H_
+#define FFI_KERNELS_BOUNDARY_H_
 
 #include <cstdint>
 #include <string>
@@ -12,10 +12,14 @@
 
 namespace jax_oneshot {
 
+// Whether replica-id and partition-id follow the operands (call_attributes.h).
+enum class TrailingIds : uint8_t { kNone, kReplicaAndPartition };
+
 class Boundary {
  public:
-  // Operands: the program's inputs, then replica-id and partition-id (u32). Results: the program's outputs.
-  Boundary(const RowProgram& program, int64_t rows, int64_t width);
+  // Operands: the program's inputs; on CPU two u32 scalars follow. Results: the program's outputs. Of what lies in
+  // shards, a buffer holds one of `ranks` parts.
+  Boundary(const RowProgram& program, int64_t rows, int64_t width, int64_t ranks, TrailingIds ids);
 
   size_t operand_count() const { return operands_.size(); }
   size_t result_count() const { return results_.size(); }
@@ -45,4 +49,4 @@ class Boundary {
 
 }  // namespace jax_oneshot
 
-#endif  // FFI_KERNELS_CPU_BOUNDARY_H_
+#endif  // FFI_KERNELS_BOUNDARY_H_
