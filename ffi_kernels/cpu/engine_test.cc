@@ -201,11 +201,10 @@ TEST(Engine, GivesTheSameBitsByEveryTableOfLoops) {
 }
 
 // Operations whose result is the nearest number: the engine must match the evaluator however they are combined.
+// Row sums are among them: added up in double on both sides, they differ by order only where rounding to f32 hides it.
 bool IsExact(const RowProgram& program) {
   for (const Statement& s : program.statements) {
-    if (s.op == Op::kReduceSum || (s.op >= Op::kCbrt && s.op <= Op::kErf) || s.op == Op::kPower || s.op == Op::kAtan2) {
-      return false;
-    }
+    if ((s.op >= Op::kCbrt && s.op <= Op::kErf) || s.op == Op::kPower || s.op == Op::kAtan2) return false;
   }
   return true;
 }
@@ -222,7 +221,7 @@ TEST(Engine, RunsRandomProgramsAsTheEvaluatorDoes) {
     ExpectClose(program, data, 3, 0, "seed " + std::to_string(seed) + ": " + PrintRowProgram(program));
     if (HasFatalFailure()) return;
   }
-  EXPECT_GT(compared, 100);
+  EXPECT_GT(compared, 300);
 }
 
 TEST(Engine, RunsOneCallOnManyThreadsAtOnce) {

@@ -24,9 +24,9 @@ std::vector<const Loops*> UsableLoops() {
 
 const Loops& BestLoops() { return *UsableLoops().back(); }
 
-float ReduceIdentity(int which) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  return which == 0 ? 0.0f : which == 1 ? -kInfinity : kInfinity;
+double ReduceIdentity(int which) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return which == 0 ? 0.0 : which == 1 ? -kInfinity : kInfinity;
 }
 
 }  // namespace jax_oneshot

@@ -18,7 +18,7 @@ struct Loops {
   using Narrow = void (*)(const float* in, void* out, int64_t first, int64_t n);  // in[i] is a number of dtype
   using Round = void (*)(float* x, int64_t n);                                    // to the nearest of dtype
   using Combine = void (*)(const void* const* ranks, int count, int64_t first, float* out, int64_t n);
-  using Reduce = float (*)(float so_far, const float* in, int64_t n);
+  using Reduce = double (*)(double so_far, const float* in, int64_t n);
 
   const char* name;
   Map map[kOpCount];       // elementwise operations but compare; null for the others
@@ -28,7 +28,7 @@ struct Loops {
   Narrow narrow[kDTypeCount];
   Round round[kDTypeCount];         // null for f32
   Combine combine[3][kDTypeCount];  // by Role (sum, max, min): ranks in order, in f32, not rounded
-  Reduce reduce[3];                 // sum, max, min of one row's chunk, continuing from `so_far`
+  Reduce reduce[3];                 // sum, max, min of one row's chunk, continuing from `so_far`; sums in double
 };
 
 // Runs everywhere.
@@ -41,7 +41,7 @@ const Loops& BestLoops();
 std::vector<const Loops*> UsableLoops();
 
 // The identity of reduce[i]: 0, -inf, inf.
-float ReduceIdentity(int which);
+double ReduceIdentity(int which);
 
 }  // namespace jax_oneshot
 

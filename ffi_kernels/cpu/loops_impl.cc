@@ -12,17 +12,29 @@ namespace jax_oneshot {
 namespace {
 
 struct Sum {
+  using Wide = double;  // what a row is added up in: exact products of bf16, and thousands of them, lose nothing
   static float First(float a) { return 0.0f + a; }  // a sum is never -0
-  static float Apply(float a, float b) { return a + b; }
+  template <typename T>
+  static T Apply(T a, T b) {
+    return a + b;
+  }
 };
 // A NaN on either side stays a NaN, as in HLO.
 struct Max {
+  using Wide = float;
   static float First(float a) { return a; }
-  static float Apply(float a, float b) { return (a > b || a != a) ? a : b; }
+  template <typename T>
+  static T Apply(T a, T b) {
+    return (a > b || a != a) ? a : b;
+  }
 };
 struct Min {
+  using Wide = float;
   static float First(float a) { return a; }
-  static float Apply(float a, float b) { return (a < b || a != a) ? a : b; }
+  template <typename T>
+  static T Apply(T a, T b) {
+    return (a < b || a != a) ? a : b;
+  }
 };
 
 // out[i] = first ? x0 . x1 . ... : out[i] . x0 . x1 ..., left to right.
@@ -64,25 +76,26 @@ void Combine(const void* const* ranks, int count, int64_t first, float* out, int
   }
 }
 
-// 64 partial results side by side, then a tree: one fixed order for every instruction set.
+// 32 partial results side by side, then a tree: one fixed order for every instruction set.
 template <typename Fold>
-float Reduce(float so_far, const float* in, int64_t n) {
-  constexpr int kLanes = 64;
+double Reduce(double so_far, const float* in, int64_t n) {
+  using Wide = typename Fold::Wide;
+  constexpr int kLanes = 32;
   if (n < kLanes) {
-    for (int64_t i = 0; i < n; ++i) so_far = Fold::Apply(so_far, in[i]);
+    for (int64_t i = 0; i < n; ++i) so_far = Fold::template Apply<double>(so_far, in[i]);
     return so_far;
   }
-  float lanes[kLanes];
+  Wide lanes[kLanes];
   for (int j = 0; j < kLanes; ++j) lanes[j] = in[j];
   int64_t i = kLanes;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int j = 0; j < kLanes; ++j) lanes[j] = Fold::Apply(lanes[j], in[i + j]);
+    for (int j = 0; j < kLanes; ++j) lanes[j] = Fold::template Apply<Wide>(lanes[j], in[i + j]);
   }
-  for (int j = 0; i + j < n; ++j) lanes[j] = Fold::Apply(lanes[j], in[i + j]);
+  for (int j = 0; i + j < n; ++j) lanes[j] = Fold::template Apply<Wide>(lanes[j], in[i + j]);
   for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int j = 0; j < half; ++j) lanes[j] = Fold::Apply(lanes[j], lanes[j + half]);
+    for (int j = 0; j < half; ++j) lanes[j] = Fold::template Apply<Wide>(lanes[j], lanes[j + half]);
   }
-  return Fold::Apply(so_far, lanes[0]);
+  return Fold::template Apply<double>(so_far, lanes[0]);
 }
 
 template <typename Type>

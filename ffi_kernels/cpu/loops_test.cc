@@ -91,11 +91,20 @@ TEST(Loops, ReduceInTheSameOrderWhateverTheTable) {
   for (float& v : x) v = normal(random);
   for (int64_t n = 1; n < static_cast<int64_t>(x.size()); n = n * 3 / 2 + 1) {
     for (int which = 0; which < 3; ++which) {
-      const float first = BaselineLoops().reduce[which](ReduceIdentity(which), x.data(), n);
+      const double first = BaselineLoops().reduce[which](ReduceIdentity(which), x.data(), n);
       for (const Loops* loops : UsableLoops()) {
-        EXPECT_TRUE(Same(loops->reduce[which](ReduceIdentity(which), x.data(), n), first)) << loops->name << " " << n;
+        EXPECT_EQ(loops->reduce[which](ReduceIdentity(which), x.data(), n), first) << loops->name << " " << n;
       }
     }
+  }
+}
+
+TEST(Loops, AddUpARowInDouble) {
+  std::vector<float> x(1000, 1.0f);
+  x[0] = 33554432.0f;  // 2^25: a float beside it does not notice a 1
+  for (const Loops* loops : UsableLoops()) {
+    EXPECT_EQ(loops->reduce[0](ReduceIdentity(0), x.data(), 1000), 33554432.0 + 999) << loops->name;
+    EXPECT_EQ(loops->reduce[0](33554432.0, x.data() + 1, 7), 33554432.0 + 7) << loops->name;
   }
 }
 

@@ -133,7 +133,7 @@ class Planner {
   }
 
   void EmitConstant(int id) {
-    Step step{Step::Do::kReset, NewSlot(phase_[id]), {}};
+    Step step{Step::Do::kConstant, NewSlot(phase_[id]), {}};
     step.constant = at(id).constant;
     plan_.phases[phase_[id]].row_begin.push_back(step);
     place_[id] = step.out;
@@ -160,13 +160,15 @@ class Planner {
     const Statement& s = at(id);
     const int which = s.op == Op::kReduceSum ? 0 : s.op == Op::kReduceMax ? 1 : 2;
     plan_.has_reduction = true;
-    Step reset{Step::Do::kReset, NewSlot(phase_[id] + 1), {}};
-    reset.constant = ReduceIdentity(which);
-    phase(id).row_begin.push_back(reset);
-    place_[id] = reset.out;
-    Step step{Step::Do::kReduce, place_[id], {Read(id, 0)}};
+    const Place total = {Where::kTotal, plan_.totals++};
+    Step begin{Step::Do::kBegin, total, {}};
+    begin.constant = ReduceIdentity(which);
+    phase(id).row_begin.push_back(begin);
+    Step step{Step::Do::kReduce, total, {Read(id, 0)}};
     step.reduce = loops_.reduce[which];
     phase(id).chunk.push_back(step);
+    place_[id] = NewSlot(phase_[id] + 1);
+    phase(id).row_end.push_back(Step{Step::Do::kFinish, place_[id], {total}});
     EmitRound(&phase(id).row_end, place_[id], s.dtype);
   }
 

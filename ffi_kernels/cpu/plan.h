@@ -2,11 +2,12 @@
 // reductions, with every buffer placed. Made once per call site.
 //
 //   phase 0:  once per row     scalar steps
-//             per chunk        x0 = sum of ranks; x2 = x0 + load a1; s5 += reduce_sum(x2 * x2); store x2
-//             at the row's end round s5
+//             per chunk        x0 = sum of ranks; x2 = x0 + load a1; t5 += reduce_sum(x2 * x2); store x2
+//             at the row's end s5 = t5
 //   phase 1:  once per row     s8 = rsqrt s5
 //             per chunk        x12 = x2 * splat s8 * load a2; store x12
 //
+// A row reduction is added up in double (a total) and becomes a value when the row is through.
 // A value is a slot (one float per row: scalars, row scalars, and what is made of those alone) or a buffer. A buffer
 // that only its own phase reads holds one chunk and is reused; one that a later phase reads holds the whole row.
 #ifndef FFI_KERNELS_CPU_PLAN_H_
@@ -28,6 +29,7 @@ struct Place {
     kChunk,  // chunks[index], one chunk long
     kRow,    // rows[index], one row long
     kSplat,  // splats[index], one chunk long, every element the same
+    kTotal,  // totals[index], a double: a row reduction under way
   };
   Where where = Where::kNone;
   int index = 0;
@@ -35,14 +37,16 @@ struct Place {
 
 struct Step {
   enum class Do : uint8_t {
-    kCombine,  // out = the ranks' input `index`, combined
-    kLoad,     // out = local input `index`
-    kMap,      // out = map(in)
-    kRound,    // out = round(out)
-    kReset,    // out = constant
-    kSplat,    // splat out = slot in[0]
-    kReduce,   // slot out = reduce(out, in[0])
-    kStore,    // output `index` = in[0]
+    kCombine,   // out = the ranks' input `index`, combined
+    kLoad,      // out = local input `index`
+    kMap,       // out = map(in)
+    kRound,     // out = round(out)
+    kConstant,  // out = constant
+    kSplat,     // splat out = slot in[0]
+    kBegin,     // total out = constant
+    kReduce,    // total out = reduce(out, in[0])
+    kFinish,    // slot out = total in[0], rounded to f32
+    kStore,     // output `index` = in[0]
   };
   Do what;
   Place out;
@@ -50,7 +54,7 @@ struct Step {
   int index = -1;
   DType dtype = DType::kF32;  // of the buffer read or written, or to round to
   Kind kind = Kind::kRow;     // of that buffer
-  float constant = 0;
+  double constant = 0;
   Loops::Map map = nullptr;
   Loops::Combine combine = nullptr;
   Loops::Reduce reduce = nullptr;
@@ -64,7 +68,7 @@ struct Phase {
 
 struct Plan {
   std::vector<Phase> phases;
-  int slots = 0, chunks = 0, rows = 0, splats = 0;
+  int slots = 0, chunks = 0, rows = 0, splats = 0, totals = 0;
   bool has_reduction = false;  // without one, a row may be cut between threads
 };
 

@@ -96,10 +96,16 @@ void RowRunner::RunStep(const Step& step, int64_t column, int64_t n) {
     case Step::Do::kRound:
       return loops_.round[static_cast<int>(step.dtype)](out, n);
     case Step::Do::kReduce:
-      *out = step.reduce(*out, ws_.At(step.in[0], column), n);
+      ws_.Total(step.out) = step.reduce(ws_.Total(step.out), ws_.At(step.in[0], column), n);
       return;
-    case Step::Do::kReset:
-      *out = step.constant;
+    case Step::Do::kBegin:
+      ws_.Total(step.out) = step.constant;
+      return;
+    case Step::Do::kFinish:
+      *out = static_cast<float>(ws_.Total(step.in[0]));
+      return;
+    case Step::Do::kConstant:
+      *out = static_cast<float>(step.constant);
       return;
     case Step::Do::kSplat:
       std::fill(out, out + std::min(kChunk, columns_.end - columns_.begin), *ws_.At(step.in[0], column));

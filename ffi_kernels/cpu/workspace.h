@@ -1,4 +1,5 @@
-// In:  a Plan and the row width. Out: the memory one thread needs to run it: slots, chunk buffers, row buffers, splats.
+// In:  a Plan and the row width. Out: the memory one thread needs to run it: slots, chunk buffers, row buffers, splats,
+// totals.
 #ifndef FFI_KERNELS_CPU_WORKSPACE_H_
 #define FFI_KERNELS_CPU_WORKSPACE_H_
 
@@ -17,6 +18,7 @@ class Workspace {
  public:
   Workspace(const Plan& plan, int64_t width)
       : row_stride_((width + kChunk - 1) / kChunk * kChunk),
+        totals_(plan.totals),
         memory_(kAlign + plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) {
     // Chunks first, for they want to be aligned.
     const auto address = reinterpret_cast<uintptr_t>(memory_.data()) / sizeof(float);
@@ -37,11 +39,14 @@ class Workspace {
         return splats_ + place.index * kChunk;
       case Place::Where::kRow:
         return rows_ + place.index * row_stride_ + column;
+      case Place::Where::kTotal:
       case Place::Where::kNone:
         break;
     }
     return nullptr;
   }
+
+  double& Total(const Place& place) { return totals_[place.index]; }
 
   // Scratch for RowRunner, kept here so that a call allocates nothing.
   std::vector<const void*> rank_pointers;
@@ -51,6 +56,7 @@ class Workspace {
   static constexpr uintptr_t kAlign = 16;  // floats: one cache line
 
   int64_t row_stride_;
+  std::vector<double> totals_;
   std::vector<float> memory_;
   float* chunks_;
   float* splats_;
