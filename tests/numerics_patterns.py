@@ -332,18 +332,23 @@ def _host_form(role: Role, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array
 
 
-# Known to break the bound: their worst elements err by up to 0.9 ulp more than it allows. In those rows the norm's
-# scale is off by 8e-8 to 9e-8 of itself. XLA's scales err as much in other rows (centred norm: rms 3.5e-8 off, 3.2e-8
-# on): row sums are taken in another order, so other rows round badly, and the bound compares the worst elements.
-BEYOND_THE_BOUND = (
-    Case("layer_norm_centred", "f32", seed=1),
-    Case("layer_norm_moments", "f32", seed=1),
-)
+# Computed step by step in f32, some seeds of these erred by more than the bound allows: which rows round badly is luck.
+LUCKY_OR_NOT = [
+    "layer_norm_centred",
+    "layer_norm_moments",
+    "layer_norm_factored",
+    "gemma_norm_add_norm",
+    "parallel_residual",
+    "two_all_reduces_with_an_output_each",
+    "scanned_layers",
+]
+SEEDS = range(1, 6)
 
 
 def cases() -> dict[str, Case]:
     """All of them, by name."""
     every = [Case(name, dtype) for name in PATTERNS for dtype in DTYPES]
     every += [Case(name, "bf16", shape) for name in SHAPED for shape in SHAPES]
+    every += [Case(name, "f32", seed=seed) for name in LUCKY_OR_NOT for seed in SEEDS]
     every += [Case(name, dtype, (4, 96), mesh) for name in SHAPED for dtype in DTYPES for mesh in ((2, 4), (4, 2))]
-    return {case.name: case for case in every + list(BEYOND_THE_BOUND)}
+    return {case.name: case for case in every}

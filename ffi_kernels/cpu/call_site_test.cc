@@ -40,8 +40,8 @@ class ThreadHelpers : public Helpers {
 };
 
 constexpr char kNorm[] =
-    "v1 (a0: sum bf16 row, a1: local bf16 row) { x0: f32 row = all_reduce a0; x1: bf16 row = load a1;"
-    "x2: f32 row = convert x1; x3: f32 row = add x0, x2; x4: f32 row = multiply x3, x3;"
+    "v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;"
+    "x2: bf16 row = add x0, x1; x3: f32 row = convert x2; x4: f32 row = multiply x3, x3;"
     "x5: f32 rowscalar = reduce_sum x4; x6: f32 rowscalar = rsqrt x5; x7: f32 row = multiply x3, x6 }"
     " -> (x7: row, x3: row)";
 

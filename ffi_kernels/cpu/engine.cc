@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ffi_kernels/cpu/precision.h"
 #include "ffi_kernels/cpu/row_runner.h"
 #include "ffi_kernels/cpu/workspace.h"
 
@@ -18,7 +19,11 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 Engine::Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loops)
-    : program_(std::move(program)), rows_(rows), width_(width), loops_(loops), plan_(MakePlan(program_, loops)) {
+    : program_(std::move(program)),
+      rows_(rows),
+      width_(width),
+      loops_(PrefersDouble(program_) ? *loops.in_double : loops),
+      plan_(MakePlan(program_, loops_)) {
   rows_per_block_ = std::max<int64_t>(1, kElementsPerBlock / width);
   row_blocks_ = CeilDiv(rows, rows_per_block_);
   columns_per_block_ = plan_.has_reduction ? width : std::min(width, kElementsPerBlock);
@@ -36,7 +41,7 @@ std::unique_ptr<Workspace> Engine::TakeWorkspace() const {
       return workspace;
     }
   }
-  return std::make_unique<Workspace>(plan_, width_);
+  return std::make_unique<Workspace>(plan_, width_, loops_.real_bytes);
 }
 
 void Engine::ReturnWorkspace(std::unique_ptr<Workspace> workspace) const {

@@ -12,8 +12,12 @@ namespace jax_oneshot {
 namespace {
 
 struct Sum {
-  using Wide = double;  // what a row is added up in: exact products of bf16, and thousands of them, lose nothing
-  static float First(float a) { return 0.0f + a; }  // a sum is never -0
+  template <typename Real>
+  using Wide = double;  // what a row is added up in
+  template <typename T>
+  static T First(T a) {
+    return T(0) + a;  // a sum is never -0
+  }
   template <typename T>
   static T Apply(T a, T b) {
     return a + b;
@@ -21,16 +25,24 @@ struct Sum {
 };
 // A NaN on either side stays a NaN, as in HLO.
 struct Max {
-  using Wide = float;
-  static float First(float a) { return a; }
+  template <typename Real>
+  using Wide = Real;
+  template <typename T>
+  static T First(T a) {
+    return a;
+  }
   template <typename T>
   static T Apply(T a, T b) {
     return (a > b || a != a) ? a : b;
   }
 };
 struct Min {
-  using Wide = float;
-  static float First(float a) { return a; }
+  template <typename Real>
+  using Wide = Real;
+  template <typename T>
+  static T First(T a) {
+    return a;
+  }
   template <typename T>
   static T Apply(T a, T b) {
     return (a < b || a != a) ? a : b;
@@ -38,48 +50,51 @@ struct Min {
 };
 
 // out[i] = first ? x0 . x1 . ... : out[i] . x0 . x1 ..., left to right.
-template <typename Type, typename Fold, int kRanks, bool kFirst>
-void FoldRanks(const void* const* ranks, int64_t first, float* __restrict out, int64_t n) {
+template <typename Real, typename Type, typename Fold, int kRanks, bool kFirst>
+void FoldRanks(const void* const* ranks, int64_t first, Real* __restrict out, int64_t n) {
   const typename Type::Bits* in[kRanks];
   for (int r = 0; r < kRanks; ++r) in[r] = static_cast<const typename Type::Bits*>(ranks[r]) + first;
   for (int64_t i = 0; i < n; ++i) {
-    float x = kFirst ? Fold::First(Type::Widen(in[0][i])) : Fold::Apply(out[i], Type::Widen(in[0][i]));
+    Real x = Type::Widen(in[0][i]);
+    x = kFirst ? Fold::First(x) : Fold::Apply(out[i], x);
 #pragma GCC unroll 8
-    for (int r = 1; r < kRanks; ++r) x = Fold::Apply(x, Type::Widen(in[r][i]));
+    for (int r = 1; r < kRanks; ++r) x = Fold::Apply(x, static_cast<Real>(Type::Widen(in[r][i])));
     out[i] = x;
   }
 }
 
-template <typename Type, typename Fold, bool kFirst>
-void FoldSome(const void* const* ranks, int count, int64_t first, float* out, int64_t n) {
+template <typename Real, typename Type, typename Fold, bool kFirst>
+void FoldSome(const void* const* ranks, int count, int64_t first, Real* out, int64_t n) {
   switch (count) {
     case 8:
-      return FoldRanks<Type, Fold, 8, kFirst>(ranks, first, out, n);
+      return FoldRanks<Real, Type, Fold, 8, kFirst>(ranks, first, out, n);
     case 4:
-      return FoldRanks<Type, Fold, 4, kFirst>(ranks, first, out, n);
+      return FoldRanks<Real, Type, Fold, 4, kFirst>(ranks, first, out, n);
     case 2:
-      return FoldRanks<Type, Fold, 2, kFirst>(ranks, first, out, n);
+      return FoldRanks<Real, Type, Fold, 2, kFirst>(ranks, first, out, n);
     default:
-      return FoldRanks<Type, Fold, 1, kFirst>(ranks, first, out, n);
+      return FoldRanks<Real, Type, Fold, 1, kFirst>(ranks, first, out, n);
   }
 }
 
-template <typename Type, typename Fold>
-void Combine(const void* const* ranks, int count, int64_t first, float* out, int64_t n) {
+template <typename Real, typename Type, typename Fold>
+void Combine(const void* const* ranks, int count, int64_t first, void* real, int64_t n) {
+  auto* out = static_cast<Real*>(real);
   const auto step = [](int left) { return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1; };
   int done = step(count);
-  FoldSome<Type, Fold, true>(ranks, done, first, out, n);
+  FoldSome<Real, Type, Fold, true>(ranks, done, first, out, n);
   while (done < count) {
     const int now = step(count - done);
-    FoldSome<Type, Fold, false>(ranks + done, now, first, out, n);
+    FoldSome<Real, Type, Fold, false>(ranks + done, now, first, out, n);
     done += now;
   }
 }
 
 // 32 partial results side by side, then a tree: one fixed order for every instruction set.
-template <typename Fold>
-double Reduce(double so_far, const float* in, int64_t n) {
-  using Wide = typename Fold::Wide;
+template <typename Real, typename Fold>
+double Reduce(double so_far, const void* real, int64_t n) {
+  using Wide = typename Fold::template Wide<Real>;
+  const auto* in = static_cast<const Real*>(real);
   constexpr int kLanes = 32;
   if (n < kLanes) {
     for (int64_t i = 0; i < n; ++i) so_far = Fold::template Apply<double>(so_far, in[i]);
@@ -98,48 +113,75 @@ double Reduce(double so_far, const float* in, int64_t n) {
   return Fold::template Apply<double>(so_far, lanes[0]);
 }
 
-template <typename Type>
-void WidenLoop(const void* in, int64_t first, float* __restrict out, int64_t n) {
+template <typename Real, typename Type>
+void WidenLoop(const void* in, int64_t first, void* real, int64_t n) {
   const auto* from = static_cast<const typename Type::Bits*>(in) + first;
+  Real* __restrict out = static_cast<Real*>(real);
   for (int64_t i = 0; i < n; ++i) out[i] = Type::Widen(from[i]);
 }
 
-template <typename Type>
-void NarrowLoop(const float* __restrict in, void* out, int64_t first, int64_t n) {
+template <typename Real, typename Type>
+void NarrowLoop(const void* real, void* out, int64_t first, int64_t n) {
+  const Real* __restrict in = static_cast<const Real*>(real);
   auto* to = static_cast<typename Type::Bits*>(out) + first;
-  for (int64_t i = 0; i < n; ++i) to[i] = Type::Narrow(in[i]);
+  for (int64_t i = 0; i < n; ++i) to[i] = Type::Narrow(static_cast<float>(in[i]));
 }
 
-template <typename Type>
-void RoundLoop(float* x, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) x[i] = Type::Round(x[i]);
+template <typename Real, typename Type>
+void RoundLoop(void* real, int64_t n) {
+  auto* x = static_cast<Real*>(real);
+  for (int64_t i = 0; i < n; ++i) x[i] = Type::Round(static_cast<float>(x[i]));
 }
 
-template <typename Type>
+template <typename Real>
+void FillLoop(void* real, double x, int64_t n) {
+  auto* out = static_cast<Real*>(real);
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<Real>(x);
+}
+
+template <typename Real>
+void SplatLoop(void* real, const void* one, int64_t n) {
+  auto* out = static_cast<Real*>(real);
+  const Real x = *static_cast<const Real*>(one);
+  for (int64_t i = 0; i < n; ++i) out[i] = x;
+}
+
+template <typename Real, typename Type>
 constexpr void FillType(Loops* loops, DType dtype) {
   const int d = static_cast<int>(dtype);
-  loops->widen[d] = WidenLoop<Type>;
-  loops->narrow[d] = NarrowLoop<Type>;
-  loops->round[d] = RoundLoop<Type>;
-  loops->combine[0][d] = Combine<Type, Sum>;
-  loops->combine[1][d] = Combine<Type, Max>;
-  loops->combine[2][d] = Combine<Type, Min>;
+  loops->widen[d] = WidenLoop<Real, Type>;
+  loops->narrow[d] = NarrowLoop<Real, Type>;
+  loops->round[d] = RoundLoop<Real, Type>;
 }
 
-constexpr Loops MakeLoops(const char* name) {
+template <typename Real, typename Type>
+constexpr void FillFloatType(Loops* loops, DType dtype) {
+  FillType<Real, Type>(loops, dtype);
+  const int d = static_cast<int>(dtype);
+  loops->combine[0][d] = Combine<Real, Type, Sum>;
+  loops->combine[1][d] = Combine<Real, Type, Max>;
+  loops->combine[2][d] = Combine<Real, Type, Min>;
+}
+
+template <typename Real>
+constexpr Loops MakeLoops(const char* name, const Loops* in_double) {
   Loops loops = {};
   loops.name = name;
-  FillType<Pred>(&loops, DType::kPred);
-  FillType<BF16>(&loops, DType::kBF16);
-  FillType<F16>(&loops, DType::kF16);
-  FillType<F32>(&loops, DType::kF32);
-  FillType<F8E4M3FN>(&loops, DType::kF8E4M3FN);
-  FillType<F8E5M2>(&loops, DType::kF8E5M2);
+  loops.real_bytes = sizeof(Real);
+  loops.in_double = in_double;
+  FillType<Real, Pred>(&loops, DType::kPred);
+  FillFloatType<Real, BF16>(&loops, DType::kBF16);
+  FillFloatType<Real, F16>(&loops, DType::kF16);
+  FillFloatType<Real, F32>(&loops, DType::kF32);
+  FillFloatType<Real, F8E4M3FN>(&loops, DType::kF8E4M3FN);
+  FillFloatType<Real, F8E5M2>(&loops, DType::kF8E5M2);
   loops.round[static_cast<int>(DType::kF32)] = nullptr;
-  loops.reduce[0] = Reduce<Sum>;
-  loops.reduce[1] = Reduce<Max>;
-  loops.reduce[2] = Reduce<Min>;
-  FillMaps(&loops);
+  loops.reduce[0] = Reduce<Real, Sum>;
+  loops.reduce[1] = Reduce<Real, Max>;
+  loops.reduce[2] = Reduce<Real, Min>;
+  loops.fill = FillLoop<Real>;
+  loops.splat = SplatLoop<Real>;
+  FillMaps<Real>(&loops);
   return loops;
 }
 
@@ -150,7 +192,8 @@ constexpr Loops MakeLoops(const char* name) {
 
 const Loops& JAX_ONESHOT_LOOPS();
 const Loops& JAX_ONESHOT_LOOPS() {
-  static constexpr Loops kLoops = MakeLoops(JAX_ONESHOT_TEXT(JAX_ONESHOT_LOOPS));
+  static constexpr Loops kInDouble = MakeLoops<double>(JAX_ONESHOT_TEXT(JAX_ONESHOT_LOOPS) " in double", nullptr);
+  static constexpr Loops kLoops = MakeLoops<float>(JAX_ONESHOT_TEXT(JAX_ONESHOT_LOOPS), &kInDouble);
   return kLoops;
 }
 

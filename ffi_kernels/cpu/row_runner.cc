@@ -81,10 +81,10 @@ void RowRunner::RunRow(int64_t row, int leader) {
 }
 
 void RowRunner::RunStep(const Step& step, int64_t column, int64_t n) {
-  float* out = ws_.At(step.out, column);
+  void* out = ws_.At(step.out, column);
   switch (step.what) {
     case Step::Do::kMap: {
-      const float* in[3] = {ws_.At(step.in[0], column), ws_.At(step.in[1], column), ws_.At(step.in[2], column)};
+      const void* in[3] = {ws_.At(step.in[0], column), ws_.At(step.in[1], column), ws_.At(step.in[2], column)};
       return step.map(out, in, n);
     }
     case Step::Do::kCombine:
@@ -102,29 +102,26 @@ void RowRunner::RunStep(const Step& step, int64_t column, int64_t n) {
       ws_.Total(step.out) = step.constant;
       return;
     case Step::Do::kFinish:
-      *out = static_cast<float>(ws_.Total(step.in[0]));
-      return;
+      return loops_.fill(out, ws_.Total(step.in[0]), 1);
     case Step::Do::kConstant:
-      *out = static_cast<float>(step.constant);
-      return;
+      return loops_.fill(out, step.constant, 1);
     case Step::Do::kSplat:
-      std::fill(out, out + std::min(kChunk, columns_.end - columns_.begin), *ws_.At(step.in[0], column));
-      return;
+      return loops_.splat(out, ws_.At(step.in[0], column), std::min(kChunk, columns_.end - columns_.begin));
   }
 }
 
-void RowRunner::Load(const Step& step, int64_t column, float* out, int64_t n) {
+void RowRunner::Load(const Step& step, int64_t column, void* out, int64_t n) {
   loops_.widen[static_cast<int>(step.dtype)](ranks_[leader_].inputs[step.index], First(step.kind, column), out, n);
 }
 
-void RowRunner::Combine(const Step& step, int64_t column, float* out, int64_t n) {
+void RowRunner::Combine(const Step& step, int64_t column, void* out, int64_t n) {
   ws_.rank_pointers.resize(rank_count_);
   for (int r = 0; r < rank_count_; ++r) ws_.rank_pointers[r] = ranks_[r].inputs[step.index];
   step.combine(ws_.rank_pointers.data(), rank_count_, First(step.kind, column), out, n);
 }
 
 // Converts once, into the leader's result, and copies that to the ranks that share its operands.
-void RowRunner::Store(const Step& step, int64_t column, const float* in, int64_t n) {
+void RowRunner::Store(const Step& step, int64_t column, const void* in, int64_t n) {
   if (!VariesOverRows(step.kind) && row_ != 0) return;             // written with the first row
   if (!VariesOverWidth(step.kind) && columns_.begin != 0) return;  // written with the first columns
   const int64_t first = First(step.kind, column);

@@ -37,9 +37,9 @@ class RowRunner {
 
   void RunRow(int64_t row, int leader);
   void RunStep(const Step& step, int64_t column, int64_t n);
-  void Load(const Step& step, int64_t column, float* out, int64_t n);
-  void Combine(const Step& step, int64_t column, float* out, int64_t n);
-  void Store(const Step& step, int64_t column, const float* in, int64_t n);
+  void Load(const Step& step, int64_t column, void* out, int64_t n);
+  void Combine(const Step& step, int64_t column, void* out, int64_t n);
+  void Store(const Step& step, int64_t column, const void* in, int64_t n);
 
   // Index of the first element of this row's chunk in a buffer of `kind`.
   int64_t First(Kind kind, int64_t column) const;

@@ -16,29 +16,31 @@ inline constexpr int64_t kChunk = 512;
 
 class Workspace {
  public:
-  Workspace(const Plan& plan, int64_t width)
-      : row_stride_((width + kChunk - 1) / kChunk * kChunk),
+  // `real_bytes`: of one value.
+  Workspace(const Plan& plan, int64_t width, int real_bytes)
+      : real_bytes_(real_bytes),
+        row_stride_((width + kChunk - 1) / kChunk * kChunk),
         totals_(plan.totals),
-        memory_(kAlign + plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) {
+        memory_(kAlign + (plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) * real_bytes) {
     // Chunks first, for they want to be aligned.
-    const auto address = reinterpret_cast<uintptr_t>(memory_.data()) / sizeof(float);
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
     chunks_ = memory_.data() + (kAlign - address % kAlign) % kAlign;
-    splats_ = chunks_ + plan.chunks * kChunk;
-    rows_ = splats_ + plan.splats * kChunk;
-    slots_ = rows_ + plan.rows * row_stride_;
+    splats_ = chunks_ + plan.chunks * kChunk * real_bytes;
+    rows_ = splats_ + plan.splats * kChunk * real_bytes;
+    slots_ = rows_ + plan.rows * row_stride_ * real_bytes;
   }
 
   // Where the value lies for the chunk that begins at `column`.
-  float* At(const Place& place, int64_t column) {
+  void* At(const Place& place, int64_t column) {
     switch (place.where) {
       case Place::Where::kSlot:
-        return slots_ + place.index;
+        return slots_ + place.index * real_bytes_;
       case Place::Where::kChunk:
-        return chunks_ + place.index * kChunk;
+        return chunks_ + place.index * kChunk * real_bytes_;
       case Place::Where::kSplat:
-        return splats_ + place.index * kChunk;
+        return splats_ + place.index * kChunk * real_bytes_;
       case Place::Where::kRow:
-        return rows_ + place.index * row_stride_ + column;
+        return rows_ + (place.index * row_stride_ + column) * real_bytes_;
       case Place::Where::kTotal:
       case Place::Where::kNone:
         break;
@@ -53,15 +55,16 @@ class Workspace {
   std::vector<int> leader, vec_leader;
 
  private:
-  static constexpr uintptr_t kAlign = 16;  // floats: one cache line
+  static constexpr uintptr_t kAlign = 64;  // a cache line
 
-  int64_t row_stride_;
+  const int64_t real_bytes_;
+  const int64_t row_stride_;
   std::vector<double> totals_;
-  std::vector<float> memory_;
-  float* chunks_;
-  float* splats_;
-  float* rows_;
-  float* slots_;
+  std::vector<char> memory_;
+  char* chunks_;
+  char* splats_;
+  char* rows_;
+  char* slots_;
 };
 
 }  // namespace jax_oneshot

@@ -28,7 +28,7 @@
 // elementwise result equals its operands' dtype, except: convert (any to any), compare / is_finite (result pred),
 // select (operand 0 is pred). and / or / xor / not take pred only. all_reduce combines the ranks' partial rows in f32
 // in rank order and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the
-// end; their order within a row is not specified.
+// end; their order within a row is not specified. Where f32 is said, a backend may take something wider.
 //
 // A vector or a row may also lie in shards: each of the N ranks holds width/N of its columns, rank r those from
 // r * width/N on. all_gather reads the whole of an input that lies so; an output `x2: row shard` stores this rank's
