@@ -1,0 +1,51 @@
+// In:  names of a shared library and folders to look in. Out: the loaded library, or an error that lists what was
+// tried.
+//
+// CUDA's libraries are not linked against: one build serves machines with and without a GPU. They come from where JAX's
+// own wheels put them (site-packages/nvidia/*/lib), from a CUDA toolkit, or from wherever the system's loader looks.
+#ifndef FFI_KERNELS_CUDA_DRIVER_LIBRARY_H_
+#define FFI_KERNELS_CUDA_DRIVER_LIBRARY_H_
+
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot::cuda {
+
+struct LibraryQuery {
+  std::string what;                  // "the CUDA driver": how messages call it
+  std::vector<std::string> names;    // "libnvrtc.so.13", the best first
+  std::vector<std::string> folders;  // looked in first, in order; then the system's loader is asked
+  std::string remedy;                // "install JAX with its CUDA libraries: ..."
+};
+
+class Library {
+ public:
+  static Result<Library> Open(const LibraryQuery& query);
+
+  // The address of a function, or an error that names the library and the function.
+  Result<void*> Symbol(const char* name) const;
+  const std::string& path() const { return path_; }
+
+ private:
+  Library(void* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
+
+  void* handle_;  // never closed: CUDA's libraries start threads and exit handlers that do not survive it
+  std::string path_;
+};
+
+// Folders that hold CUDA's libraries: those in the environment variable ONESHOT_CUDA_LIBRARIES (separated by ':'), then
+// site-packages/nvidia/*/lib beside the package that this code was loaded from, then the toolkit's usual folders.
+std::vector<std::string> CudaLibraryFolders();
+
+// Loads every library in the folder of `library_path` whose file name begins with `prefix`. For a library that asks the
+// loader for others by bare name: the loader finds them among those that are loaded already.
+void LoadNeighbours(const std::string& library_path, const std::string& prefix);
+
+// `parent`/*/lib, sorted from the newest name to the oldest ("cu13" before "cu12").
+std::vector<std::string> LibFoldersBelow(const std::string& parent);
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_DRIVER_LIBRARY_H_

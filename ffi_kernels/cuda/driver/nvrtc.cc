@@ -1,0 +1,103 @@
+// In:  CUDA C++ source and an architecture. Out: machine code for it, or the compiler's log. See nvrtc.h.
+#include "ffi_kernels/cuda/driver/nvrtc.h"
+
+#include <utility>
+
+#include "ffi_kernels/cuda/driver/library.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+constexpr int kNvrtcSuccess = 0;
+
+Result<Nvrtc> Load() {
+  Result<Library> library = Library::Open({"NVRTC, CUDA's run-time compiler,",
+                                           {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"},
+                                           CudaLibraryFolders(),
+                                           "Install JAX with its CUDA libraries (pip install \"jax[cuda13]\"), or name "
+                                           "the folder of libnvrtc in ONESHOT_CUDA_LIBRARIES."});
+  if (!library) return Err(library.error());
+  LoadNeighbours(library->path(), "libnvrtc-builtins.so");
+  Nvrtc nvrtc;
+  nvrtc.path = library->path();
+#define ONESHOT_NVRTC_LOOK_UP(name, parameters)                 \
+  if (Result<void*> address = library->Symbol(#name)) {         \
+    nvrtc.name = reinterpret_cast<int(*) parameters>(*address); \
+  } else {                                                      \
+    return Err(address.error());                                \
+  }
+  ONESHOT_NVRTC_FUNCTIONS(ONESHOT_NVRTC_LOOK_UP)
+#undef ONESHOT_NVRTC_LOOK_UP
+  Result<void*> error_string = library->Symbol("nvrtcGetErrorString");
+  if (!error_string) return Err(error_string.error());
+  nvrtc.nvrtcGetErrorString = reinterpret_cast<const char* (*)(int)>(*error_string);
+  return nvrtc;
+}
+
+// Destroys the program when the compile is over, however it ends.
+class ScopedProgram {
+ public:
+  explicit ScopedProgram(const Nvrtc& nvrtc) : nvrtc_(nvrtc) {}
+  ScopedProgram(const ScopedProgram&) = delete;
+  ScopedProgram& operator=(const ScopedProgram&) = delete;
+  ~ScopedProgram() {
+    if (program_ != nullptr) nvrtc_.nvrtcDestroyProgram(&program_);
+  }
+  NvrtcProgram* address() { return &program_; }
+  NvrtcProgram get() const { return program_; }
+
+ private:
+  const Nvrtc& nvrtc_;
+  NvrtcProgram program_ = nullptr;
+};
+
+// NVRTC counts the terminating zero of a log.
+std::string LogOf(const Nvrtc& nvrtc, NvrtcProgram program) {
+  size_t size = 0;
+  if (nvrtc.nvrtcGetProgramLogSize(program, &size) != kNvrtcSuccess || size <= 1) return "";
+  std::string log(size, '\0');
+  if (nvrtc.nvrtcGetProgramLog(program, log.data()) != kNvrtcSuccess) return "";
+  log.resize(size - 1);
+  return log;
+}
+
+}  // namespace
+
+std::string Nvrtc::VersionText() const {
+  int major = 0;
+  int minor = 0;
+  if (nvrtcVersion == nullptr || nvrtcVersion(&major, &minor) != kNvrtcSuccess) return "unknown";
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+Result<Compilation> Nvrtc::Compile(const std::string& source, const std::string& arch,
+                                   const std::vector<std::string>& options) const {
+  const auto failed = [&](const char* call, int status, const std::string& log) {
+    return Err(std::string(call) + " failed for " + arch + ": " + nvrtcGetErrorString(status) + "; NVRTC " +
+               VersionText() + " from " + path + (log.empty() ? "" : "\n" + log));
+  };
+  ScopedProgram program(*this);
+  int status = nvrtcCreateProgram(program.address(), source.c_str(), "oneshot_kernel.cu", 0, nullptr, nullptr);
+  if (status != kNvrtcSuccess) return failed("nvrtcCreateProgram", status, "");
+  const std::string arch_option = "--gpu-architecture=" + arch;
+  std::vector<const char*> all = {arch_option.c_str()};
+  for (const std::string& option : options) all.push_back(option.c_str());
+  status = nvrtcCompileProgram(program.get(), static_cast<int>(all.size()), all.data());
+  Compilation result;
+  result.log = LogOf(*this, program.get());
+  if (status != kNvrtcSuccess) return failed("nvrtcCompileProgram", status, result.log);
+  size_t size = 0;
+  status = nvrtcGetCUBINSize(program.get(), &size);
+  if (status != kNvrtcSuccess) return failed("nvrtcGetCUBINSize", status, result.log);
+  result.cubin.resize(size);
+  status = nvrtcGetCUBIN(program.get(), result.cubin.data());
+  if (status != kNvrtcSuccess) return failed("nvrtcGetCUBIN", status, result.log);
+  return result;
+}
+
+const Result<Nvrtc>& LoadNvrtc() {
+  static const Result<Nvrtc> nvrtc = Load();
+  return nvrtc;
+}
+
+}  // namespace jax_oneshot::cuda
