@@ -1,0 +1,88 @@
+// In:  row programs. Out: their kernels compile for every architecture that is supported, without a GPU.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "ffi_kernels/cuda/driver/nvrtc.h"
+#include "ffi_kernels/cuda/kernel/generate_kernel.h"
+#include "ffi_kernels/cuda/kernel/launch_plan.h"
+#include "ffi_kernels/cuda/kernel/test_programs.h"
+#include "ffi_kernels/row_program/random_row_program.h"
+#include "ffi_kernels/row_program/text.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Case {
+  int64_t rows, width;
+  int ranks;
+};
+
+class Compile : public ::testing::TestWithParam<DeviceFacts> {
+ protected:
+  void SetUp() override {
+    if (!LoadNvrtc()) GTEST_SKIP() << LoadNvrtc().error();
+  }
+
+  // The compiler's log, or what went wrong.
+  static Result<std::string> LogOf(const RowProgram& program, const Case& c) {
+    const Result<LaunchPlan> plan = PlanLaunch(program, c.rows, c.width, c.ranks, GetParam());
+    if (!plan) return Err(plan.error());
+    const std::string arch = "sm_" + std::to_string(GetParam().compute_capability);
+    const Result<Compilation> compiled = LoadNvrtc()->Compile(GenerateKernel(program, *plan), arch, CompilerOptions());
+    if (!compiled) return Err(compiled.error());
+    return compiled->log;
+  }
+
+  static void ExpectCompiles(const RowProgram& program, const Case& c) {
+    const Result<std::string> log = LogOf(program, c);
+    EXPECT_TRUE(log) << PrintRowProgram(program) << "\nrows " << c.rows << " width " << c.width << " ranks " << c.ranks
+                     << "\n"
+                     << (log ? "" : log.error());
+  }
+};
+
+TEST_P(Compile, KeepsEverythingInRegistersAtTheShapesOfModels) {
+  for (const char* text : {kPlain, kResidualRmsNorm, kShardedRmsNorm}) {
+    for (const int64_t rows : {1, 8, 16, 32, 64}) {
+      for (const int64_t width : {3584, 4096, 8192}) {
+        for (const int ranks : {2, 4, 8}) {
+          const Result<std::string> log = LogOf(ProgramOf(text), {rows, width, ranks});
+          ASSERT_TRUE(log) << log.error();
+          EXPECT_THAT(*log, HasSubstr("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"))
+              << text << " rows " << rows << " width " << width << " ranks " << ranks;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Compile, TakesAnyExtentAndGroup) {
+  for (const char* text : {kPlain, kResidualRmsNorm, kLayerNorm}) {
+    for (const Case& c : {Case{1, 1, 2}, {4096, 1, 16}, {3, 7, 3}, {4096, 8192, 5}, {1, 40000, 2}, {2, 20000, 16}}) {
+      ExpectCompiles(ProgramOf(text), c);
+    }
+  }
+}
+
+TEST_P(Compile, TakesShardsThatSplitChunksAndShardsThatDoNot) {
+  for (const int64_t width : {4096, 24, 12, 4}) ExpectCompiles(ProgramOf(kShardedRmsNorm), {5, width, 4});
+}
+
+TEST_P(Compile, TakesRandomPrograms) {
+  for (uint32_t seed = 0; seed < 40; ++seed) ExpectCompiles(RandomRowProgram(seed), {3, 21 + seed, 3});
+}
+
+TEST_P(Compile, TakesRandomProgramsWithShards) {
+  for (uint32_t seed = 0; seed < 20; ++seed) ExpectCompiles(RandomShardedRowProgram(seed), {3, 4 * (seed + 1), 4});
+}
+
+INSTANTIATE_TEST_SUITE_P(On, Compile, ::testing::Values(FactsOfA100(), FactsOfH100(), FactsOfB200()),
+                         [](const auto& info) { return "sm_" + std::to_string(info.param.compute_capability); });
+
+}  // namespace
+}  // namespace jax_oneshot::cuda

@@ -1,0 +1,11 @@
+// In:  all the above, and RunProgram, the generated part. Out: the kernel.
+//
+//   read the epoch -> RunProgram: push own rows to all peers, restore the sentinels of the slot before, wait, combine,
+//   epilogue, store -> count the epoch
+
+extern "C" __global__ void __launch_bounds__(kThreadsPerRow* kRowsPerBlock, kBlocksPerMultiprocessor)
+    oneshot_kernel(const __grid_constant__ Parameters p) {
+  const Slot slot = Slot::Current(p);
+  RunProgram(p, Place::Here(), slot);
+  CountEpoch(p, slot);
+}

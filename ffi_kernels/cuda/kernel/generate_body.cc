@@ -1,0 +1,335 @@
+// In:  a row program and its launch plan. Out: the generated function of the kernel. See generate_body.h.
+#include "ffi_kernels/cuda/kernel/generate_body.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "ffi_kernels/cuda/kernel/op_code.h"
+#include "ffi_kernels/row_program/ops.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+bool VariesOverWidth(Kind kind) { return Widens(Kind::kVec, kind); }
+bool VariesOverRows(Kind kind) { return Widens(Kind::kRowScalar, kind); }
+
+std::string Number(int64_t n) { return std::to_string(n); }
+std::string ValueName(int id) { return "x" + Number(id); }
+
+const char* RoleType(Role role) { return role == Role::kSum ? "Sum" : role == Role::kMax ? "Max" : "Min"; }
+
+const char* ReductionType(Op op) {
+  return op == Op::kReduceSum ? "RowSum" : op == Op::kReduceMax ? "RowMax" : "RowMin";
+}
+
+class Writer {
+ public:
+  Writer(const RowProgram& program, const LaunchPlan& plan)
+      : program_(program),
+        plan_(plan),
+        place_(program.statements.size(), Where::kNowhere),
+        stored_(program.outputs.size(), false) {}
+
+  Body Run() {
+    MarkOpenEnds();
+    Line("__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {");
+    indent_ = "  ";
+    DeclareExchanges();
+    PushRows();
+    Line("RestoreSentinels(p, slot);");
+    if (most_reductions_ > 0) {
+      Line("ClusterHasStarted();");
+      Line("RowReducer reducer;");
+    }
+    Section(/*rows=*/false);
+    Line("for (int step = 0; step < kRowSteps; ++step) {");
+    indent_ = "    ";
+    Line("const int row = place.Row(step);");
+    Section(/*rows=*/true);
+    indent_ = "  ";
+    Line("}");
+    text_ += "}\n";
+    return {text_, most_reductions_};
+  }
+
+ private:
+  // Where a value is to be found while text is written.
+  enum class Where : uint8_t {
+    kNowhere,
+    kScalar,  // a variable
+    kLocal,   // a variable of the loop that is being written
+    kArray,   // x3[e]
+    kPacked,  // x3.At(e)
+  };
+
+  const Statement& At(int id) const { return program_.statements[id]; }
+  void Line(const std::string& line) { text_ += indent_ + line + "\n"; }
+
+  // The text of value `id`, of its element e where it varies over the width.
+  std::string Value(int id) const {
+    if (At(id).op == Op::kConstant) return Literal(At(id).dtype, At(id).constant);
+    switch (place_[id]) {
+      case Where::kArray:
+        return ValueName(id) + "[e]";
+      case Where::kPacked:
+        return ValueName(id) + ".At(e)";
+      default:
+        return ValueName(id);
+    }
+  }
+
+  std::string Expression(int id) const {
+    std::array<std::string, 3> operands;
+    const Statement& s = At(id);
+    for (int k = 0; k < OperandCount(s.op); ++k) operands[k] = Value(s.operands[k]);
+    return OpCode(s, At(s.operands[0]).dtype, operands);
+  }
+
+  // --- exchanges and loads ---
+
+  std::string Access(DType dtype, Kind kind, bool shard) const { return Number(plan_.AccessBytes(dtype, kind, shard)); }
+
+  void DeclareExchanges() {
+    for (size_t i = 0; i < program_.inputs.size(); ++i) {
+      const Input& input = program_.inputs[i];
+      if (input.role == Role::kLocal) continue;
+      const bool gathers = input.role == Role::kGather;
+      std::string type = gathers ? "Gathered<" : "Combined<";
+      type += ElementType(input.dtype);
+      if (!gathers) type += std::string(", ") + RoleType(input.role);
+      type += ", " + Number(static_cast<int64_t>(i)) + ", " + Access(input.dtype, input.kind, gathers) + ", " +
+              Number(plan_.message_offsets[i]) + ", " + Number(plan_.RowBytes(input));
+      Line(type + "> a" + Number(static_cast<int64_t>(i)) + ";");
+    }
+  }
+
+  void PushRows() {
+    std::string vectors;
+    std::string rows;
+    for (size_t i = 0; i < program_.inputs.size(); ++i) {
+      const Input& input = program_.inputs[i];
+      if (input.role == Role::kLocal) continue;
+      const std::string name = "a" + Number(static_cast<int64_t>(i));
+      if (input.kind == Kind::kVec) {
+        vectors += indent_ + "if (place.FirstRow()) " + name + ".Push(p, place, 0, slot);\n";
+      } else {
+        rows += indent_ + "  " + name + ".Push(p, place, row, slot);\n";
+      }
+    }
+    text_ += vectors;
+    if (rows.empty()) return;
+    Line("for (int step = 0; step < kRowSteps; ++step) {");
+    Line("  const int row = place.Row(step);");
+    text_ += rows;
+    Line("}");
+  }
+
+  void Load(int id, bool rows) {
+    const Statement& s = At(id);
+    const std::string row = VariesOverRows(s.kind) ? "row" : "0";
+    const std::string from = "(p.inputs[" + Number(s.index) + "], ";
+    const std::string type = ElementType(s.dtype);
+    if (VariesOverWidth(s.kind)) {
+      place_[id] = Where::kPacked;
+      Line("const Packed<" + type + "> " + ValueName(id) + " = LoadRow<" + type + ", " +
+           Access(s.dtype, s.kind, false) + ">" + from + "place, " + row + ");");
+      return;
+    }
+    place_[id] = Where::kScalar;
+    const std::string one = "LoadOne<" + type + ">" + from + row + ")";
+    const std::string none = s.dtype == DType::kPred ? "false" : "0.0f";
+    Line(std::string("const ") + ValueType(s.dtype) + " " + ValueName(id) + " = " +
+         (rows ? "HasRow(row) ? " + one + " : " + none : one) + ";");
+  }
+
+  void Receive(int id) {
+    const Statement& s = At(id);
+    const std::string name = "a" + Number(s.index);
+    const std::string type = ElementType(s.dtype);
+    const std::string row = VariesOverRows(s.kind) ? "row" : "0";
+    if (s.op == Op::kAllGather) {
+      place_[id] = Where::kPacked;
+      Line("const Packed<" + type + "> " + ValueName(id) + " = " + name + ".Receive(p, place, " + row + ", slot);");
+      return;
+    }
+    place_[id] = Where::kArray;
+    Line("float " + ValueName(id) + "[kElements];");
+    Line(name + ".Receive<" + type + ">(p, place, row, slot, " + ValueName(id) + ");");
+  }
+
+  // --- sections: what does not vary over rows; then what does ---
+
+  void Section(bool rows) {
+    section_rows_ = rows;
+    const auto here = [&](int id) { return VariesOverRows(At(id).kind) == rows; };
+    const int count = static_cast<int>(program_.statements.size());
+    // Loads first: they are under way while the peers' data comes.
+    for (int id = 0; id < count; ++id) {
+      if (here(id) && At(id).op == Op::kLoad) Load(id, rows);
+    }
+    for (int id = 0; id < count; ++id) {
+      if (At(id).op == Op::kAllReduce && rows && plan_.row_steps > 1) {
+        Line("a" + Number(At(id).index) + ".Load(p, place, row);");
+      }
+    }
+    for (int id = 0; id < count; ++id) {
+      if (here(id) && (At(id).op == Op::kAllReduce || At(id).op == Op::kAllGather)) Receive(id);
+    }
+    for (int id = 0; id < count; ++id) {
+      if (here(id) && FamilyOf(At(id).op) != OpFamily::kSource) Add(id);
+    }
+    Flush();
+    StoreOutputs(rows);
+  }
+
+  bool IsKnown(int id) const { return At(id).op == Op::kConstant || place_[id] != Where::kNowhere; }
+
+  void Add(int id) {
+    const Statement& s = At(id);
+    if (IsRowReduction(s.op)) {
+      pending_.push_back(id);
+      return;
+    }
+    for (int k = 0; k < OperandCount(s.op); ++k) {
+      if (std::count(pending_.begin(), pending_.end(), s.operands[k]) > 0) Flush();
+    }
+    if (VariesOverWidth(s.kind)) {
+      open_.push_back(id);
+      return;
+    }
+    place_[id] = Where::kScalar;
+    Line(std::string("const ") + ValueType(s.dtype) + " " + ValueName(id) + " = " + Expression(id) + ";");
+  }
+
+  // The same walk as the one that writes, to know which values one loop hands on to what follows it.
+  void MarkOpenEnds() {
+    const size_t count = program_.statements.size();
+    escapes_.assign(count, false);
+    loop_.assign(count, 0);
+    for (const bool rows : {false, true}) {
+      NumberLoops(rows);
+      ++loops_;
+    }
+    for (size_t id = 0; id < count; ++id) {
+      const Statement& s = At(static_cast<int>(id));
+      for (int k = 0; k < OperandCount(s.op); ++k) {
+        if (loop_[s.operands[k]] != loop_[id]) escapes_[s.operands[k]] = true;
+      }
+    }
+    for (const Output& output : program_.outputs) escapes_[output.value] = true;
+  }
+
+  void NumberLoops(bool rows) {
+    std::vector<int> pending;
+    const auto end_loop = [&] {
+      most_reductions_ = std::max(most_reductions_, static_cast<int>(pending.size()));
+      pending.clear();
+      ++loops_;
+    };
+    for (size_t i = 0; i < program_.statements.size(); ++i) {
+      const int id = static_cast<int>(i);
+      const Statement& s = At(id);
+      if (VariesOverRows(s.kind) != rows) continue;
+      for (int k = 0; !IsRowReduction(s.op) && k < OperandCount(s.op); ++k) {
+        if (std::count(pending.begin(), pending.end(), s.operands[k]) > 0) end_loop();
+      }
+      loop_[i] = loops_;
+      if (IsRowReduction(s.op)) pending.push_back(id);
+    }
+    end_loop();
+  }
+
+  // --- loops ---
+
+  // Writes the open loop and the reductions that end it.
+  void Flush() {
+    if (open_.empty() && pending_.empty()) return;
+    const std::string partials = pending_.empty() ? "" : "partials" + Number(pending_[0]);
+    for (const int id : open_) {
+      if (escapes_[id]) Line(std::string(ValueType(At(id).dtype)) + " " + ValueName(id) + "[kElements];");
+    }
+    std::string types;
+    std::string identities;
+    for (const int id : pending_) {
+      const std::string type = ReductionType(At(id).op);
+      types += (types.empty() ? "" : ", ") + type;
+      identities += (identities.empty() ? "" : ", ") + type + "::Identity()";
+    }
+    if (!pending_.empty()) Line("float " + partials + "[] = {" + identities + "};");
+    WriteLoop(partials);
+    StoreOutputs(section_rows_);  // before the barrier: under way while it is waited for
+    if (!pending_.empty()) Line("reducer.Reduce<" + types + ">(place, " + partials + ");");
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      const int id = pending_[i];
+      place_[id] = Where::kScalar;
+      Line("const float " + ValueName(id) + " = " +
+           Rounded(At(id).dtype, partials + "[" + Number(static_cast<int64_t>(i)) + "]") + ";");
+    }
+    open_.clear();
+    pending_.clear();
+  }
+
+  void WriteLoop(const std::string& partials) {
+    Line("ONESHOT_EACH(e) {");
+    for (const int id : open_) {
+      place_[id] = Where::kLocal;
+      const std::string expression = Expression(id);
+      place_[id] = escapes_[id] ? Where::kArray : Where::kLocal;
+      const std::string declared = escapes_[id] ? "" : std::string("const ") + ValueType(At(id).dtype) + " ";
+      Line("  " + declared + Value(id) + " = " + expression + ";");
+    }
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      const int id = pending_[i];
+      const std::string partial = partials + "[" + Number(static_cast<int64_t>(i)) + "]";
+      Line("  if (place.Has(e)) " + partial + " = " + ReductionType(At(id).op) + "::Combine(" + partial + ", " +
+           Value(At(id).operands[0]) + ");");
+    }
+    Line("}");
+  }
+
+  // --- outputs ---
+
+  void StoreOutputs(bool rows) {
+    for (size_t i = 0; i < program_.outputs.size(); ++i) {
+      const Output& output = program_.outputs[i];
+      if (stored_[i] || VariesOverRows(output.kind) != rows || !IsKnown(output.value)) continue;
+      stored_[i] = true;
+      Store(static_cast<int64_t>(i), output);
+    }
+  }
+
+  void Store(int64_t i, const Output& output) {
+    const DType dtype = At(output.value).dtype;
+    const bool rows = VariesOverRows(output.kind);
+    const std::string row = rows ? "row" : "0";
+    const std::string to = "p.outputs[" + Number(i) + "], ";
+    const std::string type = ElementType(dtype);
+    if (!VariesOverWidth(output.kind)) {
+      Line(std::string("if (place.FirstOfRow() && ") + (rows ? "HasRow(row)" : "place.FirstRow()") + ") StoreOne<" +
+           type + ">(" + to + row + ", " + Value(output.value) + ");");
+      return;
+    }
+    Line((rows ? "" : "if (place.FirstRow()) ") + std::string(output.shard ? "StoreShard<" : "StoreRow<") + type +
+         ", " + Access(dtype, output.kind, output.shard) + ">(" + (output.shard ? "p, " : "") + to + "place, " + row +
+         ", [&](int e) { return " + Value(output.value) + "; });");
+  }
+
+  const RowProgram& program_;
+  const LaunchPlan& plan_;
+  std::string text_, indent_;
+  std::vector<Where> place_;
+  std::vector<bool> stored_;   // per output
+  std::vector<bool> escapes_;  // read outside the loop that computes it
+  std::vector<int> loop_;      // per value: the number of its loop
+  int loops_ = 1;
+  int most_reductions_ = 0;
+  bool section_rows_ = false;        // does the section that is written vary over rows?
+  std::vector<int> open_, pending_;  // of the loop that is being put together
+};
+
+}  // namespace
+
+Body GenerateBody(const RowProgram& program, const LaunchPlan& plan) { return Writer(program, plan).Run(); }
+
+}  // namespace jax_oneshot::cuda

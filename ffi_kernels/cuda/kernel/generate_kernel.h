@@ -1,0 +1,29 @@
+// In:  a row program and its launch plan. Out: the CUDA C++ source of its kernel, for NVRTC.
+//
+//   constants of the plan (constexpr int kRows = 8; ...)
+//   device/*.cuh, the hand-written template (elements, places, protocol, reductions)
+//   RunProgram, the generated part (generate_body.h)
+//   device/kernel.cuh, the kernel that calls it
+#ifndef FFI_KERNELS_CUDA_KERNEL_GENERATE_KERNEL_H_
+#define FFI_KERNELS_CUDA_KERNEL_GENERATE_KERNEL_H_
+
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/cuda/kernel/launch_plan.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot::cuda {
+
+inline constexpr char kKernelName[] = "oneshot_kernel";
+
+// The whole translation unit. `program` is valid and `plan` was made for it.
+std::string GenerateKernel(const RowProgram& program, const LaunchPlan& plan);
+
+// Options for NVRTC. A value's meaning must not depend on them: no fused multiply-adds, IEEE division and square roots,
+// denormals kept.
+std::vector<std::string> CompilerOptions();
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_KERNEL_GENERATE_KERNEL_H_

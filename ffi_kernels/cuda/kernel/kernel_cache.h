@@ -1,0 +1,51 @@
+// In:  a row program, its extent, the device. Out: its kernel's machine code, compiled at most once per process, and
+// where a folder is given at most once per machine (disk_cache.h).
+//
+// The key is what the machine code depends on: source, architecture, options, NVRTC's version.
+#ifndef FFI_KERNELS_CUDA_KERNEL_KERNEL_CACHE_H_
+#define FFI_KERNELS_CUDA_KERNEL_KERNEL_CACHE_H_
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/driver/nvrtc.h"
+#include "ffi_kernels/cuda/kernel/disk_cache.h"
+#include "ffi_kernels/cuda/kernel/launch_plan.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot::cuda {
+
+struct CompiledKernel {
+  RowProgram program;
+  LaunchPlan plan;
+  std::string cubin;
+  std::string log;  // the compiler's, with registers and spills; empty if the cubin came from disk
+};
+
+class KernelCache {
+ public:
+  // `folder` may be empty: memory only.
+  KernelCache(const Nvrtc& nvrtc, std::string folder) : nvrtc_(nvrtc), disk_(std::move(folder)) {}
+
+  // Safe from several threads; two that ask for one kernel at the same time may both compile it.
+  Result<std::shared_ptr<const CompiledKernel>> Get(const RowProgram& program, int64_t rows, int64_t width,
+                                                    int group_size, const DeviceFacts& device);
+
+ private:
+  Result<Compilation> CompileOrRead(const std::string& source, const std::string& arch) const;
+
+  const Nvrtc nvrtc_;
+  const DiskCache disk_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const CompiledKernel>> kernels_;  // by architecture and source
+};
+
+// $XDG_CACHE_HOME/jax-oneshot, else ~/.cache/jax-oneshot, else empty.
+std::string DefaultCacheFolder();
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_KERNEL_KERNEL_CACHE_H_

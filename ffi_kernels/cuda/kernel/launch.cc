@@ -1,0 +1,140 @@
+// In:  a compiled kernel, and per call its peers, buffers and stream. Out: the launch. See launch.h.
+#include "ffi_kernels/cuda/kernel/launch.h"
+
+#include <algorithm>
+
+#include "ffi_kernels/cuda/kernel/generate_kernel.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+// The kernel's one parameter, `struct Parameters` of device/protocol.cuh: 64-bit words only, so that both sides agree.
+std::vector<uint64_t> ParameterWords(const KernelArguments& arguments) {
+  const Peers& peers = arguments.peers;
+  std::vector<uint64_t> words(peers.workspace.begin(), peers.workspace.begin() + peers.size);
+  words.push_back(static_cast<uint64_t>(arguments.capacity_bytes));
+  words.push_back(arguments.timeout_ns);
+  words.push_back(arguments.error_record);
+  words.push_back(uint64_t{arguments.call} << 32 | static_cast<uint32_t>(peers.rank));
+  words.insert(words.end(), arguments.inputs.begin(), arguments.inputs.end());
+  words.insert(words.end(), arguments.outputs.begin(), arguments.outputs.end());
+  return words;
+}
+
+Result<void> CheckCount(const char* what, size_t came, size_t expected) {
+  if (came == expected) return {};
+  return Err("one-shot kernel: " + std::to_string(came) + " " + what + " came, the row program has " +
+             std::to_string(expected));
+}
+
+Result<void> CheckAlignment(const std::string& name, DevicePointer pointer, int bytes) {
+  if (pointer % static_cast<unsigned>(bytes) == 0) return {};
+  return Err("one-shot kernel: buffer " + name + " is at an address that is " +
+             std::to_string(pointer % static_cast<unsigned>(bytes)) + " more than a multiple of " +
+             std::to_string(bytes) + ", expected a multiple");
+}
+
+}  // namespace
+
+std::optional<MissingPeers> ReadErrorRecord(const volatile uint64_t* word) {
+  const uint64_t bits = *word;
+  if (bits == 0) return std::nullopt;
+  MissingPeers missing;
+  missing.call = static_cast<uint32_t>(bits >> 32);
+  for (int rank = 0; rank < kMaxRanks; ++rank) {
+    if ((bits >> rank & 1) != 0) missing.ranks.push_back(rank);
+  }
+  return missing;
+}
+
+Result<std::shared_ptr<const LoadedKernel>> LoadedKernel::Load(const CudaDriver& driver,
+                                                               std::shared_ptr<const CompiledKernel> compiled) {
+  std::shared_ptr<LoadedKernel> kernel(new LoadedKernel(driver, std::move(compiled)));
+  if (Result<void> loaded = kernel->LoadModule(); !loaded) return Err(loaded.error());
+  if (Result<void> read = kernel->ReadFacts(); !read) return Err(read.error());
+  return std::shared_ptr<const LoadedKernel>(std::move(kernel));
+}
+
+// The context may be gone by now, at the end of a process: then so is the module.
+LoadedKernel::~LoadedKernel() {
+  if (module_ != nullptr) driver_.cuModuleUnload(module_);
+}
+
+Result<void> LoadedKernel::LoadModule() {
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleLoadData(&module_, compiled_->cubin.data()));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleGetFunction(&function_, module_, kKernelName));
+  return {};
+}
+
+Result<void> LoadedKernel::ReadFacts() {
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuFuncGetAttribute(&registers_, kFunctionNumRegs, function_));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuFuncGetAttribute(&local_bytes_, kFunctionLocalSizeBytes, function_));
+  const LaunchPlan& plan = compiled_->plan;
+  if (plan.cluster) {
+    LaunchAttribute attribute = {kLaunchClusterDimension, 0, {{static_cast<unsigned>(plan.blocks_per_row), 1, 1}}};
+    LaunchConfig config = {{static_cast<unsigned>(plan.grid()), 1, 1},
+                           {static_cast<unsigned>(plan.block()), 1, 1},
+                           0,
+                           nullptr,
+                           &attribute,
+                           1};
+    int clusters = 0;
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuOccupancyMaxActiveClusters(&clusters, function_, &config));
+    resident_ = clusters * plan.blocks_per_row;
+    return {};
+  }
+  Device device = 0;
+  int multiprocessors = 0;
+  int blocks = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuCtxGetDevice(&device));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceGetAttribute(&multiprocessors, kMultiprocessorCount, device));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_,
+                               cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function_, plan.block(), 0));
+  resident_ = blocks * multiprocessors;
+  return {};
+}
+
+Result<void> LoadedKernel::CheckArguments(const KernelArguments& arguments) const {
+  const LaunchPlan& plan = compiled_->plan;
+  const RowProgram& program = compiled_->program;
+  if (arguments.peers.size != plan.group_size || arguments.peers.rank < 0 || arguments.peers.rank >= plan.group_size) {
+    return Err("one-shot kernel: rank " + std::to_string(arguments.peers.rank) + " of " +
+               std::to_string(arguments.peers.size) + " came, the kernel was made for " +
+               std::to_string(plan.group_size) + " ranks");
+  }
+  if (arguments.capacity_bytes < plan.message_bytes || arguments.capacity_bytes % 16 != 0) {
+    return Err("one-shot kernel: the workspace holds messages of " + std::to_string(arguments.capacity_bytes) +
+               " bytes, expected a multiple of 16 and at least " + std::to_string(plan.message_bytes));
+  }
+  Result<void> checked = CheckCount("inputs", arguments.inputs.size(), program.inputs.size());
+  if (checked) checked = CheckCount("outputs", arguments.outputs.size(), program.outputs.size());
+  for (size_t i = 0; checked && i < program.inputs.size(); ++i) {
+    const Input& input = program.inputs[i];
+    const int bytes = plan.AccessBytes(input.dtype, input.kind, input.role == Role::kGather);
+    checked = CheckAlignment("a" + std::to_string(i), arguments.inputs[i], bytes);
+  }
+  for (size_t i = 0; checked && i < program.outputs.size(); ++i) {
+    const Output& output = program.outputs[i];
+    const int bytes = plan.AccessBytes(program.statements[output.value].dtype, output.kind, output.shard);
+    checked = CheckAlignment("of output " + std::to_string(i), arguments.outputs[i], bytes);
+  }
+  return checked;
+}
+
+Result<void> LoadedKernel::Launch(Stream stream, const KernelArguments& arguments) const {
+  if (Result<void> checked = CheckArguments(arguments); !checked) return checked;
+  const LaunchPlan& plan = compiled_->plan;
+  std::vector<uint64_t> words = ParameterWords(arguments);
+  void* parameters[] = {words.data()};
+  LaunchAttribute attribute = {kLaunchClusterDimension, 0, {{static_cast<unsigned>(plan.blocks_per_row), 1, 1}}};
+  const LaunchConfig config = {{static_cast<unsigned>(plan.grid()), 1, 1},
+                               {static_cast<unsigned>(plan.block()), 1, 1},
+                               0,
+                               stream,
+                               &attribute,
+                               plan.cluster ? 1u : 0u};
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuLaunchKernelEx(&config, function_, parameters, nullptr));
+  return {};
+}
+
+}  // namespace jax_oneshot::cuda

@@ -1,0 +1,87 @@
+// In:  a compiled kernel, and per call its peers, buffers and stream. Out: the launch. The seam between what makes
+// kernels (launch_plan, generate_kernel, kernel_cache) and what runs them (the handler, benchmarks, tests).
+//
+//   const Result<DeviceFacts> facts = ReadDeviceFacts(driver, device);
+//   auto compiled = cache.Get(program, rows, width, group_size, *facts);        // once per call site
+//   auto kernel = LoadedKernel::Load(driver, *compiled);                        // once per call site and context
+//   kernel->Launch(stream, {peers, capacity, inputs, outputs, ...});            // every execution; graphs may record
+//   it
+#ifndef FFI_KERNELS_CUDA_KERNEL_LAUNCH_H_
+#define FFI_KERNELS_CUDA_KERNEL_LAUNCH_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/driver/cuda_driver.h"
+#include "ffi_kernels/cuda/kernel/kernel_cache.h"
+#include "ffi_kernels/cuda/kernel/workspace_layout.h"
+
+namespace jax_oneshot::cuda {
+
+// This rank, and every rank's workspace as this rank's device addresses it (workspace[rank] is its own).
+struct Peers {
+  int rank = 0, size = 0;
+  std::array<DevicePointer, kMaxRanks> workspace = {};
+  DevicePointer multicast = 0;  // one address that stores to all of them, or 0; not used yet
+};
+
+// What a kernel that gave up waiting leaves in host memory, as one 64-bit word, before it traps.
+struct MissingPeers {
+  uint32_t call = 0;
+  std::vector<int> ranks;
+};
+
+// The word of one error record; lives in pinned host memory that the device can write (cuMemHostAlloc with
+// kHostAllocDeviceMap), starts as 0.
+std::optional<MissingPeers> ReadErrorRecord(const volatile uint64_t* word);
+
+struct KernelArguments {
+  Peers peers;
+  int64_t capacity_bytes = 0;                  // of the workspaces (WorkspaceLayout)
+  std::vector<DevicePointer> inputs, outputs;  // in the program's order
+  uint32_t call = 0;                           // for the error record
+  uint64_t timeout_ns = 0;
+  DevicePointer error_record = 0;
+};
+
+class LoadedKernel {
+ public:
+  // Into the current context.
+  static Result<std::shared_ptr<const LoadedKernel>> Load(const CudaDriver& driver,
+                                                          std::shared_ptr<const CompiledKernel> compiled);
+  LoadedKernel(const LoadedKernel&) = delete;
+  LoadedKernel& operator=(const LoadedKernel&) = delete;
+  ~LoadedKernel();
+
+  // Checks the arguments and launches; nothing else happens on the stream, and the same arguments always make the same
+  // launch. The context that the kernel was loaded into must be current.
+  Result<void> Launch(Stream stream, const KernelArguments& arguments) const;
+
+  const LaunchPlan& plan() const { return compiled_->plan; }
+  const CompiledKernel& compiled() const { return *compiled_; }
+  int registers() const { return registers_; }       // per thread
+  int local_bytes() const { return local_bytes_; }   // per thread: spills
+  int resident_blocks() const { return resident_; }  // of this kernel at once on the whole device
+
+ private:
+  LoadedKernel(const CudaDriver& driver, std::shared_ptr<const CompiledKernel> compiled)
+      : driver_(driver), compiled_(std::move(compiled)) {}
+  Result<void> LoadModule();
+  Result<void> ReadFacts();
+  Result<void> CheckArguments(const KernelArguments& arguments) const;
+
+  const CudaDriver driver_;
+  const std::shared_ptr<const CompiledKernel> compiled_;
+  Module module_ = nullptr;
+  Function function_ = nullptr;
+  int registers_ = 0, local_bytes_ = 0, resident_ = 0;
+};
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_KERNEL_LAUNCH_H_

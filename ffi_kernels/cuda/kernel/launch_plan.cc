@@ -1,0 +1,205 @@
+// In:  a row program, its extent, the group's size, facts about the device. Out: the launch plan. See launch_plan.h.
+//
+// The aim, in this order: every block resident at once (blocks wait for other ranks' blocks, so none may queue behind
+// them), few elements per thread (registers), and, while rows are few, a row spread over several multiprocessors.
+#include "ffi_kernels/cuda/kernel/launch_plan.h"
+
+#include <algorithm>
+#include <string>
+
+#include "ffi_kernels/cuda/kernel/workspace_layout.h"
+#include "ffi_kernels/row_program/ops.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr int64_t kWordBytes = 4;
+constexpr int kMostThreads = 512;     // per block: 128 registers each
+constexpr int kFewestThreads = 64;    // per block, before a row is spread over more blocks
+constexpr int kMostChunks = 32;       // per thread; more than 2 only where a row is wider than any cluster holds
+constexpr int kLargestCluster = 8;    // portable over all devices that have clusters
+constexpr int kMostBlocksPerSm = 16;  // more would only lower the register limit
+constexpr int64_t kMostMessageBytes = int64_t{1} << 30;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
+
+bool VariesOverWidth(Kind kind) { return Widens(Kind::kVec, kind); }
+
+bool ReducesOverRows(const RowProgram& program) {
+  return std::any_of(program.statements.begin(), program.statements.end(),
+                     [](const Statement& s) { return IsRowReduction(s.op); });
+}
+
+// A chunk of the widest input that is exchanged is 16 bytes, the widest access there is; 8 columns are the most.
+int VectorColumns(const RowProgram& program) {
+  int widest = 1;
+  for (const Input& input : program.inputs) {
+    if (input.role != Role::kLocal) widest = std::max(widest, DTypeBytes(input.dtype));
+  }
+  return widest > 2 ? 4 : 8;
+}
+
+class Planner {
+ public:
+  Planner(const RowProgram& program, const DeviceFacts& device, LaunchPlan plan)
+      : program_(program), device_(device), plan_(std::move(plan)) {}
+
+  Result<LaunchPlan> Run() {
+    plan_.vector = VectorColumns(program_);
+    row_chunks_ = CeilDiv(plan_.width, plan_.vector);
+    multiprocessors_ = std::max(1, device_.multiprocessors / device_.ranks_on_device);
+    SpreadOverColumns();
+    if (plan_.chunks > kMostChunks) return TooWide();
+    SpreadOverRows();
+    PlaceMessages();
+    if (plan_.message_bytes > kMostMessageBytes) {
+      return Err("one-shot kernel: a message would be " + std::to_string(plan_.message_bytes) +
+                 " bytes, expected at most " + std::to_string(kMostMessageBytes));
+    }
+    return plan_;
+  }
+
+ private:
+  int64_t MostBlocksPerRow() const {
+    if (!ReducesOverRows(program_)) return multiprocessors_;
+    return device_.compute_capability >= 90 ? kLargestCluster : 1;
+  }
+
+  void SpreadOverColumns() {
+    const int64_t most = MostBlocksPerRow();
+    int64_t blocks = 1;
+    const auto more_is_idle = [&] { return 2 * blocks * plan_.rows <= multiprocessors_; };
+    const auto wide_enough = [&] { return row_chunks_ >= 2 * blocks * kFewestThreads; };
+    const auto too_much_per_thread = [&] { return row_chunks_ > blocks * kMostThreads * TwoChunks(); };
+    while (2 * blocks <= most && ((more_is_idle() && wide_enough()) || too_much_per_thread())) blocks *= 2;
+    plan_.blocks_per_row = static_cast<int>(blocks);
+    plan_.cluster = blocks > 1 && ReducesOverRows(program_);
+    plan_.chunks = static_cast<int>(CeilDiv(row_chunks_, blocks * kMostThreads));
+    plan_.threads_per_row = static_cast<int>(RoundUp(CeilDiv(row_chunks_, blocks * plan_.chunks), kWarp));
+  }
+
+  // Chunks that make 16 columns per thread: what registers hold without spilling.
+  int TwoChunks() const { return 16 / plan_.vector; }
+
+  void SpreadOverRows() {
+    plan_.rows_per_block = 1;
+    while (plan_.blocks_per_row == 1 && 2 * plan_.rows_per_block * plan_.threads_per_row <= kMostThreads / 2 &&
+           CeilDiv(plan_.rows, 2 * plan_.rows_per_block) >= multiprocessors_) {
+      plan_.rows_per_block *= 2;
+    }
+    plan_.blocks_per_multiprocessor = BlocksPerMultiprocessor();
+    const int64_t needed = CeilDiv(plan_.rows, plan_.rows_per_block);
+    const int64_t resident =
+        std::min<int64_t>(int64_t{plan_.blocks_per_multiprocessor} * multiprocessors_, kEpochEntries);
+    const int64_t groups = std::min(needed, std::max<int64_t>(1, resident / plan_.blocks_per_row));
+    plan_.row_steps = static_cast<int>(CeilDiv(needed, groups));
+    plan_.row_groups = static_cast<int>(CeilDiv(needed, plan_.row_steps));
+  }
+
+  // A guess at what a thread needs; the compiler is then held to what the plan's residency leaves it.
+  int RegistersPerThread() const {
+    int words = 0;
+    for (const Input& input : program_.inputs) {
+      const int chunk = std::max(1, plan_.vector * DTypeBytes(input.dtype) / 4);
+      if (IsCombined(input.role)) words = std::max(words, chunk * plan_.group_size);
+      if (VariesOverWidth(input.kind)) words += chunk * plan_.chunks;
+    }
+    return static_cast<int>(std::clamp<int64_t>(RoundUp(32 + words + 3 * plan_.vector * plan_.chunks, 8), 48, 255));
+  }
+
+  int BlocksPerMultiprocessor() const {
+    const int by_registers = device_.registers_per_multiprocessor / (RegistersPerThread() * plan_.block());
+    const int by_threads = device_.threads_per_multiprocessor / plan_.block();
+    return std::clamp(std::min(by_registers, by_threads), 1, kMostBlocksPerSm);
+  }
+
+  void PlaceMessages() {
+    for (const Input& input : program_.inputs) {
+      const bool sent = input.role != Role::kLocal;
+      plan_.message_offsets.push_back(sent ? plan_.message_bytes : -1);
+      if (sent) plan_.message_bytes += (input.kind == Kind::kVec ? 1 : plan_.rows) * plan_.RowBytes(input);
+    }
+  }
+
+  Result<LaunchPlan> TooWide() const {
+    const int64_t widest = MostBlocksPerRow() * kMostThreads * kMostChunks * plan_.vector;
+    return Err("one-shot kernel: a row has " + std::to_string(plan_.width) + " columns, expected at most " +
+               std::to_string(widest) + " on sm_" + std::to_string(device_.compute_capability) +
+               "; lower JAX_ONESHOT_MAX_BYTES so that this call is left to XLA");
+  }
+
+  const RowProgram& program_;
+  const DeviceFacts& device_;
+  LaunchPlan plan_;
+  int64_t row_chunks_ = 0;
+  int64_t multiprocessors_ = 1;
+};
+
+Result<void> CheckRequest(int64_t rows, int64_t width, int group_size, const DeviceFacts& device) {
+  if (rows < 1 || width < 1 || rows > kMostMessageBytes || width > kMostMessageBytes) {
+    return Err("one-shot kernel: the extent is " + std::to_string(rows) + " rows of " + std::to_string(width) +
+               " columns, expected at least one of each and at most " + std::to_string(kMostMessageBytes));
+  }
+  if (group_size < 2 || group_size > kMaxRanks) {
+    return Err("one-shot kernel: the group has " + std::to_string(group_size) + " ranks, expected 2 to " +
+               std::to_string(kMaxRanks));
+  }
+  if (device.compute_capability < 80) {
+    return Err("one-shot kernel: the device is sm_" + std::to_string(device.compute_capability) +
+               ", expected sm_80 or newer; set JAX_ONESHOT=0 to run with XLA's own all-reduce");
+  }
+  return {};
+}
+
+}  // namespace
+
+int64_t LaunchPlan::RowBytes(const Input& input) const {
+  if (input.role != Role::kGather) return RoundUp(RoundUp(width, vector) * DTypeBytes(input.dtype), 16);
+  const int64_t shard = width / group_size;
+  return RoundUp(shard * (shard % vector == 0 ? DTypeBytes(input.dtype) : kWordBytes), 16);
+}
+
+int LaunchPlan::AccessBytes(DType dtype, Kind kind, bool shard) const {
+  if (!VariesOverWidth(kind)) return DTypeBytes(dtype);
+  const int64_t columns = shard ? width / group_size : width;
+  if (shard && columns % vector != 0) return DTypeBytes(dtype);
+  const int64_t row = columns * DTypeBytes(dtype);
+  return static_cast<int>(std::min<int64_t>({16, int64_t{vector} * DTypeBytes(dtype), row & -row}));
+}
+
+Result<LaunchPlan> PlanLaunch(const RowProgram& program, int64_t rows, int64_t width, int group_size,
+                              const DeviceFacts& device) {
+  if (Result<void> checked = CheckRequest(rows, width, group_size, device); !checked) return Err(checked.error());
+  if (HasShards(program) && width % group_size != 0) {
+    return Err("one-shot kernel: the program has shards, but the width " + std::to_string(width) +
+               " is no multiple of the group's " + std::to_string(group_size) + " ranks");
+  }
+  LaunchPlan plan;
+  plan.rows = rows;
+  plan.width = width;
+  plan.group_size = group_size;
+  plan.compute_capability = device.compute_capability;
+  return Planner(program, device, std::move(plan)).Run();
+}
+
+Result<DeviceFacts> ReadDeviceFacts(const CudaDriver& driver, Device device) {
+  int major = 0;
+  int minor = 0;
+  DeviceFacts facts;
+  const std::pair<DeviceAttribute, int*> wanted[] = {
+      {kComputeCapabilityMajor, &major},
+      {kComputeCapabilityMinor, &minor},
+      {kMultiprocessorCount, &facts.multiprocessors},
+      {kMaxThreadsPerMultiprocessor, &facts.threads_per_multiprocessor},
+      {kMaxRegistersPerMultiprocessor, &facts.registers_per_multiprocessor},
+  };
+  for (const auto& [attribute, value] : wanted) {
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetAttribute(value, attribute, device));
+  }
+  facts.compute_capability = 10 * major + minor;
+  return facts;
+}
+
+}  // namespace jax_oneshot::cuda

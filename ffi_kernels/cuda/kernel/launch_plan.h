@@ -1,0 +1,69 @@
+// In:  a row program, its extent, the group's size, facts about the device. Out: LaunchPlan: how the kernel is laid out
+// over blocks and threads, and what each rank sends. A pure function: equal on all ranks for equal devices.
+//
+//   bf16 all-reduce + RMSNorm, rows 8, width 4096, 8 ranks, one H100 per rank
+//     -> 8 columns per thread in one chunk, 64 threads per block, a cluster of 8 blocks per row, 64 blocks
+//   the same without the norm -> the same blocks, but no cluster: nothing is summed over a row
+//
+// Columns. A thread owns `chunks` chunks of `vector` neighbouring columns. Threads of one row lie side by side, first
+// within a block, then over the row's blocks. Rows. A block works on `rows_per_block` rows at a time and on `row_steps`
+// of them one after the other.
+#ifndef FFI_KERNELS_CUDA_KERNEL_LAUNCH_PLAN_H_
+#define FFI_KERNELS_CUDA_KERNEL_LAUNCH_PLAN_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/driver/cuda_driver.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot::cuda {
+
+struct DeviceFacts {
+  int compute_capability = 0;  // 90: sm_90
+  int multiprocessors = 0;
+  int threads_per_multiprocessor = 0;
+  int registers_per_multiprocessor = 0;
+  int ranks_on_device = 1;  // of one group; each gets its share, for all of them must be resident at once
+};
+
+Result<DeviceFacts> ReadDeviceFacts(const CudaDriver& driver, Device device);
+
+struct LaunchPlan {
+  int64_t rows = 0, width = 0;
+  int group_size = 0;
+  int compute_capability = 0;
+
+  int vector = 0;           // columns of a chunk
+  int chunks = 0;           // per thread
+  int threads_per_row = 0;  // of one block; a multiple of 32
+  int rows_per_block = 0;   // at a time
+  int blocks_per_row = 0;
+  bool cluster = false;  // the blocks of a row are one cluster, to reduce over the row
+  int row_groups = 0;    // grid / blocks_per_row
+  int row_steps = 0;     // times that each block goes on to further rows
+
+  int blocks_per_multiprocessor = 0;  // the compiler keeps registers low enough for that many
+
+  // Where the rows of input i start in a message (a vector is one row): -1 for local inputs.
+  std::vector<int64_t> message_offsets;
+  int64_t message_bytes = 0;  // per rank and slot: the workspace's capacity must hold it
+
+  int grid() const { return row_groups * blocks_per_row; }
+  int block() const { return threads_per_row * rows_per_block; }
+  // A row's bytes within a message: of what is combined, padded to whole chunks; of what is gathered, this rank's
+  // columns, one word each if a chunk can belong to two ranks. Always a multiple of 16.
+  int64_t RowBytes(const Input& input) const;
+  // The bytes that one load or store of a buffer moves: buffers must be aligned to them. `shard`: it holds one rank's
+  // columns only.
+  int AccessBytes(DType dtype, Kind kind, bool shard) const;
+};
+
+// Refuses (with the reason) what the kernel cannot do: see launch_plan_test.cc for each.
+Result<LaunchPlan> PlanLaunch(const RowProgram& program, int64_t rows, int64_t width, int group_size,
+                              const DeviceFacts& device);
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_KERNEL_LAUNCH_PLAN_H_

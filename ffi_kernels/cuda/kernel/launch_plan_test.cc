@@ -1,0 +1,174 @@
+// In:  row programs, extents, devices. Out: the plans, rule by rule, and every refusal.
+#include "ffi_kernels/cuda/kernel/launch_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "ffi_kernels/cuda/kernel/test_programs.h"
+#include "ffi_kernels/cuda/kernel/workspace_layout.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+using ::testing::ElementsAre;
+
+LaunchPlan PlanOf(const char* text, int64_t rows, int64_t width, int ranks, const DeviceFacts& device = FactsOfH100()) {
+  const Result<LaunchPlan> plan = PlanLaunch(ProgramOf(text), rows, width, ranks, device);
+  EXPECT_TRUE(plan) << plan.error();
+  return plan.value_or(LaunchPlan());
+}
+
+std::string RefusalOf(const char* text, int64_t rows, int64_t width, int ranks,
+                      const DeviceFacts& device = FactsOfH100()) {
+  const Result<LaunchPlan> plan = PlanLaunch(ProgramOf(text), rows, width, ranks, device);
+  return plan ? "planned" : plan.error();
+}
+
+TEST(LaunchPlan, SpreadsARowThatIsReducedOverAClusterWhileMultiprocessorsAreIdle) {
+  const LaunchPlan plan = PlanOf(kResidualRmsNorm, 8, 4096, 8);
+  EXPECT_TRUE(plan.cluster);
+  EXPECT_EQ(plan.blocks_per_row, 8);
+  EXPECT_EQ(plan.block() * plan.blocks_per_row * plan.vector, 4096);
+  EXPECT_EQ(plan.grid(), 64);
+  EXPECT_EQ(plan.row_steps, 1);
+}
+
+TEST(LaunchPlan, NeedsNoClusterWhereNothingIsReducedOverARow) {
+  const LaunchPlan plan = PlanOf(kPlain, 8, 4096, 8);
+  EXPECT_FALSE(plan.cluster);
+  EXPECT_GT(plan.blocks_per_row, 1);
+}
+
+TEST(LaunchPlan, KeepsARowInOneBlockWhereDevicesHaveNoClusters) {
+  const LaunchPlan plan = PlanOf(kResidualRmsNorm, 1, 4096, 8, FactsOfA100());
+  EXPECT_EQ(plan.blocks_per_row, 1);
+  EXPECT_FALSE(plan.cluster);
+}
+
+TEST(LaunchPlan, GivesARowOneBlockWhenThereAreRowsForAllMultiprocessors) {
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 128, 4096, 8).blocks_per_row, 1);
+}
+
+TEST(LaunchPlan, PutsSeveralNarrowRowsIntoOneBlock) {
+  EXPECT_GT(PlanOf(kResidualRmsNorm, 4096, 64, 2).rows_per_block, 1);
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 8, 64, 2).rows_per_block, 1);
+}
+
+TEST(LaunchPlan, HoldsAtMostSixteenColumnsPerThreadUpToTheWidestCluster) {
+  for (const int64_t width : {1, 3584, 8192, 16384, 65536}) {
+    const LaunchPlan plan = PlanOf(kResidualRmsNorm, 64, width, 8);
+    EXPECT_LE(plan.vector * plan.chunks, 16) << width;
+  }
+}
+
+TEST(LaunchPlan, CoversEveryRowAndColumnOnceAndFitsTheDevice) {
+  for (const char* text : {kPlain, kResidualRmsNorm, kLayerNorm}) {
+    for (const DeviceFacts& device : {FactsOfA100(), FactsOfH100(), FactsOfB200()}) {
+      for (const int64_t rows : {1, 2, 3, 17, 64, 133, 1000, 4096}) {
+        for (const int64_t width : {1, 7, 256, 3584, 4096, 5120, 8192, 20000}) {
+          const LaunchPlan plan = PlanOf(text, rows, width, 8, device);
+          EXPECT_GE(int64_t{plan.row_groups} * plan.rows_per_block * plan.row_steps, rows);
+          EXPECT_LT(int64_t{plan.row_groups} * plan.rows_per_block * (plan.row_steps - 1), rows);
+          EXPECT_GE(int64_t{plan.blocks_per_row} * plan.threads_per_row * plan.chunks * plan.vector, width);
+          EXPECT_LE(plan.block(), 1024);
+          EXPECT_LE(plan.grid(), kEpochEntries);
+          EXPECT_LE(plan.grid(), device.multiprocessors * plan.blocks_per_multiprocessor);
+          EXPECT_LE(plan.block() * plan.blocks_per_multiprocessor, device.threads_per_multiprocessor);
+        }
+      }
+    }
+  }
+}
+
+TEST(LaunchPlan, LeavesEachOfSeveralRanksOnOneDeviceItsShare) {
+  DeviceFacts shared = FactsOfH100();
+  shared.ranks_on_device = 8;
+  for (const int64_t rows : {1, 8, 64, 1000}) {
+    const LaunchPlan plan = PlanOf(kResidualRmsNorm, rows, 8192, 8, shared);
+    EXPECT_LE(8 * plan.grid(), shared.multiprocessors * plan.blocks_per_multiprocessor);
+  }
+}
+
+TEST(LaunchPlan, PadsRowsOfAMessageToWholeChunksAndPlacesInputsOneAfterAnother) {
+  const LaunchPlan plan = PlanOf(
+      "v1 (a0: sum bf16 row, a1: local bf16 row, a2: max f16 row) { x0: bf16 row = all_reduce a0; "
+      "x1: bf16 row = load a1; x2: f16 row = all_reduce a2 } -> (x0: row, x1: row, x2: row)",
+      3, 9, 2);
+  EXPECT_EQ(plan.vector, 8);
+  EXPECT_THAT(plan.message_offsets, ElementsAre(0, -1, 3 * 32));
+  EXPECT_EQ(plan.message_bytes, 2 * 3 * 32);
+}
+
+TEST(LaunchPlan, SendsOneRowOfAGatheredVectorAndWordsWhereChunksAreSplit) {
+  const RowProgram program = ProgramOf(kShardedRmsNorm);
+  EXPECT_EQ(PlanOf(kShardedRmsNorm, 3, 4096, 4).RowBytes(program.inputs[2]), 2 * 4096 / 4);
+  const LaunchPlan split = PlanOf(kShardedRmsNorm, 3, 48, 4);
+  EXPECT_EQ(split.RowBytes(program.inputs[2]), 4 * 48 / 4);
+  EXPECT_EQ(split.message_bytes, 3 * 96 + 48);
+}
+
+TEST(LaunchPlan, AccessesBuffersByWhatTheirRowsAreAlignedTo) {
+  const LaunchPlan aligned = PlanOf(kResidualRmsNorm, 2, 4096, 2);
+  EXPECT_EQ(aligned.AccessBytes(DType::kBF16, Kind::kRow, false), 16);
+  EXPECT_EQ(aligned.AccessBytes(DType::kF8E4M3FN, Kind::kRow, false), 8);
+  EXPECT_EQ(aligned.AccessBytes(DType::kF32, Kind::kRowScalar, false), 4);
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 2, 6, 2).AccessBytes(DType::kBF16, Kind::kVec, false), 4);
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 2, 7, 2).AccessBytes(DType::kBF16, Kind::kRow, false), 2);
+  EXPECT_EQ(PlanOf(kShardedRmsNorm, 2, 48, 4).AccessBytes(DType::kBF16, Kind::kVec, true), 2);
+}
+
+TEST(LaunchPlan, RefusesGroupsItHasNoRoomFor) {
+  EXPECT_EQ(RefusalOf(kPlain, 1, 8, 1), "one-shot kernel: the group has 1 ranks, expected 2 to 16");
+  EXPECT_EQ(RefusalOf(kPlain, 1, 8, 17), "one-shot kernel: the group has 17 ranks, expected 2 to 16");
+  EXPECT_EQ(RefusalOf(kPlain, 1, 8, 16), "planned");
+}
+
+TEST(LaunchPlan, RefusesAnEmptyExtent) {
+  EXPECT_EQ(RefusalOf(kPlain, 0, 8, 2),
+            "one-shot kernel: the extent is 0 rows of 8 columns, expected at least one of each and at most 1073741824");
+}
+
+TEST(LaunchPlan, RefusesDevicesThatAreTooOld) {
+  DeviceFacts old = FactsOfA100();
+  old.compute_capability = 75;
+  EXPECT_EQ(RefusalOf(kPlain, 1, 8, 2, old),
+            "one-shot kernel: the device is sm_75, expected sm_80 or newer; set JAX_ONESHOT=0 to run with XLA's own "
+            "all-reduce");
+}
+
+TEST(LaunchPlan, RefusesShardsThatDoNotDivideTheWidth) {
+  EXPECT_EQ(RefusalOf(kShardedRmsNorm, 1, 10, 4),
+            "one-shot kernel: the program has shards, but the width 10 is no multiple of the group's 4 ranks");
+}
+
+TEST(LaunchPlan, RefusesRowsThatNoClusterHolds) {
+  EXPECT_EQ(RefusalOf(kResidualRmsNorm, 1, 131073, 2, FactsOfA100()),
+            "one-shot kernel: a row has 131073 columns, expected at most 131072 on sm_80; lower JAX_ONESHOT_MAX_BYTES "
+            "so that this call is left to XLA");
+  EXPECT_EQ(RefusalOf(kResidualRmsNorm, 1, 131073, 2), "planned");
+}
+
+TEST(LaunchPlan, RefusesMessagesBeyondItsOffsets) {
+  EXPECT_EQ(RefusalOf(kPlain, 1 << 20, 1 << 10, 2),
+            "one-shot kernel: a message would be 2147483648 bytes, expected at most 1073741824");
+}
+
+TEST(DeviceFacts, AreReadFromTheDriver) {
+  CudaDriver driver;
+  driver.cuDeviceGetAttribute = [](int* value, int attribute, Device device) {
+    *value = attribute == kComputeCapabilityMajor ? 9 : attribute == kComputeCapabilityMinor ? 0 : attribute + device;
+    return kSuccess;
+  };
+  const Result<DeviceFacts> facts = ReadDeviceFacts(driver, 100);
+  ASSERT_TRUE(facts) << facts.error();
+  EXPECT_EQ(facts->compute_capability, 90);
+  EXPECT_EQ(facts->multiprocessors, 100 + kMultiprocessorCount);
+  EXPECT_EQ(facts->threads_per_multiprocessor, 100 + kMaxThreadsPerMultiprocessor);
+  EXPECT_EQ(facts->registers_per_multiprocessor, 100 + kMaxRegistersPerMultiprocessor);
+  EXPECT_EQ(facts->ranks_on_device, 1);
+}
+
+}  // namespace
+}  // namespace jax_oneshot::cuda
