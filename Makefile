@@ -19,6 +19,7 @@ build:  ## .venv and the native module
 
 test: build  ## all tests, C++ (through bazel test) and Python, on both supported versions of jax
 	@tools/setup demo third_party
+	@tools/setup browser || echo 'Without a browser the tests of the report in one are left out.'
 	@tools/step 'Building the C++ tests' tools/bazel build --keep_going --build_tests_only //... || true
 	@$(PYTHON_ENV) -m pytest $(ARGS)
 

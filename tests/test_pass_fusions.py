@@ -221,3 +221,67 @@ def test_a_fusion_with_several_results_is_absorbed_through_its_tuple() -> None:
     assert run.only["row_program"].count("sum f32 row") == 2
     assert run.only["outputs"] == 2
     assert run.report["collectives_after"] == 1
+
+
+def masked(ids: str, mark: str = "") -> str:
+    """%masked: a residual add, where an integer of shape `ids` says whether the residual counts. `mark` ends names."""
+    dims = "{0}" if ids == "s32[8]" else "{0,1}"
+    pred = ids.replace("s32", "pred")
+    lines = f"""
+%masked@ (p1@: f32[8,64], p2@: bf16[8,64], p3@: {ids}) -> f32[8,64] {{
+  %p1@ = f32[8,64]{{1,0}} parameter(0)
+  %p2@ = bf16[8,64]{{1,0}} parameter(1)
+  %p3@ = {ids} parameter(2)
+  %low@ = s32[] constant(0)
+  %lows@ = {ids} broadcast(%low@), dimensions={{}}
+  %high@ = s32[] constant(99)
+  %highs@ = {ids} broadcast(%high@), dimensions={{}}
+  %above@ = {pred} compare(%p3@, %lows@), direction=GE
+  %below@ = {pred} compare(%p3@, %highs@), direction=LE
+  %inside@ = {pred} and(%above@, %below@)
+  %mask@ = pred[8,64]{{1,0}} broadcast(%inside@), dimensions={dims}
+  %nan@ = bf16[] constant(nan)
+  %nans@ = bf16[8,64]{{1,0}} broadcast(%nan@), dimensions={{}}
+  %taken@ = bf16[8,64]{{1,0}} select(%mask@, %p2@, %nans@)
+  %wide_x@ = f32[8,64]{{1,0}} convert(%taken@)
+  ROOT %y_wide@ = f32[8,64]{{1,0}} add(%p1@, %wide_x@)
+}}
+"""
+    return lines.replace("@", mark)
+
+
+MASKED_BODY = f"""
+%dot = f32[8,64]{{1,0}} parameter(0)
+%x = bf16[8,64]{{1,0}} parameter(1)
+%ids = IDS parameter(2)
+%ar = {all_reduce("%dot", "f32[8,64]{1,0}")}
+ROOT %y = f32[8,64]{{1,0}} fusion(%ar, %x, %ids), kind=kLoop, calls=%masked"""
+
+
+def test_integer_math_of_one_value_per_row_is_hoisted_as_one_operand() -> None:
+    run = run_pass(entry(MASKED_BODY.replace("IDS", "s32[8]"), computations=masked("s32[8]")), platform="cpu")
+    assert run.only["verdict"] == "fused"
+    assert run.only["row_program"] == (
+        "v1 (a0: sum f32 row, a1: local pred rowscalar, a2: local bf16 row) { x0: f32 row = all_reduce a0; "
+        "x1: pred rowscalar = load a1; x2: bf16 row = load a2; x3: bf16 scalar = constant nan; "
+        "x4: bf16 row = select x1, x2, x3; x5: f32 row = convert x4; x6: f32 row = add x0, x5 } -> (x6: row)"
+    )
+    hoisted = [line for line in run.body if line.startswith("%jax_oneshot_operand")]
+    opcodes = ["constant", "broadcast", "compare", "constant", "broadcast", "compare", "and"]
+    assert [line.split("(")[0].split()[-1] for line in hoisted] == opcodes
+
+
+def test_integer_math_of_a_full_row_stays_in_its_fusion() -> None:
+    text = entry(MASKED_BODY.replace("IDS", "s32[8,64]"), computations=masked("s32[8,64]"))
+    run = run_pass(text, platform="cpu")
+    assert run.only["verdict"] == "plain"
+    assert run.only["reason"] == "the region ends before %y: operand %wide_x (convert) has no row form"
+
+
+def test_an_expression_found_in_two_fusions_is_hoisted_once() -> None:
+    body = f"""{MASKED_BODY.replace("ROOT ", "").replace("IDS", "s32[8]")}
+%ar2 = {all_reduce("%y", "f32[8,64]{1,0}")}
+ROOT %z = f32[8,64]{{1,0}} fusion(%ar2, %x, %ids), kind=kLoop, calls=%masked.2"""
+    run = run_pass(entry(body, computations=masked("s32[8]") + masked("s32[8]", ".2")), platform="cpu")
+    assert [verdict["verdict"] for verdict in run.verdicts] == ["fused", "fused"]
+    assert len([line for line in run.body if line.startswith("%jax_oneshot_operand")]) == 7

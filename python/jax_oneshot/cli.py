@@ -20,6 +20,7 @@ import jax_oneshot
 _COMMANDS = {
     "demo": ("jax_oneshot.commands.demo", "run a tensor-parallel decoder with the pass off and on, and compare"),
     "opt": ("jax_oneshot.commands.opt", "run the pass alone on a file with one HLO module"),
+    "report": ("jax_oneshot.commands.report", "show a dump folder as one page: before, after, and why"),
     "bench": ("jax_oneshot.commands.bench", "measure the pass, the CPU kernels and the demo"),
 }
 

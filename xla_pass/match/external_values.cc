@@ -15,7 +15,7 @@ using hlo::Opcode;
 // well below.
 constexpr int kMaxDepth = 16;
 
-// What may be cloned in front of the call: reads of a part of something, and scalar index arithmetic.
+// What may be cloned in front of the call at any size: reads of a part of something.
 bool IsHoistableRead(Opcode opcode) {
   return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || IsMove(opcode);
 }
@@ -59,6 +59,13 @@ Result<int> ExternalValues::ReadAt(Node node, int split, int depth) {
   if (found != known_.end()) return found->second;
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
   Result<int> value = depth < kMaxDepth && !scope_.is_opaque(node) ? LookThrough(node, split, depth) : Err("opaque");
+  // Small math that rests on hoisted operands anyway is hoisted as a whole: one operand instead of several.
+  const bool added_hoisted = std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(mark.inputs), operands_.end(),
+                                         [](const CallOperand& operand) { return operand.hoisted; });
+  if (value && added_hoisted && IsSmallMath(node)) {
+    std::vector<Node> leaves;
+    if (CanHoist(node, 0, &leaves)) value = Err("hoisted as a whole");
+  }
   if (!value) {
     Rollback(mark);
     value = Load(node, split);
@@ -132,6 +139,13 @@ Result<int> ExternalValues::LookThroughElementwise(Node node, int split, int dep
   return builder_->Elementwise(*op, *dtype, operands, direction);
 }
 
+// Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.
+bool ExternalValues::IsSmallMath(Node node) const {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.extent.rows) return false;
+  return instruction.opcode == Opcode::kBroadcast || ElementwiseOp(instruction.opcode).has_value();
+}
+
 bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) const {
   if (graph_.computation_index(node) == scope_.computation) {
     leaves->push_back(node);
@@ -143,9 +157,7 @@ bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) c
     return outer != kNoNode && depth < kMaxDepth && CanHoist(outer, depth + 1, leaves);
   }
   if (instruction.opcode == Opcode::kConstant) return true;
-  const bool is_scalar = instruction.shape->ElementCount() == 1 && !instruction.shape->IsTuple();
-  const bool is_scalar_math = is_scalar && ElementwiseOp(instruction.opcode).has_value();
-  if (!is_scalar_math && !IsHoistableRead(instruction.opcode)) return false;
+  if (!IsSmallMath(node) && !IsHoistableRead(instruction.opcode)) return false;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     if (depth >= kMaxDepth || !CanHoist(graph_.operand(node, i), depth + 1, leaves)) return false;
   }

@@ -55,6 +55,7 @@ class ExternalValues {
   Result<int> LookThroughMove(Node node, int split, int depth);
   Result<int> LookThroughElementwise(Node node, int split, int depth);
   Result<int> Load(Node node, int split);
+  bool IsSmallMath(Node node) const;
   bool CanHoist(Node node, int depth, std::vector<Node>* leaves) const;
 
   const Graph& graph_;

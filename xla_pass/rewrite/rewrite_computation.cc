@@ -127,8 +127,7 @@ class Rewriter {
   void AppendCall(const Region& region) {
     CustomCall call;
     for (const CallOperand& operand : region.operands) {
-      std::unordered_map<Node, int64_t> clones;
-      call.operand_ids.push_back(operand.hoisted ? AppendClone(operand.node, &clones) : graph_.at(operand.node).id);
+      call.operand_ids.push_back(operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id);
       call.operand_shapes.push_back(ShapeWithLayout(*graph_.at(operand.node).shape));
     }
     if (context_->pass_logical_ids) {
@@ -176,18 +175,21 @@ class Rewriter {
   }
 
   // Clones an expression of a fused computation into this one; returns the id of its value. Depth is bounded where
-  // the operand was accepted (ExternalValues).
-  int64_t AppendClone(Node node, std::unordered_map<Node, int64_t>* clones) {
+  // the operand was accepted (ExternalValues). The same expression in several fusions is cloned once.
+  int64_t AppendClone(Node node) {
     if (graph_.computation_index(node) == computation_) return graph_.at(node).id;
-    if (const Node outer = graph_.Outer(node); outer != kNoNode) return AppendClone(outer, clones);
-    if (auto known = clones->find(node); known != clones->end()) return known->second;
+    if (const Node outer = graph_.Outer(node); outer != kNoNode) return AppendClone(outer);
+    if (auto known = clones_.find(node); known != clones_.end()) return known->second;
     std::vector<int64_t> operand_ids;
-    for (int i = 0; i < graph_.operand_count(node); ++i) {
-      operand_ids.push_back(AppendClone(graph_.operand(node, i), clones));
+    for (int i = 0; i < graph_.operand_count(node); ++i) operand_ids.push_back(AppendClone(graph_.operand(node, i)));
+    const std::string meaning = CloneBytes(graph_.at(node), {}, operand_ids);
+    auto equal = clones_by_meaning_.find(meaning);
+    if (equal == clones_by_meaning_.end()) {
+      const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+      AppendNew(CloneBytes(graph_.at(node), identity, operand_ids));
+      equal = clones_by_meaning_.emplace(meaning, identity.id).first;
     }
-    const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
-    AppendNew(CloneBytes(graph_.at(node), identity, operand_ids));
-    return (*clones)[node] = identity.id;
+    return clones_[node] = equal->second;
   }
 
   const Graph& graph_;
@@ -205,6 +207,8 @@ class Rewriter {
   std::vector<int> stack_;                 // of Emit; kept to be allocated once
   std::vector<std::vector<Node>> leaves_;  // by region: what its call reads
   std::vector<int64_t> logical_ids_;
+  std::unordered_map<Node, int64_t> clones_;                    // an instruction of a fusion -> the id of its clone
+  std::unordered_map<std::string, int64_t> clones_by_meaning_;  // its bytes without name and id -> the same
   RewrittenComputation out_;
 };
 

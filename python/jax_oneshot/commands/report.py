@@ -1,0 +1,64 @@
+"""Show a dump folder as one page: every module before and after, and the verdict on every all-reduce.
+
+DIR is what JAX_ONESHOT_DUMP_TO named. The page is one file without network access; it may be sent or attached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from jax_oneshot import dumps
+from jax_oneshot.report import document as document_lib
+from jax_oneshot.report import dump_folder, page, terminal
+
+_PAGE = "report.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command line."""
+    parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="the folder that JAX_ONESHOT_DUMP_TO named")
+    parser.add_argument("-o", "--output", metavar="FILE.html", type=pathlib.Path, help=f"page (default: DIR/{_PAGE})")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="print tables instead of writing a page")
+    form.add_argument("--json", action="store_true", help="print all of it as JSON instead of writing a page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the command; returns the exit status of cli.py's table."""
+    try:
+        read = dump_folder.read(arguments.folder)
+    except dump_folder.FolderError as error:
+        print(f"jax-oneshot report: {error}", file=sys.stderr)
+        return 1
+    modules = [document_lib.read_module(dumped) for dumped in read.modules]
+    document = document_lib.document(read, modules)
+    if arguments.json:
+        print(json.dumps(document, indent=1))
+        return 0
+    if arguments.text:
+        terminal.print_document(document, Console())
+        return 0
+    return _write_page(arguments, document, modules)
+
+
+def _write_page(
+    arguments: argparse.Namespace, document: dict[str, Any], modules: Sequence[document_lib.ReadModule]
+) -> int:
+    path = arguments.output or arguments.folder / _PAGE
+    html = page.render(document, modules, arguments.folder, path)
+    try:
+        dumps.write_atomically(path, html.encode())
+    except OSError as error:
+        print(f"jax-oneshot report: cannot write {path}: {error.strerror}; name another file with -o", file=sys.stderr)
+        return 2
+    for problem in document["problems"]:
+        print(f"jax-oneshot report: {problem}", file=sys.stderr)
+    print(path)
+    return 0

@@ -1,0 +1,130 @@
+"""In: the document and the modules it was made from. Out: one HTML page that needs nothing but a browser.
+
+The tables are in the page as they are. What is shown of one module at a time, its texts above all, is packed (gzip,
+base64) and unpacked by the browser when the module is opened: 50 modules of 5,000 instructions are 100 MB of text.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import importlib.resources
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+
+from jax_oneshot import reasons
+from jax_oneshot.report import graph, row_program
+from jax_oneshot.report.calls import Call
+from jax_oneshot.report.document import VERDICTS, ReadModule
+
+_PACKING = 5  # gzip's level: half the time of 9, a few per cent larger
+_UNITS = ("B", "KiB", "MiB", "GiB")
+
+
+def render(document: dict[str, Any], modules: Sequence[ReadModule], folder: pathlib.Path, page: pathlib.Path) -> str:
+    """The page.
+
+    Args:
+      document: see document.py.
+      modules: in the document's order.
+      folder: the dump folder.
+      page: where the page will be; links to the dumped files are relative to it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"bytes": readable_bytes, "basename": lambda path: path.rpartition("/")[2]}
+    detail = environment.get_template("all_reduce.html.j2")
+    return environment.get_template("page.html.j2").render(
+        document=document,
+        verdicts=VERDICTS,
+        packed=[_packed(module, detail) for module in modules],
+        link=os.path.relpath(folder.resolve(), page.resolve().parent),
+        style=_template("style.css"),
+        script=_template("page.js"),
+    )
+
+
+def readable_bytes(count: float) -> str:
+    """`64 KiB`."""
+    for unit in _UNITS:
+        if count < 1024 or unit == _UNITS[-1]:
+            break
+        count /= 1024
+    return f"{count:.3g} {unit}"
+
+
+def _packed(module: ReadModule, detail: jinja2.Template) -> str:
+    contents = {
+        "before": module.dumped.before,
+        "after": None if module.after is module.before else module.dumped.after,
+        "details": [_detail(module, entry, detail) for entry in module.summary["all_reduces"]],
+        "marks": _marks(module),
+        "goals": [_goal(module, entry) for entry in module.summary["all_reduces"]],
+    }
+    return base64.b64encode(gzip.compress(json.dumps(contents).encode(), _PACKING, mtime=0)).decode()
+
+
+def _detail(module: ReadModule, entry: dict[str, Any], template: jinja2.Template) -> str:
+    call = module.call_of(entry)
+    try:
+        program = row_program.parse(entry["row_program"]) if entry["row_program"] else None
+    except row_program.RowProgramError:
+        program = None
+    drawing = graph.draw(program, call.reads, call.returns) if program and call else ""
+    known = reasons.find(entry["reason"])
+    return template.render(
+        entry=entry,
+        call=call,
+        lines=row_program.readable_lines(program) if program else [],
+        program=program,
+        drawing=drawing,
+        known=known,
+        others=[name for name in call.all_reduces if name != entry["name"]] if call else [],
+    )
+
+
+def _marks(module: ReadModule) -> dict[str, list[list[Any]]]:
+    """Per side: [line, number of the all-reduce, class] of every line to highlight."""
+    before: list[list[Any]] = []
+    after: list[list[Any]] = []
+    for number, entry in enumerate(module.summary["all_reduces"]):
+        call = module.call_of(entry)
+        if entry["line"] is not None:
+            before.append([entry["line"] - 1, number, entry["verdict"]])
+        if call is None:
+            kept = module.after.instruction(entry["computation"], entry["name"])
+            if kept is not None:
+                after.append([kept.line, number, entry["verdict"]])
+            continue
+        before += [[one.line, number, entry["verdict"]] for one in call.absorbed]
+        before += _inner_lines(module, call, number, entry["verdict"])
+        after += [[line, number, entry["verdict"]] for line in (call.line, *call.result_lines)]
+    return {"before": before, "after": after}
+
+
+def _goal(module: ReadModule, entry: dict[str, Any]) -> dict[str, int | None]:
+    """Per side, the line that stands for an all-reduce: itself, and its call."""
+    call = module.call_of(entry)
+    kept = None if call else module.after.instruction(entry["computation"], entry["name"])
+    after = call.line if call else kept.line if kept else None
+    return {"before": None if entry["line"] is None else entry["line"] - 1, "after": after}
+
+
+def _inner_lines(module: ReadModule, call: Call, number: int, verdict: str) -> list[list[Any]]:
+    """The bodies of absorbed fusions: what they compute went into the call too."""
+    lines: list[list[Any]] = []
+    for one in call.absorbed:
+        if one.opcode == "fusion" and "calls=%" in one.attributes:
+            body = one.attributes.partition("calls=%")[2].partition(",")[0].strip()
+            lines += [[line, number, verdict] for line in module.before.body_lines(body)]
+    return lines
+
+
+def _template(name: str) -> str:
+    return importlib.resources.files("jax_oneshot.report").joinpath("templates", name).read_text()
