@@ -21,6 +21,7 @@ _COMMANDS = {
     "demo": ("jax_oneshot.commands.demo", "run a tensor-parallel decoder with the pass off and on, and compare"),
     "opt": ("jax_oneshot.commands.opt", "run the pass alone on a file with one HLO module"),
     "report": ("jax_oneshot.commands.report", "show a dump folder as one page: before, after, and why"),
+    "doctor": ("jax_oneshot.commands.doctor", "say what would stop fusion here, and how to mend it"),
     "bench": ("jax_oneshot.commands.bench", "measure the pass, the CPU kernels and the demo"),
 }
 
