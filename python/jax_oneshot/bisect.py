@@ -1,0 +1,62 @@
+"""In: a way to run a program with so many rewrites and say whether it was right. Out: the first rewrite that is wrong.
+
+With limit N the first N rewrites are made. Right with 0 and wrong with all of them, so somewhere between lies a number
+with which the program turns wrong; halving finds one. What is wrong is then rewrite number `last_wrong`, or it together
+with earlier ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+
+class NothingToFindError(Exception):
+    """The program is wrong without any rewrite, or right with all of them: the message says which."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of the program.
+
+    Attributes:
+      is_right: whether it did what it should.
+      rewrites: how many rewrites it made.
+    """
+
+    is_right: bool
+    rewrites: int
+
+
+def first_wrong(run: Callable[[int | None], Run], progress: Callable[[str], None]) -> int:
+    """Number of the rewrite with which the program turns wrong, from 1.
+
+    Args:
+      run: runs the program with so many rewrites; None: with all.
+      progress: told about every run.
+
+    Raises:
+      NothingToFindError: there is no such rewrite.
+    """
+
+    def told(limit: int | None) -> Run:
+        done = run(limit)
+        shown = f"all {done.rewrites} rewrites" if limit is None else f"{limit} rewrites"
+        progress(f"with {shown}: {'right' if done.is_right else 'WRONG'}")
+        return done
+
+    everything = told(None)
+    if everything.is_right:
+        raise NothingToFindError(f"the program is right with all of its {everything.rewrites} rewrites")
+    if everything.rewrites == 0:
+        raise NothingToFindError("the program made no rewrite, so none can be at fault; `jax-oneshot doctor` says why")
+    if not told(0).is_right:
+        raise NothingToFindError("the program is wrong without any rewrite too, so the pass is not at fault")
+    right, wrong = 0, everything.rewrites
+    while wrong - right > 1:
+        middle = (right + wrong) // 2
+        if told(middle).is_right:
+            right = middle
+        else:
+            wrong = middle
+    return wrong
