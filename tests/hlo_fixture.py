@@ -116,14 +116,14 @@ def to_text(proto: bytes) -> str:
 
 
 def run_pass(
-    text: str, *, platform: Literal["cpu", "cuda"] = "cuda", max_bytes: int = 1 << 20, **options: Any
+    text: str, *, platform: Literal["cpu", "cuda"] = "cuda", max_bytes: int | list[int] = 1 << 20, **options: Any
 ) -> PassRun:
     """Runs the pass on HLO text.
 
     Args:
       text: a whole HLO module.
       platform: "cuda" or "cpu".
-      max_bytes: largest message per rank that is rewritten, in bytes.
+      max_bytes: largest message per rank that is rewritten, in bytes; or one such limit by group size.
       **options: other keywords of `_native.run_pass`.
     """
     settings: dict[str, Any] = {"timeout_ms": 1000, "single_process": True, "keep_all_reason": ""} | options

@@ -24,6 +24,7 @@ NATIVE: dict[str, Any] = {
     "num_replicas": 1,
     "instructions": 40,
     "all_reduces": [VERDICT],
+    "calls": [{"row_program": VERDICT["row_program"], "rows": 8, "width": 4096, "group_size": 8}],
     "collectives_before": 2,
     "collectives_after": 1,
     "rewrites": 1,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from jax_oneshot.config import DEFAULT_MAX_BYTES, PLATFORMS, Config, ConfigError
+from jax_oneshot.config import PLATFORMS, Config, ConfigError
+from jax_oneshot.message_limits import default_limits
 
 
 def error_of(**environ: str) -> str:
@@ -18,7 +19,8 @@ def test_an_empty_environment_is_off_with_defaults() -> None:
     config = Config.from_environment({})
     assert config == Config()
     assert not config.enabled
-    assert {platform: config.max_bytes_for(platform) for platform in PLATFORMS} == DEFAULT_MAX_BYTES
+    for platform in PLATFORMS:
+        assert config.limits_for(platform, 100) == default_limits(platform, 100)
 
 
 def test_every_variable_of_the_contract_is_read() -> None:
@@ -34,7 +36,7 @@ def test_every_variable_of_the_contract_is_read() -> None:
     )
     assert config.enabled
     assert config.dump_to == pathlib.Path("/some/where")
-    assert config.max_bytes_for("cpu") == config.max_bytes_for("cuda") == 65536
+    assert set(config.limits_for("cpu")) == set(config.limits_for("cuda", 90)) == {65536}
     assert config.rewrites("jit_decode_step")
     assert not config.rewrites("my_jit_decode")
     assert config.timeout_ms == 2500

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from jax_oneshot.config import Config, Platform
-from jax_oneshot.hook import EXCLUDED_REASON, NO_GPU_KERNEL_REASON, Hook, Surroundings
+from jax_oneshot.hook import EXCLUDED_REASON, Hook, Surroundings
+from jax_oneshot.message_limits import default_limits
 from jax_oneshot.rewrite_counter import RewriteCounter
 from report_fixture import NATIVE
 
@@ -32,13 +33,17 @@ class FakePass:
         return dataclasses.replace(self, module=None) if options["keep_all_reason"] else self
 
 
-def hook(fake: FakePass, config: Config | None = None, platform: Platform = "cpu", gpus: int = 0) -> Hook:
-    around = Surroundings(
-        run_pass=fake,
-        gpu_count=lambda: gpus,
-        hlo_text=lambda module: module.decode(),
-        process_index=lambda: None,
-    )
+AROUND = Surroundings(
+    run_pass=FakePass(),
+    gpu_architecture=lambda: None,
+    gpu_obstacle=lambda calls: "",
+    hlo_text=lambda module: module.decode(),
+    process_index=lambda: None,
+)
+
+
+def hook(fake: FakePass, config: Config | None = None, platform: Platform = "cpu", obstacle: str = "") -> Hook:
+    around = dataclasses.replace(AROUND, run_pass=fake, gpu_obstacle=lambda calls: obstacle)
     config = config or Config()
     return Hook(config, platform, around, RewriteCounter(config.limit))
 
@@ -64,7 +69,7 @@ def test_the_pass_gets_the_configuration() -> None:
     assert fake.calls == [
         {
             "platform": "cpu",
-            "max_bytes": 77,
+            "max_bytes": [77] * 17,
             "timeout_ms": 1500,
             "single_process": True,
             "keep_all_reason": "",
@@ -82,9 +87,7 @@ def test_the_limit_counts_the_rewrites_of_all_modules() -> None:
 
 
 def test_hooks_that_share_a_counter_number_their_rewrites_together(tmp_path: pathlib.Path) -> None:
-    around = Surroundings(
-        run_pass=FakePass(), gpu_count=lambda: 0, hlo_text=lambda module: module.decode(), process_index=lambda: None
-    )
+    around = dataclasses.replace(AROUND, run_pass=FakePass())
     counter, config = RewriteCounter(), Config(dump_to=tmp_path)
     Hook(config, "cpu", around, counter)(b"before")
     Hook(config, "cuda", around, counter)(b"before")
@@ -136,18 +139,51 @@ def test_a_module_whose_name_matches_is_rewritten() -> None:
     assert [call["keep_all_reason"] for call in fake.calls] == [EXCLUDED_REASON, ""]
 
 
-def test_modules_for_cuda_are_kept_where_a_gpu_could_run_them() -> None:
+def test_modules_for_cuda_are_kept_where_something_stands_against_it() -> None:
     fake = FakePass()
-    assert hook(fake, platform="cuda", gpus=8)(b"before") is None
-    assert fake.calls[0]["keep_all_reason"] == NO_GPU_KERNEL_REASON
+    assert hook(fake, platform="cuda", obstacle="no NVRTC was found")(b"before") is None
+    assert [call["keep_all_reason"] for call in fake.calls] == [
+        "",
+        "the calls cannot run on this machine's GPUs: no NVRTC was found",
+    ]
 
 
-def test_modules_for_cuda_are_rewritten_where_no_gpu_can_run_them() -> None:
-    assert hook(FakePass(), platform="cuda", gpus=0)(b"before") == b"after"
+def test_modules_for_cuda_are_rewritten_where_nothing_stands_against_it() -> None:
+    fake = FakePass()
+    assert hook(fake, platform="cuda")(b"before") == b"after"
+    assert len(fake.calls) == 1
 
 
-def test_modules_for_cpu_are_rewritten_beside_a_gpu() -> None:
-    assert hook(FakePass(), platform="cpu", gpus=8)(b"before") == b"after"
+def test_the_calls_of_the_module_are_what_is_asked_about() -> None:
+    asked: list[Any] = []
+
+    def obstacle(calls: Any) -> str:
+        asked.append(calls)
+        return ""
+
+    around = dataclasses.replace(AROUND, run_pass=FakePass(), gpu_obstacle=obstacle)
+    Hook(Config(), "cuda", around, RewriteCounter())(b"before")
+    assert asked == [NATIVE["calls"]]
+
+
+def test_modules_for_cuda_in_which_nothing_is_rewritten_are_not_asked_about() -> None:
+    def obstacle(calls: Any) -> str:
+        raise AssertionError(calls)
+
+    around = dataclasses.replace(AROUND, run_pass=FakePass(module=None), gpu_obstacle=obstacle)
+    assert Hook(Config(), "cuda", around, RewriteCounter())(b"before") is None
+
+
+def test_modules_for_cpu_are_rewritten_whatever_stands_against_gpus() -> None:
+    assert hook(FakePass(), platform="cpu", obstacle="no NVRTC was found")(b"before") == b"after"
+
+
+def test_the_limits_are_those_of_this_machines_gpu() -> None:
+    fake = FakePass()
+    Hook(Config(), "cuda", dataclasses.replace(AROUND, run_pass=fake, gpu_architecture=lambda: 100), RewriteCounter())(
+        b""
+    )
+    assert fake.calls[0]["max_bytes"] == default_limits("cuda", 100) != default_limits("cuda", 90)
 
 
 def test_the_line_counts_plain_calls_apart(caplog: pytest.LogCaptureFixture) -> None:

@@ -163,9 +163,25 @@ def test_the_limit_counts_the_bytes_of_one_rank() -> None:
     assert run_pass(lone(), max_bytes=8 * 64 * 2).only["verdict"] == "plain"
     kept = run_pass(lone(), max_bytes=8 * 64 * 2 - 1)
     assert kept.only["reason"] == (
-        "the message of 1024 bytes per rank is above the limit of 1023 bytes (JAX_ONESHOT_MAX_BYTES)"
+        "the message of 1024 bytes per rank is above the limit of 1023 bytes for 8 ranks (JAX_ONESHOT_MAX_BYTES)"
     )
     assert kept.after is None
+
+
+def test_the_limit_may_depend_on_the_size_of_the_group() -> None:
+    limits = [0] * 17
+    limits[8] = 8 * 64 * 2
+    assert run_pass(lone(), max_bytes=limits).only["verdict"] == "plain"
+    limits[8] -= 1
+    assert "the limit of 1023 bytes for 8 ranks" in run_pass(lone(), max_bytes=limits).only["reason"]
+    with pytest.raises(ValueError, match="max_bytes has 3 limits; expected one, or 17, by group size from 0 on"):
+        run_pass(lone(), max_bytes=[1, 2, 3])
+
+
+def test_the_report_names_each_call_that_was_made_with_its_extent() -> None:
+    run = run_pass(lone())
+    assert run.report["calls"] == [{"row_program": run.only["row_program"], "rows": 8, "width": 64, "group_size": 8}]
+    assert run_pass(lone(), keep_all_reason="not today").report["calls"] == []
 
 
 def test_options_can_keep_everything() -> None:

@@ -100,7 +100,11 @@ class Pass {
     if (!regions) return Err(regions.error());
     const std::vector<Region> made = WithinLimit(*std::move(regions), verdict_of_site);
     if (made.empty()) return {};
-    for (const Region& region : made) Record(region, verdict_of_site);
+    for (const Region& region : made) {
+      Record(region, verdict_of_site);
+      result_.report.calls.push_back(
+          {region.program_text, region.extent.rows, region.extent.width, sites.site(region.seeds[0].site).group_size});
+    }
     return Rewrite(reachable.computation, sites, made);
   }
 

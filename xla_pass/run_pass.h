@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
+#include "xla_pass/match/message_limits.h"
 
 namespace jax_oneshot {
 
@@ -17,11 +18,11 @@ enum class Platform : uint8_t { kCpu, kCuda };
 
 struct PassOptions {
   Platform platform = Platform::kCpu;
-  int64_t max_bytes = 0;        // largest message per rank to rewrite
-  int64_t timeout_ms = 0;       // baked into each call: how long a rank waits for its peers
-  bool single_process = true;   // CPU: all devices of the module live in this process
-  std::string keep_all_reason;  // not empty: rewrite nothing, this is every all-reduce's reason
-  int64_t max_rewrites = -1;    // make only this many, the first ones; -1: all
+  MessageLimits max_bytes = {};  // largest message per rank to rewrite
+  int64_t timeout_ms = 0;        // baked into each call: how long a rank waits for its peers
+  bool single_process = true;    // CPU: all devices of the module live in this process
+  std::string keep_all_reason;   // not empty: rewrite nothing, this is every all-reduce's reason
+  int64_t max_rewrites = -1;     // make only this many, the first ones; -1: all
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.
@@ -38,11 +39,18 @@ struct Verdict {
   int64_t rewrite = 0;  // number of the rewrite within the module, from 1; 0 when kept
 };
 
+// One one-shot call that stands in the rewritten module.
+struct MadeCall {
+  std::string row_program;
+  int64_t rows = 0, width = 0, group_size = 0;
+};
+
 struct PassReport {
   std::string module;
   int64_t num_partitions = 0, num_replicas = 0;
   int64_t instructions = 0;
   std::vector<Verdict> all_reduces;
+  std::vector<MadeCall> calls;
   int64_t collectives_before = 0, collectives_after = 0;
   int64_t rewrites = 0;  // how many were made
 };

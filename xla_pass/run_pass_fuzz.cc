@@ -21,7 +21,7 @@ void Require(bool holds) {
 void CheckPass(std::string_view bytes, Platform platform) {
   PassOptions options;
   options.platform = platform;
-  options.max_bytes = 1 << 20;
+  options.max_bytes.fill(1 << 20);
   options.timeout_ms = 1000;
   const Result<PassResult> result = RunPass(bytes, options);
   if (!result || !result->module) return;

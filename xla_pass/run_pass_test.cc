@@ -16,7 +16,7 @@ namespace {
 
 PassOptions Options() {
   PassOptions options;
-  options.max_bytes = 1 << 20;
+  options.max_bytes.fill(1 << 20);
   options.timeout_ms = 1000;
   return options;
 }

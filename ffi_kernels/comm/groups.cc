@@ -89,6 +89,21 @@ Result<Seat> Groups::Find(uint32_t replica, uint32_t partition) const {
   return seat;
 }
 
+std::vector<std::vector<int64_t>> Groups::Lists() const {
+  std::vector<std::vector<int64_t>> lists;
+  for (size_t i = 0; i < ids_.size(); i += static_cast<size_t>(group_size_)) {
+    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(i);
+    lists.emplace_back(first, first + group_size_);
+  }
+  return lists;
+}
+
+const char* Groups::mode() const {
+  return mode_ == Mode::kCrossReplica     ? "cross_replica"
+         : mode_ == Mode::kCrossPartition ? "cross_partition"
+                                          : "flattened_id";
+}
+
 std::string Groups::Text(int group) const {
   return GroupText(ids_.data() + static_cast<size_t>(group) * group_size_, group_size_);
 }

@@ -29,6 +29,8 @@ class Groups {
   Result<Seat> Find(uint32_t replica, uint32_t partition) const;
 
   int group_size() const { return group_size_; }
+  std::vector<std::vector<int64_t>> Lists() const;  // the ids, one list per group
+  const char* mode() const;                         // as Create takes it
   int64_t id(int group, int index) const { return ids_[static_cast<size_t>(group) * group_size_ + index]; }
   std::string Text(int group) const;  // "{0,1,2,3}"
   std::string Text() const;           // "{{0,1,2,3},{4,5,6,7}}", shortened when long

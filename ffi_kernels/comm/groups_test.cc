@@ -73,5 +73,14 @@ TEST(Groups, RefuseModesTheyCannotServe) {
   EXPECT_NE(ErrorOf("cross_replica_and_partition", {0, 1}, 2).find("expanded to flattened ids"), std::string::npos);
 }
 
+TEST(Groups, AreGivenBackAsTheyWereMade) {
+  for (const char* mode : {"flattened_id", "cross_replica", "cross_partition"}) {
+    const Groups groups = *Groups::Create(mode, {3, 1, 0, 2}, 2);
+    EXPECT_EQ(groups.mode(), std::string(mode));
+    EXPECT_EQ(groups.Lists(), (std::vector<std::vector<int64_t>>{{3, 1}, {0, 2}}));
+  }
+  EXPECT_EQ(Groups::Create("flattened_id", {}, 3)->Lists(), (std::vector<std::vector<int64_t>>{{0, 1, 2}}));
+}
+
 }  // namespace
 }  // namespace jax_oneshot

@@ -1,6 +1,6 @@
 """The native module, python/native: the pass, the row program and the FFI handlers."""
 
-from collections.abc import Buffer
+from collections.abc import Buffer, Sequence
 from typing import Any, Literal
 
 class PassRun:
@@ -17,7 +17,7 @@ def run_pass(
     module: bytes,
     *,
     platform: Literal["cpu", "cuda"],
-    max_bytes: int,
+    max_bytes: int | Sequence[int],
     timeout_ms: int,
     single_process: bool,
     keep_all_reason: str = "",
@@ -28,7 +28,7 @@ def run_pass(
     Args:
       module: serialized HloModuleProto.
       platform: what it is compiled for.
-      max_bytes: largest message per rank that is rewritten, in bytes.
+      max_bytes: largest message per rank that is rewritten, in bytes; or one such limit by group size, from 0 to 16.
       timeout_ms: how long a rank waits for its peers at run time, in milliseconds.
       single_process: whether all devices of the module live in this process.
       keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
@@ -71,7 +71,16 @@ def cpu_state_type() -> dict[str, Any]:
     """Type of the CPU handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
 
 def cuda_handlers() -> dict[str, Any]:
-    """FFI handlers as PyCapsules by stage ("instantiate", "execute"), for platform "CUDA"."""
+    """FFI handlers as PyCapsules by stage ("instantiate", "prepare", "initialize", "execute"), for platform "CUDA"."""
+
+def cuda_obstacle(calls: Sequence[tuple[str, int, int, int]]) -> str:
+    """Why these calls could not run on this machine's GPUs, one sentence; empty: they can, or there is no GPU.
+
+    Compiles their kernels, which the handlers then find compiled; releases the GIL.
+
+    Args:
+      calls: (row program, rows, width, ranks) of each.
+    """
 
 def cuda_state_type() -> dict[str, Any]:
     """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""

@@ -11,14 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import jax_oneshot
+from jax_oneshot import message_limits
 
 Platform = Literal["cpu", "cuda"]
 PLATFORMS: tuple[Platform, ...] = ("cpu", "cuda")
-
-# Largest message per rank, in bytes, that is rewritten when JAX_ONESHOT_MAX_BYTES is unset.
-#   2026-11, cpu: an upper estimate: rows 64 x H 8192, an f32 message of 2 MiB, must still gain (benchmarks/).
-#   2026-11, cuda: an estimate; the kernel that could be measured does not exist yet.
-DEFAULT_MAX_BYTES: dict[Platform, int] = {"cpu": 4 << 20, "cuda": 256 << 10}
 
 DEFAULT_TIMEOUT_S = 30.0
 _MAX_TIMEOUT_S = 24 * 3600.0
@@ -93,9 +89,15 @@ class Config:
             raise ConfigError("\n".join(mistakes))
         return cls(**fields)
 
-    def max_bytes_for(self, platform: Platform) -> int:
-        """Largest message per rank to rewrite on `platform`, in bytes."""
-        return DEFAULT_MAX_BYTES[platform] if self.max_bytes is None else self.max_bytes
+    def limits_for(self, platform: Platform, architecture: int | None = None) -> list[int]:
+        """Largest message per rank to rewrite, in bytes, by group size from 0 on.
+
+        Args:
+          platform: what the module is compiled for.
+          architecture: compute capability of the GPU (90); None: no GPU can be asked.
+        """
+        limits = message_limits.default_limits(platform, architecture)
+        return limits if self.max_bytes is None else [self.max_bytes] * len(limits)
 
     @property
     def timeout_ms(self) -> int:
@@ -106,12 +108,15 @@ class Config:
         """Whether JAX_ONESHOT_MODULES lets the module of this name be rewritten."""
         return self.modules is None or self.modules.search(module) is not None
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, architecture: int | None = None) -> str:
         """All that decides what a compiled module looks like: part of the compilation cache's key.
 
         Where dumps go is not in it: dumping changes no executable.
+
+        Args:
+          architecture: compute capability of the GPU (90); None: no GPU can be asked.
         """
-        limits = ",".join(f"{platform}:{self.max_bytes_for(platform)}" for platform in PLATFORMS)
+        limits = ",".join(f"{platform}:{self.limits_for(platform, architecture)}" for platform in PLATFORMS)
         pattern = "" if self.modules is None else self.modules.pattern
         return (
             f"jax_oneshot={jax_oneshot.__version__};enabled={int(self.enabled)};max_bytes={limits};"
@@ -159,6 +164,8 @@ def _rewrite_count(value: str) -> int:
     return int(value)
 
 
+_EXAMPLE_LIMIT = message_limits.default_limits("cuda", 90)[8]
+
 VARIABLES: dict[str, Variable] = {
     "JAX_ONESHOT": Variable("enabled", _one_or_zero, "`1` on, `0` or unset off", default="off", values="`0` or `1`"),
     "JAX_ONESHOT_DUMP_TO": Variable(
@@ -172,7 +179,7 @@ VARIABLES: dict[str, Variable] = {
         "max_bytes",
         _byte_count,
         "largest message per rank to rewrite",
-        default=", ".join(f"{limit} ({platform})" for platform, limit in DEFAULT_MAX_BYTES.items()),
+        default=f"{message_limits.CPU_LIMIT} (cpu); on GPUs by architecture and group size, {_EXAMPLE_LIMIT} (8 H100)",
         values="a whole number of bytes",
     ),
     "JAX_ONESHOT_MODULES": Variable(

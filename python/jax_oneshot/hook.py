@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from jax_oneshot import dumps
@@ -19,10 +19,7 @@ from jax_oneshot.rewrite_counter import RewriteCounter
 logger = logging.getLogger("jax_oneshot")
 
 EXCLUDED_REASON = "the module's name does not match JAX_ONESHOT_MODULES; widen the pattern to have it rewritten"
-NO_GPU_KERNEL_REASON = (
-    "this machine has an NVIDIA GPU and this version has no GPU kernel yet; "
-    "modules for CUDA are rewritten only where they cannot run"
-)
+GPU_OBSTACLE_REASON = "the calls cannot run on this machine's GPUs: …"
 
 
 class PassResult(Protocol):
@@ -46,13 +43,15 @@ class Surroundings:
 
     Attributes:
       run_pass: the native pass.
-      gpu_count: number of GPUs that could run a CUDA module.
+      gpu_architecture: compute capability of this machine's first GPU; None: it has none.
+      gpu_obstacle: why the calls of a CUDA module could not run on this machine; empty: they can.
       hlo_text: HLO text of a serialized HloModuleProto.
       process_index: index of this process; None: it is the only one.
     """
 
     run_pass: RunPass
-    gpu_count: Callable[[], int]
+    gpu_architecture: Callable[[], int | None]
+    gpu_obstacle: Callable[[Sequence[Mapping[str, Any]]], str]
     hlo_text: Callable[[bytes], str]
     process_index: Callable[[], int | None]
 
@@ -106,21 +105,27 @@ class Hook:
             result = self._run_native(module, EXCLUDED_REASON)
             if not result.report["all_reduces"] or not self._config.rewrites(result.report["module"]):
                 return result, 0
-        return self._counter.count(lambda left: self._run_native(module, self._keep_all_reason(), left))
+        return self._counter.count(lambda left: self._run_feasibly(module, left))
+
+    def _run_feasibly(self, module: bytes, max_rewrites: int) -> PassResult:
+        """Rewrites nothing where a call could not run on the GPUs that are here."""
+        result = self._run_native(module, "", max_rewrites)
+        if self._platform == "cuda" and result.module is not None:
+            obstacle = self._around.gpu_obstacle(result.report["calls"])
+            if obstacle:
+                return self._run_native(module, GPU_OBSTACLE_REASON.replace("…", obstacle))
+        return result
 
     def _run_native(self, module: bytes, keep_all_reason: str, max_rewrites: int = -1) -> PassResult:
         return self._around.run_pass(
             module,
             platform=self._platform,
-            max_bytes=self._config.max_bytes_for(self._platform),
+            max_bytes=self._config.limits_for(self._platform, self._around.gpu_architecture()),
             timeout_ms=self._config.timeout_ms,
             single_process=self._around.single_process(),
             keep_all_reason=keep_all_reason,
             max_rewrites=max_rewrites,
         )
-
-    def _keep_all_reason(self) -> str:
-        return NO_GPU_KERNEL_REASON if self._platform == "cuda" and self._around.gpu_count() > 0 else ""
 
     def _tell(self, module: bytes, rewritten: bytes | None, report: Mapping[str, Any]) -> None:
         if rewritten is not None:

@@ -101,6 +101,17 @@ def process_index() -> int | None:
     return None if state.num_processes in (None, 0, 1) else int(state.process_id)
 
 
+def gpu_host_count() -> int:
+    """Number of hosts that the program's GPUs belong to; 1 before JAX has started its CUDA backend. Does not start it.
+
+    Leans on `xla_bridge._backends`, and on XLA:GPU giving the devices of one host one `slice_index`.
+    """
+    backend = _internal("jax._src.xla_bridge")._backends.get("cuda")
+    if backend is None:
+        return 1
+    return len({getattr(device, "slice_index", 0) for device in backend.devices()})
+
+
 def hlo_text(module: bytes) -> str:
     """HLO text of a serialized HloModuleProto; RuntimeError when it is none. Leans on `jaxlib._hlo`.
 

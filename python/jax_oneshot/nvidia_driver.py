@@ -1,9 +1,9 @@
-"""In: nothing. Out: how many NVIDIA GPUs the driver of this machine offers to this process.
+"""In: nothing. Out: how many NVIDIA GPUs the driver of this machine offers to this process, and of what architecture.
 
-The pass must keep away from CUDA modules that could really run (the kernels do not exist yet), but must work on those
-compiled for GPUs that are not here. Only the driver knows for sure: /proc/driver/nvidia is missing in some containers
-and under WSL, and it knows nothing of CUDA_VISIBLE_DEVICES. Asking costs nothing extra where a GPU is present, since
-JAX has initialised the driver by the time it compiles for one; and it starts no JAX backend.
+Modules that could really run here are checked before they are rewritten, those compiled for GPUs elsewhere are not.
+Only the driver knows for sure: /proc/driver/nvidia is missing in some containers and under WSL, and it knows nothing of
+CUDA_VISIBLE_DEVICES. Asking costs nothing extra where a GPU is present, since JAX has initialised the driver by the
+time it compiles for one; and it starts no JAX backend.
 """
 
 import ctypes
@@ -11,16 +11,38 @@ import functools
 
 _LIBRARY = "libcuda.so.1"
 _CUDA_SUCCESS = 0
+_COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
 
 
 @functools.cache
 def gpu_count() -> int:
     """Number of usable GPUs; 0 without a driver, or when the driver refuses to start."""
+    driver = _driver()
+    count = ctypes.c_int(0)
+    if driver is None or driver.cuDeviceGetCount(ctypes.byref(count)) != _CUDA_SUCCESS:
+        return 0
+    return count.value
+
+
+@functools.cache
+def architecture() -> int | None:
+    """Compute capability of the first GPU, 90 for sm_90; None without one."""
+    driver = _driver()
+    if driver is None or gpu_count() == 0:
+        return None
+    numbers = []
+    for attribute in (_COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR):
+        value = ctypes.c_int(0)
+        if driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, 0) != _CUDA_SUCCESS:
+            return None
+        numbers.append(value.value)
+    return 10 * numbers[0] + numbers[1]
+
+
+@functools.cache
+def _driver() -> ctypes.CDLL | None:
     try:
         driver = ctypes.CDLL(_LIBRARY)
     except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != _CUDA_SUCCESS or driver.cuDeviceGetCount(ctypes.byref(count)) != _CUDA_SUCCESS:
-        return 0
-    return count.value
+        return None
+    return driver if driver.cuInit(0) == _CUDA_SUCCESS else None

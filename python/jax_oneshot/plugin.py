@@ -10,13 +10,14 @@ import os
 
 TYPE_CHECKING = False  # typing's own costs an import
 if TYPE_CHECKING:
+    from jax_oneshot.config import Config
     from jax_oneshot.hook import Surroundings
     from jax_oneshot.rewrite_counter import RewriteCounter
 
 PASS_NAME = "jax_oneshot"
 CALL_TARGET = "jax_oneshot.all_reduce"  # ffi_kernels/call_attributes.h
 CPU_STATE_TYPE = "jax_oneshot.cpu_call_state"  # ffi_kernels/cpu/handler.h
-CUDA_STATE_TYPE = "jax_oneshot.cuda_call_state"  # ffi_kernels/cuda/handler.h
+CUDA_STATE_TYPE = "jax_oneshot.cuda_call_state"  # ffi_kernels/cuda/handler/handler.h
 
 
 def initialize() -> None:
@@ -41,7 +42,7 @@ def initialize() -> None:
 
 def _start() -> None:
     from jax_oneshot import config as config_lib
-    from jax_oneshot import jax_internals, native, nvidia_driver
+    from jax_oneshot import gpu_obstacles, jax_internals, native, nvidia_driver
     from jax_oneshot.hook import Hook, Surroundings
     from jax_oneshot.rewrite_counter import RewriteCounter
 
@@ -49,7 +50,10 @@ def _start() -> None:
     library = native.load()
     surroundings = Surroundings(
         run_pass=library.run_pass,
-        gpu_count=nvidia_driver.gpu_count,
+        gpu_architecture=nvidia_driver.architecture,
+        gpu_obstacle=gpu_obstacles.GpuObstacles(
+            nvidia_driver.gpu_count, jax_internals.gpu_host_count, library.cuda_obstacle, gpu_obstacles.find_nccl
+        ),
         hlo_text=jax_internals.hlo_text,
         process_index=jax_internals.process_index,
     )
@@ -59,17 +63,18 @@ def _start() -> None:
     jax_internals.register_cuda_handlers(
         CALL_TARGET, library.cuda_handlers(), CUDA_STATE_TYPE, library.cuda_state_type()
     )
-    jax_internals.add_to_cache_key(lambda: _cache_key(config.fingerprint(), native.digest(), surroundings, counter))
+    jax_internals.add_to_cache_key(lambda: _cache_key(config, native.digest(), surroundings, counter))
     jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings, counter))
     jax_internals.register_cuda_transform(
         PASS_NAME, Hook(config, "cuda", surroundings, counter), _cuda_registration_failed
     )
 
 
-def _cache_key(fingerprint: str, build: str, surroundings: Surroundings, counter: RewriteCounter) -> str:
+def _cache_key(config: Config, build: str, surroundings: Surroundings, counter: RewriteCounter) -> str:
     """All that decides how the hook rewrites: a cache entry made on other terms must not be found."""
-    kept = f"single_process={surroundings.single_process()};gpu={surroundings.gpu_count() > 0}"
-    return f"{fingerprint};native={build};{kept};{counter.cache_key()}"
+    gpu = surroundings.gpu_architecture()
+    kept = f"single_process={surroundings.single_process()};gpu={gpu}"
+    return f"{config.fingerprint(gpu)};native={build};{kept};{counter.cache_key()}"
 
 
 def _cuda_registration_failed(error: Exception) -> None:

@@ -85,8 +85,9 @@ KEPT: tuple[Reason, ...] = (
         "Sum in bf16, f16 or f32 where the model allows it.",
     ),
     Reason(
-        "the message of … bytes per rank is above the limit of … bytes (JAX_ONESHOT_MAX_BYTES)",
-        "Above a measured size XLA's own all-reduce, which moves fewer bytes in more steps, is faster.",
+        "the message of … bytes per rank is above the limit of … bytes for … ranks (JAX_ONESHOT_MAX_BYTES)",
+        "Above a size that depends on the group and the GPU, XLA's own all-reduce, which moves fewer bytes in more "
+        "steps, is faster (message_limits.py has the table).",
         "Set `JAX_ONESHOT_MAX_BYTES` higher if it is faster on your machine: measure both.",
     ),
     Reason("the all-reduce has no elements", "One of its dimensions is 0.", NOTHING),
@@ -121,9 +122,10 @@ KEPT: tuple[Reason, ...] = (
         "Change or unset `JAX_ONESHOT_MODULES`.",
     ),
     Reason(
-        hook.NO_GPU_KERNEL_REASON,
-        "The calls would have no kernel to run.",
-        "Nothing to do yet. `JAX_PLATFORMS=cpu` shows what the pass does on CPU.",
+        hook.GPU_OBSTACLE_REASON,
+        "Checked before a module for GPUs is rewritten, on a machine that has any: the driver, NVRTC, NCCL, direct "
+        "access between the GPUs, one host, and whether each call's kernel compiles.",
+        "What the sentence says; `jax-oneshot doctor` looks at the same things.",
     ),
 )
 

@@ -1,8 +1,17 @@
 // In:  nothing. Out: our FFI handlers and types as PyCapsules, in the dicts that jax.ffi's register functions take.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "ffi_kernels/cpu/handler.h"
-#include "ffi_kernels/cuda/handler.h"
+#include "ffi_kernels/cuda/handler/handler.h"
+#include "ffi_kernels/cuda/handler/obstacles.h"
 #include "python/native/bindings.h"
 
 namespace jax_oneshot {
@@ -28,6 +37,13 @@ nb::dict StateType(XLA_FFI_TypeId* type_id, const XLA_FFI_TypeInfo* type_info) {
   return out;
 }
 
+std::string CudaObstacle(const std::vector<std::tuple<std::string, int64_t, int64_t, int64_t>>& calls) {
+  std::vector<cuda::PlannedCall> planned;
+  for (const auto& [program, rows, width, ranks] : calls) planned.push_back({program, rows, width, ranks});
+  nb::gil_scoped_release unlocked;
+  return cuda::FindObstacle(planned, &cuda::Runtime::OfProcess());
+}
+
 }  // namespace
 
 void BindHandlers(nb::module_& module) {
@@ -38,8 +54,17 @@ void BindHandlers(nb::module_& module) {
       "cpu_state_type", [] { return StateType(CpuStateTypeId(), CpuStateTypeInfo()); },
       "The type of the CPU handlers' state, for jax.ffi.register_ffi_type.");
   module.def(
-      "cuda_handlers", [] { return Handlers(CudaInstantiateHandler(), CudaExecuteHandler()); },
+      "cuda_handlers",
+      [] {
+        nb::dict handlers = Handlers(CudaInstantiateHandler(), CudaExecuteHandler());
+        handlers["prepare"] = Handler(CudaPrepareHandler());
+        handlers["initialize"] = Handler(CudaInitializeHandler());
+        return handlers;
+      },
       "Handlers by stage, for jax.ffi.register_ffi_target(..., platform=\"CUDA\").");
+  module.def(
+      "cuda_obstacle", &CudaObstacle, nb::arg("calls"),
+      "Why these calls, (row program, rows, width, ranks), could not run on this machine's GPUs; empty: they can.");
   module.def(
       "cuda_state_type", [] { return StateType(CudaStateTypeId(), CudaStateTypeInfo()); },
       "The type of the CUDA handlers' state, for jax.ffi.register_ffi_type.");

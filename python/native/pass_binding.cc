@@ -2,11 +2,16 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/variant.h>
+#include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "ffi_kernels/base/result.h"
 #include "python/native/bindings.h"
@@ -54,28 +59,57 @@ nb::dict ToDict(const Verdict& verdict) {
   return out;
 }
 
+// One limit for all groups, or one by the size of the group.
+using ByteLimit = std::variant<int64_t, std::vector<int64_t>>;
+
+Result<void> SetLimits(const ByteLimit& given, MessageLimits* limits) {
+  if (const int64_t* one = std::get_if<int64_t>(&given)) {
+    limits->fill(*one);
+    return {};
+  }
+  const auto& by_group = std::get<std::vector<int64_t>>(given);
+  if (by_group.size() != limits->size()) {
+    return Err("run_pass: max_bytes has " + std::to_string(by_group.size()) + " limits; expected one, or " +
+               std::to_string(limits->size()) + ", by group size from 0 on");
+  }
+  std::copy(by_group.begin(), by_group.end(), limits->begin());
+  return {};
+}
+
+nb::dict ToDict(const MadeCall& call) {
+  nb::dict out;
+  out["row_program"] = Text(call.row_program);
+  out["rows"] = call.rows;
+  out["width"] = call.width;
+  out["group_size"] = call.group_size;
+  return out;
+}
+
 nb::dict ToDict(const PassReport& report) {
   nb::list all_reduces;
   for (const Verdict& verdict : report.all_reduces) all_reduces.append(ToDict(verdict));
+  nb::list calls;
+  for (const MadeCall& call : report.calls) calls.append(ToDict(call));
   nb::dict out;
   out["module"] = Text(report.module);
   out["num_partitions"] = report.num_partitions;
   out["num_replicas"] = report.num_replicas;
   out["instructions"] = report.instructions;
   out["all_reduces"] = all_reduces;
+  out["calls"] = calls;
   out["collectives_before"] = report.collectives_before;
   out["collectives_after"] = report.collectives_after;
   out["rewrites"] = report.rewrites;
   return out;
 }
 
-PassRun Run(const nb::bytes& module, std::string_view platform, int64_t max_bytes, int64_t timeout_ms,
+PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit& max_bytes, int64_t timeout_ms,
             bool single_process, std::string keep_all_reason, int64_t max_rewrites) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
   options.platform = *parsed;
-  options.max_bytes = max_bytes;
+  if (Result<void> set = SetLimits(max_bytes, &options.max_bytes); !set) throw ToValueError(set.error());
   options.timeout_ms = timeout_ms;
   options.single_process = single_process;
   options.keep_all_reason = std::move(keep_all_reason);

@@ -45,9 +45,9 @@ std::string UnsupportedDtype(std::string_view dtype) {
   return "the kernels have no sums in " + std::string(dtype) + "; supported: bf16, f16, f32";
 }
 
-std::string TooLarge(int64_t bytes, int64_t limit) {
+std::string TooLarge(int64_t bytes, int64_t limit, int64_t group_size) {
   return "the message of " + std::to_string(bytes) + " bytes per rank is above the limit of " + std::to_string(limit) +
-         " bytes (JAX_ONESHOT_MAX_BYTES)";
+         " bytes for " + std::to_string(group_size) + " ranks (JAX_ONESHOT_MAX_BYTES)";
 }
 
 std::string Empty() { return "the all-reduce has no elements"; }

@@ -19,7 +19,7 @@ std::string UnsupportedGroupMode(std::string_view mode);
 std::string GroupSize(int64_t size, int64_t minimum, int64_t maximum);
 std::string UnsupportedReducer(std::string_view computation);
 std::string UnsupportedDtype(std::string_view dtype);
-std::string TooLarge(int64_t bytes, int64_t limit);
+std::string TooLarge(int64_t bytes, int64_t limit, int64_t group_size);
 std::string Empty();
 std::string Layout(std::string_view shape);
 std::string ControlDependency();

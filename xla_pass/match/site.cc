@@ -139,7 +139,8 @@ Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::Re
   if (Result<void> ok = CheckGroups(&site); !ok) return Err(ok.error());
   if (Result<void> ok = CheckElements(graph, &site); !ok) return Err(ok.error());
   const int64_t bytes = MessageBytes(*instruction.shape);
-  if (bytes > limits.max_bytes) return Err(reason::TooLarge(bytes, limits.max_bytes));
+  const int64_t limit = limits.max_bytes.at(static_cast<size_t>(site.group_size));
+  if (bytes > limit) return Err(reason::TooLarge(bytes, limit, site.group_size));
   if (graph.has_control_edges(all_reduce)) return Err(reason::ControlDependency());
   if (site.elements.size() == 1) {
     const Node slice = OnlySlice(graph, all_reduce);

@@ -12,12 +12,10 @@
 #include "ffi_kernels/row_program/row_program.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/message_limits.h"
 #include "xla_pass/match/reducer.h"
 
 namespace jax_oneshot {
-
-inline constexpr int64_t kMinGroupSize = 2;
-inline constexpr int64_t kMaxGroupSize = 16;
 
 struct SiteElement {
   int operand = 0;            // which operand of the all-reduce
@@ -36,7 +34,7 @@ struct Site {
 };
 
 struct SiteLimits {
-  int64_t max_bytes = 0;
+  MessageLimits max_bytes = {};
 };
 
 // The row is the last dimension; a scalar is one row of width one.

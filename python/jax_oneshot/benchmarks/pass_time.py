@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from jax_oneshot import hlo_worker, native
 from jax_oneshot.benchmarks.layers_hlo import repeated_layers
-from jax_oneshot.config import DEFAULT_MAX_BYTES
+from jax_oneshot.message_limits import default_limits
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 
@@ -47,7 +47,7 @@ def _measure_one(size: int, rounds: int, progress: Callable[[str], None]) -> Pas
         run = run_pass(
             module,
             platform="cuda",
-            max_bytes=DEFAULT_MAX_BYTES["cuda"],
+            max_bytes=default_limits("cuda"),
             timeout_ms=30_000,
             single_process=True,
             keep_all_reason="",

@@ -130,7 +130,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
         result: PassResult = library.run_pass(
             module,
             platform=platform,
-            max_bytes=config.max_bytes_for(platform),
+            max_bytes=config.limits_for(platform),
             timeout_ms=config.timeout_ms,
             single_process=True,
             max_rewrites=UNLIMITED if config.limit is None else config.limit,

@@ -1,0 +1,45 @@
+// In:  a communicator and a device. Out: PeerMemory: a workspace on every rank, mapped into this process; or one error,
+// the same on all ranks, that says who cannot reach whom and how to turn the pass off.
+//
+// Everybody describes its own workspace to everybody, then maps the others':
+//
+//   same process                       the address itself, and peer access between the two devices
+//   another process of this host       CUDA IPC
+//   another host, or IPC is refused    the communicator's symmetric window, if it has any (NCCL 2.29 on, and the
+//                                      devices must share an NVLink domain); never run on such machines so far
+//
+// After each of the two steps all ranks tell each other how it went, so that no rank goes on alone. What is mapped
+// stays so until the process ends: a peer may still write there.
+#ifndef FFI_KERNELS_CUDA_COMM_PEER_MEMORY_H_
+#define FFI_KERNELS_CUDA_COMM_PEER_MEMORY_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/comm/communicator.h"
+#include "ffi_kernels/cuda/comm/peer_device.h"
+
+namespace jax_oneshot::cuda {
+
+// Which host and which process: compared between ranks, never interpreted.
+struct Whereabouts {
+  std::string host;     // equal on one running kernel, whatever the containers
+  std::string process;  // drawn once per process; process ids repeat between containers
+};
+
+const Whereabouts& OwnWhereabouts();
+
+struct WorkspaceRequest {
+  int64_t bytes = 0;
+  // Puts a new workspace into its first state; done on the device when it returns.
+  std::function<Result<void>(DevicePointer)> initialise;
+};
+
+Result<PeerMemory> SharePeerMemory(Communicator* communicator, PeerDevice* device, const Whereabouts& here,
+                                   const WorkspaceRequest& request);
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_COMM_PEER_MEMORY_H_

@@ -1,0 +1,54 @@
+// In:  a key for a communicator and the bytes that a call needs. Out: the workspace of that communicator, shared by all
+// calls that use it in this process; made, or made larger, when need be.
+//
+// Sharing is safe because XLA, as NCCL demands, issues the operations of one communicator in one order on one stream:
+// two calls never use the workspace at once, and the kernel's epochs carry on from call to call, whatever the
+// executable. One workspace per communicator is 3 slots x N ranks x the largest message, however many calls there are.
+//
+// It grows by doubling. The smaller one stays for the calls that were bound to it, and nothing is ever freed: a peer
+// may still write to it, and whether a rank has a workspace must not depend on when that rank collects its garbage;
+// making one is collective, so all ranks have to come to the same decision by themselves. They do: XLA initialises the
+// same calls in the same order everywhere.
+#ifndef FFI_KERNELS_CUDA_COMM_WORKSPACES_H_
+#define FFI_KERNELS_CUDA_COMM_WORKSPACES_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/comm/communicator.h"
+
+namespace jax_oneshot::cuda {
+
+struct Workspace {
+  PeerMemory memory;
+  int64_t capacity = 0;  // largest message per rank, in bytes
+};
+
+class Workspaces {
+ public:
+  // Makes one for messages of `capacity` bytes; collective, so it may block until all ranks ask.
+  using Make = std::function<Result<PeerMemory>(int64_t capacity)>;
+
+  // `communicator` is an identity, not followed. Calls for different communicators do not wait for each other. After a
+  // failure every later call for that communicator gets the same error: its ranks no longer agree on what comes next.
+  Result<std::shared_ptr<const Workspace>> Get(const void* communicator, int64_t message_bytes, const Make& make);
+
+ private:
+  struct Entry {
+    std::mutex mutex;
+    std::shared_ptr<const Workspace> workspace;
+    std::string error;
+  };
+
+  std::mutex mutex_;
+  std::map<const void*, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_COMM_WORKSPACES_H_

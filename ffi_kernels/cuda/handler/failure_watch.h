@@ -1,0 +1,67 @@
+// In:  the word in host memory that a kernel writes before it traps, one per GPU. Out: what happened, in words: once in
+// the log, as soon as it happened, and as the error of every later call on that GPU.
+//
+// XLA itself can only say that a launch failed: a trapped kernel says nothing of why, and no call of ours runs in
+// between. So a thread looks at the words, ten times a second, from the first one on.
+#ifndef FFI_KERNELS_CUDA_HANDLER_FAILURE_WATCH_H_
+#define FFI_KERNELS_CUDA_HANDLER_FAILURE_WATCH_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace jax_oneshot::cuda {
+
+// A call as one rank runs it.
+struct WatchedCall {
+  std::string name;  // "one-shot all-reduce 3 (channel 7)"
+  int rank = 0, size = 0;
+  std::chrono::milliseconds timeout{0};
+};
+
+class FailureWatch {
+ public:
+  using Log = std::function<void(const std::string&)>;
+
+  explicit FailureWatch(Log log) : log_(std::move(log)) {}
+  FailureWatch(const FailureWatch&) = delete;
+  FailureWatch& operator=(const FailureWatch&) = delete;
+  ~FailureWatch();
+
+  // `word` starts as 0 and lives until this object ends. Starts the thread.
+  void WatchDevice(int ordinal, const volatile uint64_t* word);
+
+  // The number that the kernels of this call leave in the word.
+  uint32_t AddCall(const WatchedCall& call);
+
+  // Why nothing can run on this GPU any more, if so.
+  std::optional<std::string> FailureOn(int ordinal) const;
+
+ private:
+  struct Device {
+    const volatile uint64_t* word;
+    bool logged = false;
+  };
+
+  void Run();
+  std::optional<std::string> FailureOf(const Device& device) const;  // under mutex_
+
+  const Log log_;
+  mutable std::mutex mutex_;
+  std::condition_variable stop_requested_;
+  bool stop_ = false;
+  std::vector<WatchedCall> calls_;
+  std::map<int, Device> devices_;
+  std::thread thread_;
+};
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_HANDLER_FAILURE_WATCH_H_

@@ -1,0 +1,25 @@
+// In:  XLA's calls of the custom-call target on GPU. Out: the handlers to register for it (platform "CUDA", typed FFI).
+//
+//   Instantiate   once per call of an executable: attributes checked, kernel compiled where there is a GPU
+//   Prepare       every run: the group's communicator is requested from XLA
+//   Initialize    every run; all but the first per device return at once: workspace and kernel made ready
+//   Execute       every run, or once while a command buffer is recorded: buffers checked, one launch
+#ifndef FFI_KERNELS_CUDA_HANDLER_HANDLER_H_
+#define FFI_KERNELS_CUDA_HANDLER_HANDLER_H_
+
+#include "xla/ffi/api/ffi.h"
+
+namespace jax_oneshot {
+
+inline constexpr char kCudaStateTypeName[] = "jax_oneshot.cuda_call_state";
+
+XLA_FFI_Handler* CudaInstantiateHandler();
+XLA_FFI_Handler* CudaPrepareHandler();
+XLA_FFI_Handler* CudaInitializeHandler();
+XLA_FFI_Handler* CudaExecuteHandler();
+XLA_FFI_TypeId* CudaStateTypeId();  // XLA writes the id it chose
+const XLA_FFI_TypeInfo* CudaStateTypeInfo();
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CUDA_HANDLER_HANDLER_H_

@@ -1,0 +1,153 @@
+// In:  the driver, NVRTC and NCCL of this process. Out: Runtime. See runtime.h.
+#include "ffi_kernels/cuda/handler/runtime.h"
+
+#include <iostream>
+
+#include "ffi_kernels/cuda/comm/nccl_communicator.h"
+#include "ffi_kernels/cuda/comm/peer_memory.h"
+#include "ffi_kernels/cuda/kernel/workspace_layout.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+void LogToStderr(const std::string& message) { std::cerr << "jax_oneshot: error: " + message + "\n" << std::flush; }
+
+Result<void> WaitUntilIdle(PeerDevice* device) {
+  while (true) {
+    const Result<bool> idle = device->Idle();
+    if (!idle) return Err(idle.error());
+    if (*idle) return {};
+  }
+}
+
+}  // namespace
+
+Runtime& Runtime::OfProcess() {
+  // Made after the driver was initialised, hence destroyed, with its thread, before the driver shuts down.
+  static Runtime runtime([] {
+    (void)LoadCudaDriver();
+    return RuntimeParts{LoadCudaDriver, LoadNvrtc, [] { return BindNccl(LoadedNccls()); }, DefaultCacheFolder(),
+                        LogToStderr};
+  }());
+  return runtime;
+}
+
+bool Runtime::HasGpu() {
+  const Result<CudaDriver>& driver = parts_.driver();
+  int count = 0;
+  return driver && driver->cuDeviceGetCount(&count) == kSuccess && count > 0;
+}
+
+Result<Gpu*> Runtime::FindGpu(int ordinal) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_ptr<Gpu>& gpu = gpus_[ordinal];
+  if (gpu == nullptr) {
+    Result<std::unique_ptr<Gpu>> made = MakeGpu(ordinal);
+    if (!made) return Err(made.error());
+    gpu = *std::move(made);
+  }
+  return gpu.get();
+}
+
+Result<std::unique_ptr<Gpu>> Runtime::MakeGpu(int ordinal) {
+  const Result<CudaDriver>& driver = parts_.driver();
+  if (!driver) return Err(driver.error());
+  auto gpu = std::make_unique<Gpu>();
+  Result<std::unique_ptr<CudaDevice>> device = CudaDevice::Create(*driver, ordinal);
+  if (!device) return Err(device.error());
+  gpu->device = *std::move(device);
+  Device handle = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver, cuDeviceGet(&handle, ordinal));
+  Result<DeviceFacts> facts = ReadDeviceFacts(*driver, handle);
+  if (!facts) return Err(facts.error());
+  gpu->facts = *facts;
+  const ScopedContext current(*driver, gpu->device->context());
+  void* word = nullptr;
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver,
+                               cuMemHostAlloc(&word, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
+  *static_cast<volatile uint64_t*>(word) = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver, cuMemHostGetDevicePointer_v2(&gpu->error_record, word, 0));
+  failures_.WatchDevice(ordinal, static_cast<volatile uint64_t*>(word));
+  return gpu;
+}
+
+Result<KernelCache*> Runtime::Kernels() {
+  const Result<Nvrtc>& nvrtc = parts_.nvrtc();
+  if (!nvrtc) return Err(nvrtc.error());
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (kernels_ == nullptr) kernels_ = std::make_unique<KernelCache>(*nvrtc, parts_.cache_folder);
+  return kernels_.get();
+}
+
+Result<std::shared_ptr<const CompiledKernel>> Runtime::Compile(const RowProgram& program, int64_t rows, int64_t width,
+                                                               int group_size, const DeviceFacts& facts,
+                                                               int ranks_on_device) {
+  Result<KernelCache*> kernels = Kernels();
+  if (!kernels) return Err(kernels.error());
+  DeviceFacts shared = facts;
+  shared.ranks_on_device = ranks_on_device;
+  return (*kernels)->Get(program, rows, width, group_size, shared);
+}
+
+Result<std::shared_ptr<const LoadedKernel>> Runtime::Load(const Gpu& gpu,
+                                                          std::shared_ptr<const CompiledKernel> compiled) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::shared_ptr<const LoadedKernel>& loaded = loaded_[{&gpu, compiled.get()}];
+  if (loaded == nullptr) {
+    const ScopedContext current(driver(), gpu.device->context());
+    Result<std::shared_ptr<const LoadedKernel>> made = LoadedKernel::Load(driver(), std::move(compiled));
+    if (!made) return Err(made.error());
+    loaded = *std::move(made);
+  }
+  return loaded;
+}
+
+Result<const NcclApi*> Runtime::Nccl() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!nccl_) {
+    Result<NcclApi> api = parts_.nccl();
+    if (!api) return Err(api.error());
+    nccl_ = *std::move(api);
+  }
+  return &*nccl_;
+}
+
+Result<Communicator*> Runtime::CommunicatorFor(Gpu* gpu, NcclComm comm, std::chrono::milliseconds timeout) {
+  Result<const NcclApi*> api = Nccl();
+  if (!api) return Err(api.error());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const auto found = communicators_.find(comm); found != communicators_.end()) return found->second.get();
+  }
+  Result<std::unique_ptr<NcclCommunicator>> made = NcclCommunicator::Create(**api, comm, gpu->device.get(), timeout);
+  if (!made) return Err(made.error());
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return communicators_.emplace(comm, *std::move(made)).first->second.get();
+}
+
+Result<PeerMemory> Runtime::MakeWorkspace(Gpu* gpu, NcclComm comm, int64_t capacity,
+                                          std::chrono::milliseconds timeout) {
+  Result<Communicator*> communicator = CommunicatorFor(gpu, comm, timeout);
+  if (!communicator) return Err(communicator.error());
+  if ((*communicator)->size() > kMaxRanks) {
+    return Err("the group has " + std::to_string((*communicator)->size()) + " ranks, expected at most " +
+               std::to_string(kMaxRanks));
+  }
+  const WorkspaceLayout layout = MakeWorkspaceLayout((*communicator)->size(), capacity);
+  CudaDevice* device = gpu->device.get();
+  const auto initialise = [&](DevicePointer workspace) -> Result<void> {
+    const ScopedContext current(driver(), device->context());
+    const auto stream = static_cast<Stream>(device->stream());
+    if (Result<void> queued = InitialiseWorkspace(driver(), layout, workspace, stream); !queued) return queued;
+    return WaitUntilIdle(device);
+  };
+  return SharePeerMemory(*communicator, device, OwnWhereabouts(), {layout.TotalBytes(), initialise});
+}
+
+Result<std::shared_ptr<const Workspace>> Runtime::Share(Gpu* gpu, NcclComm comm, int64_t message_bytes,
+                                                        std::chrono::milliseconds timeout) {
+  return workspaces_.Get(comm, message_bytes,
+                         [&](int64_t capacity) { return MakeWorkspace(gpu, comm, capacity, timeout); });
+}
+
+}  // namespace jax_oneshot::cuda

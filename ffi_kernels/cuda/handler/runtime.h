@@ -1,0 +1,92 @@
+// In:  the driver, NVRTC and NCCL of this process. Out: Runtime: what all calls of all executables share: compiled and
+// loaded kernels, one device object per GPU, one workspace per communicator, the watch over failures.
+//
+// It is a cache: two executables cannot disturb each other through it (workspaces.h says why they can share those).
+// Nothing in it is freed before the process ends.
+#ifndef FFI_KERNELS_CUDA_HANDLER_RUNTIME_H_
+#define FFI_KERNELS_CUDA_HANDLER_RUNTIME_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/comm/cuda_device.h"
+#include "ffi_kernels/cuda/comm/nccl.h"
+#include "ffi_kernels/cuda/comm/workspaces.h"
+#include "ffi_kernels/cuda/driver/cuda_driver.h"
+#include "ffi_kernels/cuda/driver/nvrtc.h"
+#include "ffi_kernels/cuda/handler/failure_watch.h"
+#include "ffi_kernels/cuda/kernel/kernel_cache.h"
+#include "ffi_kernels/cuda/kernel/launch.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot::cuda {
+
+// Where everything comes from; tests put in tables of their own.
+struct RuntimeParts {
+  std::function<const Result<CudaDriver>&()> driver;
+  std::function<const Result<Nvrtc>&()> nvrtc;
+  std::function<Result<NcclApi>()> nccl;
+  std::string cache_folder;  // for compiled kernels; empty: memory only
+  FailureWatch::Log log;
+};
+
+// One GPU of this process.
+struct Gpu {
+  std::unique_ptr<CudaDevice> device;
+  DeviceFacts facts;
+  DevicePointer error_record = 0;  // as kernels address the word that FailureWatch looks at
+};
+
+class Runtime {
+ public:
+  explicit Runtime(RuntimeParts parts) : parts_(std::move(parts)), failures_(parts_.log) {}
+
+  static Runtime& OfProcess();
+
+  // False where GPU programs can be compiled only: no driver, or no GPU.
+  bool HasGpu();
+  Result<Gpu*> FindGpu(int ordinal);
+  // The driver; only after FindGpu succeeded.
+  const CudaDriver& driver() { return *parts_.driver(); }
+
+  // For a GPU that `ranks_on_device` ranks of the group share.
+  Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, int64_t rows, int64_t width,
+                                                        int group_size, const DeviceFacts& facts, int ranks_on_device);
+  Result<std::shared_ptr<const LoadedKernel>> Load(const Gpu& gpu, std::shared_ptr<const CompiledKernel> compiled);
+
+  // Collective. A workspace for messages of `message_bytes`, of the communicator that XLA handed out.
+  Result<std::shared_ptr<const Workspace>> Share(Gpu* gpu, NcclComm comm, int64_t message_bytes,
+                                                 std::chrono::milliseconds timeout);
+
+  FailureWatch& failures() { return failures_; }
+
+ private:
+  Result<std::unique_ptr<Gpu>> MakeGpu(int ordinal);
+  Result<KernelCache*> Kernels();
+  Result<const NcclApi*> Nccl();
+  Result<Communicator*> CommunicatorFor(Gpu* gpu, NcclComm comm, std::chrono::milliseconds timeout);
+  Result<PeerMemory> MakeWorkspace(Gpu* gpu, NcclComm comm, int64_t capacity, std::chrono::milliseconds timeout);
+
+  const RuntimeParts parts_;
+  FailureWatch failures_;
+  Workspaces workspaces_;
+
+  std::mutex mutex_;  // of all below; never held while ranks wait for each other
+  std::map<int, std::unique_ptr<Gpu>> gpus_;
+  std::unique_ptr<KernelCache> kernels_;
+  std::optional<NcclApi> nccl_;
+  std::map<NcclComm, std::unique_ptr<Communicator>> communicators_;
+  std::map<std::pair<const Gpu*, const CompiledKernel*>, std::shared_ptr<const LoadedKernel>> loaded_;
+};
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_HANDLER_RUNTIME_H_

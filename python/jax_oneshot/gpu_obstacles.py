@@ -1,0 +1,73 @@
+"""In: the calls that the pass would make in a module. Out: why this machine's GPUs could not run them; empty: they can.
+
+Asked before the first rewrite of a module is handed to XLA: whatever is found here ends in a verdict of the report, and
+XLA runs the module its own way; what is found only at run time ends the program. Where no GPU is present nothing can
+run, modules are compiled for GPUs elsewhere, and so nothing stands against it.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import glob
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Call = Mapping[str, Any]  # row_program, rows, width, group_size
+
+
+class GpuObstacles:
+    """Asks everything that can be known beforehand; what does not change is asked once."""
+
+    def __init__(
+        self,
+        gpu_count: Callable[[], int],
+        host_count: Callable[[], int],
+        check_calls: Callable[[list[tuple[str, int, int, int]]], str],
+        find_nccl: Callable[[], bool],
+    ) -> None:
+        """What to ask.
+
+        Args:
+          gpu_count: number of GPUs of this machine that this process may use.
+          host_count: number of hosts that the program's GPUs belong to.
+          check_calls: the native check: driver, NVRTC, peer access, and whether each call compiles.
+          find_nccl: whether a libnccl is where XLA can load it.
+        """
+        self._gpu_count = gpu_count
+        self._host_count = host_count
+        self._check_calls = check_calls
+        self._find_nccl = find_nccl
+
+    def __call__(self, calls: Sequence[Call]) -> str:
+        """Why `calls` cannot run here, one sentence; empty: they can, or no GPU is here to tell."""
+        if self._gpu_count() == 0:
+            return ""
+        if (hosts := self._host_count()) > 1:
+            return (
+                f"the GPUs of this program belong to {hosts} hosts; the kernels reach GPUs of one host only, and which "
+                "hosts a group spans is not known when a module is compiled"
+            )
+        if not self._find_nccl():
+            return (
+                "no libnccl.so.2 was found, through which ranks find each other; install nvidia-nccl-cu13, "
+                "which JAX's CUDA plug-in asks for"
+            )
+        return self._check_calls(
+            [(call["row_program"], call["rows"], call["width"], call["group_size"]) for call in calls]
+        )
+
+
+def find_nccl() -> bool:
+    """Whether a libnccl.so.2 is loaded, in a wheel beside us, or known to the system's loader; loads nothing."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        if any("/libnccl.so" in line for line in maps):
+            return True
+    wheels = (os.path.join(glob.escape(folder), "nvidia", "nccl", "lib", "libnccl.so*") for folder in sys.path)
+    if any(glob.glob(pattern) for pattern in wheels):
+        return True
+    folders = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    return any(glob.glob(os.path.join(glob.escape(folder), "libnccl.so*")) for folder in folders if folder) or bool(
+        ctypes.util.find_library("nccl")
+    )

@@ -1,0 +1,41 @@
+"""In: a platform and a GPU's architecture. Out: the largest message per rank that is rewritten, by group size.
+
+Above it XLA's own all-reduce stays. A one-shot all-reduce sends every rank's whole message to every other rank, which
+is the quickest way while latency counts more than bytes.
+
+The table for CUDA, 2026-11: 256 KiB at 8 ranks on Hopper is about where published one-shot kernels meet NCCL's ring;
+the other sizes send as many bytes per rank in all, (N - 1) x message, rounded to a power of two; Ampere's links are
+half as fast, Blackwell's twice. Not measured by us on several GPUs. 2026-11, CPU: an upper estimate: rows 64 x H 8192,
+an f32 message of 2 MiB, must still gain (benchmarks/).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+LARGEST_GROUP = 16
+DEFAULT_ARCHITECTURE = 90  # assumed where no GPU can be asked: modules compiled for GPUs that are not here
+
+_KIB = 1 << 10
+CPU_LIMIT = 4 << 20
+# By compute capability (of the newest architecture that is not newer than the GPU), then by group size (of the smallest
+# group that is not smaller).
+CUDA_LIMITS: dict[int, dict[int, int]] = {
+    80: {2: 1024 * _KIB, 4: 256 * _KIB, 8: 128 * _KIB, 16: 64 * _KIB},
+    90: {2: 2048 * _KIB, 4: 512 * _KIB, 8: 256 * _KIB, 16: 128 * _KIB},
+    100: {2: 4096 * _KIB, 4: 1024 * _KIB, 8: 512 * _KIB, 16: 256 * _KIB},
+}
+
+
+def default_limits(platform: Literal["cpu", "cuda"], architecture: int | None = None) -> list[int]:
+    """Bytes by group size, from 0 to LARGEST_GROUP.
+
+    Args:
+      platform: what the module is compiled for.
+      architecture: compute capability of the GPU, 90 for sm_90; None: no GPU can be asked.
+    """
+    if platform == "cpu":
+        return [CPU_LIMIT] * (LARGEST_GROUP + 1)
+    known = [version for version in CUDA_LIMITS if version <= (architecture or DEFAULT_ARCHITECTURE)]
+    by_group = CUDA_LIMITS[max(known, default=min(CUDA_LIMITS))]
+    return [by_group[min(group for group in by_group if group >= size)] for size in range(LARGEST_GROUP + 1)]

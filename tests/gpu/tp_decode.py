@@ -1,0 +1,237 @@
+"""A tensor-parallel decode through JAX on one real GPU, a process per rank: off, on, and with a rank that dies.
+
+In:  a machine with an NVIDIA GPU, JAX with its CUDA plug-in, jax_oneshot installed, and an NCCL >= 2.30 (for several
+     ranks on one GPU: NCCL_MULTI_RANK_GPU_ENABLE). Starts MPS if it is there, so that the ranks' kernels run side by
+     side; without it the GPU alternates between the processes, which is slow and just as correct.
+Out: a table; with --json FILE the same as JSON. Status 1 when tokens differ, nothing was fused, or a wait has no end.
+
+    python tests/gpu/tp_decode.py --ranks 2 --json decode.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+WORKER = pathlib.Path(__file__).with_name("tp_decode_worker.py")
+XLA_ONE_SHOT = "--xla_gpu_unsupported_use_all_reduce_one_shot_kernel=true"
+DEADLINE_S = 5.0
+GRACE_S = 30.0  # what a process may take to end after the deadline: XLA tears down its backend first
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """One process that ended, or was ended after `seconds`."""
+
+    status: int | None
+    printed: str
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What the runs share."""
+
+    ranks: int
+    steps: int
+    model: dict[str, Any]
+    folder: pathlib.Path
+    limit_s: float
+
+    def save(self, name: str) -> pathlib.Path:
+        """Where rank 0 of a run puts its results."""
+        return self.folder / f"{name}.npz"
+
+
+def run_ranks(setup: Setup, name: str, env: dict[str, str], die: tuple[int, int] | None = None) -> list[Ended]:
+    """Starts one process per rank, on one GPU, and waits for all. `die`: (rank, step) of one that leaves early."""
+    jobs = []
+    address = f"localhost:{_free_port()}"
+    for rank in range(setup.ranks):
+        job = {"ranks": setup.ranks, "rank": rank, "coordinator": address, "model": setup.model, "steps": setup.steps}
+        job |= {"save": str(setup.save(name)), "die_at": die[1] if die and die[0] == rank else -1}
+        jobs.append(job)
+    shared = {
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
+        "NCCL_MULTI_RANK_GPU_ENABLE": "1",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "JAX_PLATFORMS": "cuda",
+    }
+    return _run_all(jobs, shared | env, setup.limit_s)
+
+
+def run_reference(setup: Setup) -> Ended:
+    """The same decode on as many CPU devices in one process, with XLA's own collectives."""
+    job = {"ranks": setup.ranks, "rank": 0, "coordinator": "", "model": setup.model, "steps": setup.steps}
+    env = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={setup.ranks}"}
+    return _run_all([job | {"save": str(setup.save("cpu"))}], env | {"JAX_ONESHOT": "0"}, setup.limit_s)[0]
+
+
+def _run_all(jobs: Sequence[dict[str, Any]], env: dict[str, str], limit_s: float) -> list[Ended]:
+    start = time.monotonic()
+    processes = []
+    for job in jobs:
+        log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read and closed below
+        command = [sys.executable, str(WORKER), json.dumps(job)]
+        processes.append((subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | env), log))
+    ended: dict[int, Ended] = {}
+    while len(ended) < len(processes):
+        for i, (process, log) in enumerate(processes):
+            seconds = time.monotonic() - start
+            if i not in ended and (process.poll() is not None or seconds > limit_s):
+                status = process.poll()
+                process.kill()
+                process.wait()
+                log.seek(0)
+                ended[i] = Ended(status, log.read(), seconds)
+                log.close()
+        time.sleep(0.02)
+    return [ended[i] for i in range(len(processes))]
+
+
+def _free_port() -> int:
+    with socket.create_server(("localhost", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def mps(folder: pathlib.Path) -> Iterator[bool]:
+    """Runs NVIDIA's multi-process service meanwhile, if it can be started; yields whether it runs."""
+    control = shutil.which("nvidia-cuda-mps-control")
+    if control is None:
+        yield False
+        return
+    os.environ["CUDA_MPS_PIPE_DIRECTORY"] = os.environ["CUDA_MPS_LOG_DIRECTORY"] = str(folder)
+    started = subprocess.run([control, "-d"], capture_output=True, check=False).returncode == 0
+    if not started:
+        del os.environ["CUDA_MPS_PIPE_DIRECTORY"]
+    try:
+        yield started
+    finally:
+        if started:
+            subprocess.run([control], input=b"quit\n", capture_output=True, timeout=30, check=False)
+
+
+class Checks:
+    """What was found wrong, and the table of what was found."""
+
+    def __init__(self) -> None:
+        """Nothing is wrong yet."""
+        self.wrong: list[str] = []
+        self.results: dict[str, Any] = {}
+
+    def run(self, name: str, setup: Setup, ended: Sequence[Ended], reference: np.ndarray | None) -> None:
+        """Notes one run: its times, and whether its tokens are the reference's."""
+        failed = [
+            f"rank {rank}: status {one.status}\n{one.printed[-3000:]}" for rank, one in enumerate(ended) if one.status
+        ]
+        failed += [
+            f"rank {rank}: no end after {one.seconds:.0f} s\n{one.printed[-3000:]}"
+            for rank, one in enumerate(ended)
+            if one.status is None
+        ]
+        if failed:
+            self.fail(f"{name}: " + "\n".join(failed))
+            return
+        saved = np.load(setup.save(name))
+        median = statistics.median(saved["step_ms"][len(saved["step_ms"]) // 2 :])
+        self.results[name] = {"step_ms": round(float(median), 3), "seconds": round(max(e.seconds for e in ended), 1)}
+        if reference is not None:
+            equal = bool(np.array_equal(saved["tokens"], reference))
+            self.results[name]["tokens_equal"] = equal
+            if not equal:
+                self.fail(f"{name}: tokens differ from the CPU backend's")
+
+    def fail(self, what: str) -> None:
+        """Notes something wrong and says so at once."""
+        self.wrong.append(what)
+        print(f"WRONG {what}", flush=True)
+
+
+def count_verdicts(folder: pathlib.Path) -> dict[str, int]:
+    """How many all-reduces were fused, plain and kept, over the reports of one rank."""
+    verdicts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.process0.report.json")):
+        verdicts.update(entry["verdict"] for entry in json.loads(path.read_text())["all_reduces"])
+    return dict(verdicts)
+
+
+def check_decode(setup: Setup, checks: Checks) -> None:
+    """Off, off with XLA's one-shot kernel, on: the same tokens as on CPU."""
+    reference = run_reference(setup)
+    checks.run("cpu", setup, [reference], None)
+    tokens = np.load(setup.save("cpu"))["tokens"] if "cpu" in checks.results else None
+    dumps = setup.folder / "dumps"
+    runs = {
+        "off": {"JAX_ONESHOT": "0"},
+        "off, XLA's one-shot kernel": {"JAX_ONESHOT": "0", "XLA_FLAGS": XLA_ONE_SHOT},
+        "on": {"JAX_ONESHOT": "1", "JAX_ONESHOT_DUMP_TO": str(dumps)},
+        "on, no command buffers": {"JAX_ONESHOT": "1", "XLA_FLAGS": "--xla_gpu_enable_command_buffer="},
+    }
+    for name, env in runs.items():
+        checks.run(name, setup, run_ranks(setup, name, env), tokens)
+    checks.results["verdicts"] = count_verdicts(dumps)
+    if not checks.results["verdicts"].get("fused"):
+        checks.fail(f"nothing was fused: {checks.results['verdicts']}")
+
+
+def check_deadline(setup: Setup, checks: Checks) -> None:
+    """The last rank dies halfway: every other ends with an error that names call and rank, within the deadline."""
+    missing = setup.ranks - 1
+    env = {"JAX_ONESHOT": "1", "JAX_ONESHOT_TIMEOUT_S": f"{DEADLINE_S:g}"}
+    ended = run_ranks(setup, "deadline", env, die=(missing, setup.steps // 2))
+    left_at = ended[missing].seconds
+    for rank, one in enumerate(ended[:missing]):
+        took = one.seconds - left_at
+        told = f"rank {rank} of {setup.ranks} waited" in one.printed and f"for rank {missing}," in one.printed
+        checks.results[f"deadline, rank {rank}"] = {"status": one.status, "seconds_after": round(took, 1), "told": told}
+        if one.status in (0, None) or took > DEADLINE_S + GRACE_S or not told:
+            checks.fail(f"deadline, rank {rank}: status {one.status} {took:.1f} s after\n{one.printed[-3000:]}")
+
+
+def main() -> int:
+    """Runs all checks; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--limit", type=float, default=120.0, help="seconds until a run that does not end is ended")
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--no-mps", action="store_true")
+    arguments = parser.parse_args()
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        model = {"layers": arguments.layers, "max_len": max(64, arguments.steps)}
+        setup = Setup(arguments.ranks, arguments.steps, model, folder, arguments.limit)
+        service = contextlib.nullcontext(False) if arguments.no_mps else mps(folder)
+        with service as with_mps:
+            checks.results["setup"] = {"ranks": setup.ranks, "mps": with_mps, "layers": arguments.layers}
+            check_decode(setup, checks)
+            check_deadline(setup, checks)
+    for what, result in checks.results.items():
+        print(f"{what:28} {result}", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(checks.results | {"wrong": checks.wrong}, indent=1) + "\n")
+    return 1 if checks.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What is found to stand against a rewrite before it is made, and what is not asked."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+from jax_oneshot import gpu_obstacles, native
+from jax_oneshot.gpu_obstacles import GpuObstacles
+
+CALL = {
+    "row_program": "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 } -> (x0: row)",
+    "rows": 8,
+    "width": 4096,
+    "group_size": 2,
+}
+
+
+class Machine:
+    """A machine on which everything is well, but for what a test says."""
+
+    def __init__(self, *, gpus: int = 2, hosts: int = 1, nccl: bool = True, native_says: str = "") -> None:
+        self.checked: list[Any] = []
+        self._native_says = native_says
+        self.obstacles = GpuObstacles(lambda: gpus, lambda: hosts, self._check, lambda: nccl)
+
+    def _check(self, calls: list[tuple[str, int, int, int]]) -> str:
+        self.checked.append(calls)
+        return self._native_says
+
+
+def test_nothing_stands_against_a_machine_on_which_all_is_well() -> None:
+    machine = Machine()
+    assert machine.obstacles([CALL]) == ""
+    assert machine.checked == [[(CALL["row_program"], 8, 4096, 2)]]
+
+
+def test_nothing_is_asked_where_no_gpu_is_here_to_run_the_module() -> None:
+    machine = Machine(gpus=0, hosts=2, nccl=False, native_says="no")
+    assert machine.obstacles([CALL]) == ""
+    assert machine.checked == []
+
+
+def test_gpus_of_several_hosts_are_named() -> None:
+    assert "belong to 3 hosts; the kernels reach GPUs of one host only" in Machine(hosts=3).obstacles([CALL])
+
+
+def test_a_missing_nccl_is_named_with_the_package_that_has_it() -> None:
+    reason = Machine(nccl=False).obstacles([CALL])
+    assert "no libnccl.so.2 was found" in reason
+    assert "install nvidia-nccl-cu13" in reason
+
+
+def test_what_the_native_check_finds_is_passed_on() -> None:
+    assert Machine(native_says="the kernel cannot be made: why").obstacles([CALL]) == "the kernel cannot be made: why"
+
+
+def test_nccl_is_found_in_a_wheel_and_on_the_library_path(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", [])
+    monkeypatch.setenv("LD_LIBRARY_PATH", "")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    assert not gpu_obstacles.find_nccl()
+    wheel = tmp_path / "site" / "nvidia" / "nccl" / "lib" / "libnccl.so.2"
+    wheel.parent.mkdir(parents=True)
+    wheel.touch()
+    monkeypatch.setattr("sys.path", [str(tmp_path / "site")])
+    assert gpu_obstacles.find_nccl()
+    monkeypatch.setattr("sys.path", [])
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"/nowhere:{wheel.parent}")
+    assert gpu_obstacles.find_nccl()
+    monkeypatch.setenv("LD_LIBRARY_PATH", "")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: f"lib{name}.so.2")
+    assert gpu_obstacles.find_nccl()
+
+
+def test_the_native_check_has_nothing_to_say_without_a_gpu() -> None:
+    assert native.load().cuda_obstacle([(CALL["row_program"], 8, 4096, 2)]) == ""
