@@ -2,6 +2,7 @@
 #include "ffi_kernels/comm/resumer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -15,13 +16,38 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Below the first, waking a second thread costs more than it saves. Above the second, what follows may well be blocked
-// in a collective, and every rank gets a thread. Measured on CPU: a wake-up is 5 to 10 us, one of XLA's own
+// How long a guest must run to be worth the first: another thread that is awake already; the second: waking threads;
+// the third: a thread of its own, for it may well be blocked in a collective. Measured 2026-11-24 on 4 cores of an AMD
+// EPYC (a virtual machine): a rank that changes cores loses 1 to 2 us, a wake-up takes 5 to 20 us, one of XLA's own
 // collectives over 8 ranks 50 us and more.
-constexpr int64_t kWorthASecondThreadNs = 15'000;
+constexpr int64_t kWorthSharingNs = 4'000;
+constexpr int64_t kWorthWakingNs = 8'000;
 constexpr int64_t kMayBlockNs = 100'000;
+constexpr auto kLookOut = std::chrono::microseconds(100);   // longer than from most exchanges to the next
 constexpr auto kPatience = std::chrono::microseconds(200);  // the line has not moved for so long: help
 constexpr auto kIdle = std::chrono::seconds(5);             // a thread with nothing to do ends after this
+
+int Cores() {
+  static const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return cores;
+}
+
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// For a lock that is held for a few instructions by threads that run.
+void LockSoon(std::unique_lock<std::mutex>* lock) {
+  for (int i = 0; i < 200; ++i) {
+    if (lock->try_lock()) return;
+    Pause();
+  }
+  lock->lock();
+}
 
 int64_t NsSince(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
@@ -43,6 +69,7 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   // Threads to have at work on `count` guests.
   static int ThreadsWorth(int count, int64_t mean_ns);
 
+  int Waiting() const { return static_cast<int>(line_.size() - head_); }
   bool Empty() const { return head_ == line_.size(); }
   bool Done() const { return stop_ && Empty() && running_ == 0; }
   Item Pop();
@@ -53,6 +80,7 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   void Run();
   void RunOne(std::unique_lock<std::mutex>* lock);
   bool Guard(std::unique_lock<std::mutex>* lock);
+  bool LookOut(std::unique_lock<std::mutex>* lock);
   bool WaitForWork(std::unique_lock<std::mutex>* lock);
 
   std::mutex mutex_;
@@ -60,7 +88,13 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   std::vector<Item> line_;  // from head_ on
   size_t head_ = 0;
   int64_t taken_ = 0;  // how far the line has moved
-  int threads_ = 0, idle_ = 0, woken_ = 0, running_ = 0;
+  // Each thread is in one of three states, or about to look at the line: idle (asleep, but for those woken), looking
+  // out, or running a guest.
+  int threads_ = 0, idle_ = 0, woken_ = 0, looking_out_ = 0, running_ = 0;
+  bool share_ = false;  // whether the guests in line are worth another thread
+  // Guests in line if they are, else 0. Written under the mutex and read without it by those who look out, who then
+  // take the mutex: it orders nothing, so relaxed will do.
+  std::atomic<int> to_share_{0};
   bool has_guard_ = false, guard_asleep_ = false;
   bool stop_ = false;
 };
@@ -79,28 +113,39 @@ void Resumer::Cost::Add(int64_t ns) {
   mean_ns_.store(mean + (ns - mean) / 16, std::memory_order_relaxed);
 }
 
+std::shared_ptr<Resumer> Resumer::Shared() {
+  static std::mutex mutex;
+  static std::weak_ptr<Resumer> shared;
+  std::lock_guard<std::mutex> lock(mutex);
+  std::shared_ptr<Resumer> resumer = shared.lock();
+  if (resumer == nullptr) shared = resumer = std::make_shared<Resumer>();
+  return resumer;
+}
+
 Resumer::Resumer() : core_(std::make_shared<Core>()) {}
 Resumer::~Resumer() { core_->Stop(); }
 
 void Resumer::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
   // Once the last guest is let go, its run may end and this object with it.
-  const std::shared_ptr<Core> core = this_thread_core != nullptr ? this_thread_core->shared_from_this() : core_;
+  const std::shared_ptr<Core> core = core_;
   core->Post(guests, count, cost);
 }
 
 void Resumer::ExcludeFromCost(int64_t ns) { this_thread_excluded_ns += ns; }
 
 int Resumer::Core::ThreadsWorth(int count, int64_t mean_ns) {
-  if (mean_ns < kWorthASecondThreadNs) return 1;
-  if (mean_ns >= kMayBlockNs) return count;
-  return std::min(count, std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  if (mean_ns < kWorthWakingNs) return 1;
+  return mean_ns < kMayBlockNs ? std::min(count, Cores()) : count;
 }
 
 void Resumer::Core::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
+  LockSoon(&lock);
   for (int i = 0; i < count; ++i) line_.push_back({guests[i].get(), cost});
-  // A thread of this resumer comes back to the line by itself.
-  const int coming = (this_thread_core == this ? 1 : 0) + woken_;
+  const bool comes_back = this_thread_core == this;  // to the line, by itself
+  share_ = cost->mean_ns() >= kWorthSharingNs || (!comes_back && looking_out_ > 0);
+  to_share_.store(share_ ? Waiting() : 0, std::memory_order_relaxed);
+  const int coming = (comes_back ? 1 : 0) + woken_ + (share_ ? looking_out_ : 0);
   WakeOrStart(ThreadsWorth(count, cost->mean_ns()) - coming);
   EnsureGuard();
   if (threads_ > 0) return;
@@ -125,6 +170,7 @@ Resumer::Core::Item Resumer::Core::Pop() {
     head_ = 0;
   }
   ++taken_;
+  to_share_.store(share_ ? Waiting() : 0, std::memory_order_relaxed);
   return item;
 }
 
@@ -142,8 +188,9 @@ void Resumer::Core::WakeOrStart(int threads) {
 void Resumer::Core::EnsureGuard() {
   if (Empty()) return;
   if (!has_guard_) {
-    // A thread that is awake and not running comes by here before it runs; if there is none, one more must come.
-    if (threads_ - running_ - (idle_ - woken_) == 0) WakeOrStart(1);
+    // A thread that is neither running nor idle comes by here before it runs; if there is none, one more must come.
+    const int looking_elsewhere = share_ ? 0 : looking_out_;
+    if (threads_ - running_ - looking_elsewhere - (idle_ - woken_) == 0) WakeOrStart(1);
   } else if (guard_asleep_) {
     guard_asleep_ = false;
     guard_.notify_one();
@@ -166,6 +213,8 @@ void Resumer::Core::Run() {
   for (;;) {
     if (!Empty()) {
       RunOne(&lock);
+    } else if (LookOut(&lock)) {
+      continue;
     } else if (Done() || !(has_guard_ ? WaitForWork(&lock) : Guard(&lock))) {
       break;
     }
@@ -183,9 +232,28 @@ void Resumer::Core::RunOne(std::unique_lock<std::mutex>* lock) {
   item.guest->Resume();
   item.cost->Add(NsSince(start) - this_thread_excluded_ns);
   item.cost.reset();
-  lock->lock();
+  LockSoon(lock);
   --running_;
   if (Done()) WakeAll();
+}
+
+// Returns whether there are guests to share, as seen before the lock was taken again.
+bool Resumer::Core::LookOut(std::unique_lock<std::mutex>* lock) {
+  if (stop_ || looking_out_ + running_ >= Cores()) return false;
+  ++looking_out_;
+  lock->unlock();
+  const Clock::time_point end = Clock::now() + kLookOut;
+  bool found = false;
+  do {
+    for (int i = 0; i < 20 && !found; ++i) {
+      found = to_share_.load(std::memory_order_relaxed) > 0;
+      if (!found) Pause();
+    }
+    if (!found) std::this_thread::yield();
+  } while (!found && Clock::now() < end);
+  LockSoon(lock);
+  --looking_out_;
+  return found;
 }
 
 bool Resumer::Core::WaitForWork(std::unique_lock<std::mutex>* lock) {

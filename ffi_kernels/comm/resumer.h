@@ -1,13 +1,16 @@
 // In:  guests whose meeting is over. Out: each one's Resume, called on a thread of the resumer.
 //
-// Resume runs the rest of a rank's program (until it waits again) on the thread that calls it. Two things follow.
+// Resume runs the rest of a rank's program (until it waits again) on the thread that calls it. Three things follow.
 // - It may block: XLA's own collectives on CPU hold their thread until every rank has come. Ranks resumed one after the
 //   other on one thread would then wait for ranks still in line behind them, forever. So the line never depends on one
 //   thread: when it does not move for a moment, another thread takes from it.
-// - It is usually short: the next one-shot call is a few microseconds away. Then waking a thread per rank costs more
-//   than the work, and one thread going down the line is best.
-// A call site therefore remembers how long what follows it takes (Cost), and as many threads are woken at once as that
-// is worth; the rest is the safety net. Threads end when idle for a while. Destroying a resumer waits for nothing.
+// - It is usually short: the next one-shot call is microseconds away, and waking a thread takes as long. So a thread
+//   that runs out of guests looks out for more for a moment, giving way to others, before it sleeps; there are never
+//   more such threads than cores.
+// - It may be shorter still. Then moving a rank to another core costs more than the work, and one thread going down the
+//   line is best.
+// A call site therefore remembers how long what follows it takes (Cost), and as many threads are sent for as that is
+// worth; the rest is the safety net. Threads end when idle for a while. Destroying a resumer waits for nothing.
 #ifndef FFI_KERNELS_COMM_RESUMER_H_
 #define FFI_KERNELS_COMM_RESUMER_H_
 
@@ -31,11 +34,14 @@ class Resumer {
     std::atomic<int64_t> mean_ns_{0};
   };
 
+  // The one that all who ask share while any of them holds it: with a line of its own for each call site, there would
+  // be threads for each, hundreds in a deep model, and most of them asleep when they are wanted.
+  static std::shared_ptr<Resumer> Shared();
+
   Resumer();
   ~Resumer();
 
-  // Takes `count` guests in line. `cost` is the call site's; it is kept alive until they have run. A call from one of a
-  // resumer's own threads goes to that resumer, whichever is asked: the thread is awake already.
+  // Takes `count` guests in line. `cost` is the call site's; it is kept alive until they have run.
   void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
 
   // Called by a thread within Resume: that much of its time went into a call's own work, not into what follows it.

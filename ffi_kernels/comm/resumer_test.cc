@@ -99,24 +99,45 @@ TEST(Resumer, GoesDownTheLineOfShortGuestsOnFewThreads) {
   EXPECT_LT(threads.size(), 50u) << "400 guests; a busy machine delays threads, so the guard may step in";
 }
 
-TEST(Resumer, StaysOnItsThreadWhenAGuestOfItsOwnPostsToAnother) {
-  Resumer first, second;
+TEST(Resumer, SpreadsGuestsWorthItOverThreadsThatAreAwake) {
+  Resumer resumer;
   const auto cost = std::make_shared<Resumer::Cost>();
-  Barrier done(1);
-  std::thread::id outer, inner;
-  const auto later = Guests(1, [&] {
-    inner = std::this_thread::get_id();
-    done.Count();
-  });
-  const auto guests = Guests(1, [&] {
-    outer = std::this_thread::get_id();
-    second.Post(later.data(), 1, cost);
-  });
-  first.Post(guests.data(), 1, cost);
-  ASSERT_TRUE(done.WaitOpen());
-  // Usually the same; under load the guard of `first` may have taken it. Never a thread of `second`, which has none.
-  EXPECT_NE(inner, std::this_thread::get_id());
-  EXPECT_NE(outer, std::this_thread::get_id());
+  for (int i = 0; i < 100; ++i) cost->Add(50'000);
+  // Each guest waits for the other: only two threads can bring them through, however long this goes on.
+  for (int round = 0; round < 200; ++round) {
+    Barrier pair(2), done(2);
+    const auto guests = Guests(2, [&] {
+      pair.Come();
+      done.Count();
+    });
+    resumer.Post(guests.data(), 2, cost);
+    ASSERT_TRUE(done.WaitOpen());
+  }
+}
+
+TEST(Resumer, ResumesAShortGuestWhileOthersLookOutForLongOnes) {
+  Resumer resumer;
+  const auto long_cost = std::make_shared<Resumer::Cost>();
+  for (int i = 0; i < 100; ++i) long_cost->Add(50'000);
+  for (int round = 0; round < 200; ++round) {
+    Barrier done(9);
+    const auto guests = Guests(9, [&] { done.Count(); });
+    resumer.Post(guests.data(), 8, long_cost);
+    resumer.Post(guests.data() + 8, 1, std::make_shared<Resumer::Cost>());
+    ASSERT_TRUE(done.WaitOpen());
+  }
+}
+
+TEST(Resumer, IsOneForAllWhoShareItAndGoneWithTheLast) {
+  std::shared_ptr<Resumer> first = Resumer::Shared();
+  std::shared_ptr<Resumer> second = Resumer::Shared();
+  EXPECT_EQ(first, second);
+  EXPECT_NE(std::make_shared<Resumer>(), first);
+  const std::weak_ptr<Resumer> watched = first;
+  first.reset();
+  EXPECT_FALSE(watched.expired());
+  second.reset();
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST(Resumer, MayBeDestroyedByTheGuestItResumes) {

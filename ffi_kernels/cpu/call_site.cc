@@ -16,13 +16,6 @@ using Clock = std::chrono::steady_clock;
 // time.
 constexpr int64_t kBlocksPerThread = 4;
 
-// All call sites of the process share one: a line of its own for each would need threads of its own for each, hundreds
-// in a deep model, and most of them asleep when they are wanted. Never destroyed, for its threads outlive main.
-Resumer& SharedResumer() {
-  static Resumer* const resumer = new Resumer();
-  return *resumer;
-}
-
 }  // namespace
 
 // One call of one group, all ranks present: blocks are taken by whichever thread comes; the one that finishes the last
@@ -44,6 +37,7 @@ struct CallSite::Party {
   const Engine engine;
   const std::string name;
   std::shared_ptr<Rendezvous> rendezvous;
+  const std::shared_ptr<Resumer> resumer = Resumer::Shared();
   const std::shared_ptr<Resumer::Cost> cost = std::make_shared<Resumer::Cost>();
 
   std::mutex mutex;
@@ -135,7 +129,7 @@ void CallSite::Finish(const Work& work) {
     rank.meeting_ = meeting;
   }
   const std::shared_ptr<Rendezvous> rendezvous = work.party->rendezvous;
-  SharedResumer().Post(meeting->guests.data(), count, work.party->cost);
+  work.party->resumer->Post(meeting->guests.data(), count, work.party->cost);
   rendezvous->Release(meeting);
 }
 
