@@ -28,7 +28,7 @@ demo: build  ## the main job: a tensor-parallel decoder, off and on, compared an
 	@$(PYTHON_ENV) -m jax_oneshot demo $(ARGS)
 
 bench: build  ## the benchmarks; tables on the screen, figures in benchmarks/results/
-	@tools/setup demo
+	@tools/setup demo plot
 	@$(PYTHON_ENV) -m jax_oneshot bench $(ARGS)
 
 fuzz: build  ## every fuzz target for FUZZ_SECONDS, under ASan and UBSan

@@ -84,3 +84,36 @@ def cuda_obstacle(calls: Sequence[tuple[str, int, int, int]]) -> str:
 
 def cuda_state_type() -> dict[str, Any]:
     """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
+
+class KernelBench:
+    """Several ranks on this machine's first GPU (ffi_kernels/cuda/bench/kernel_bench.h)."""
+
+    def __init__(self, competitors: list[str]) -> None:
+        """Opens the GPU.
+
+        Args:
+          competitors: libraries of other people's kernels (ffi_kernels/cuda/bench/competitor.h).
+
+        Raises:
+          RuntimeError: no driver, no GPU, no NVRTC, or a library that is none.
+        """
+
+    def device(self) -> dict[str, Any]:
+        """What the device and its software are: "gpu", "driver", "nvrtc", "arch", "multiprocessors"."""
+
+    def measure(self, ranks: int, rows: int, width: int, links: int, turns: int) -> dict[str, Any]:
+        """Measures one shape.
+
+        Args:
+          ranks: how many there are on the device.
+          rows: of the message.
+          width: of the message, in bf16.
+          links: calls in a chain.
+          turns: of every method.
+
+        Returns:
+          "us" and "public_us": method -> microseconds per call, one value per turn; "skipped": method -> why.
+
+        Raises:
+          RuntimeError: a result of ours is wrong, or a kernel does not end; then the device is lost to this process.
+        """

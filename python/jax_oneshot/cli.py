@@ -23,7 +23,7 @@ _COMMANDS = {
     "report": ("jax_oneshot.commands.report", "show a dump folder as one page: before, after, and why"),
     "doctor": ("jax_oneshot.commands.doctor", "say what would stop fusion here, and how to mend it"),
     "bisect": ("jax_oneshot.commands.bisect", "find the rewrite that makes a program go wrong"),
-    "bench": ("jax_oneshot.commands.bench", "measure the pass, the CPU kernels and the demo"),
+    "bench": ("jax_oneshot.commands.bench", "measure the pass, the kernels and the demo"),
 }
 
 

@@ -25,6 +25,8 @@ using Stream = struct StreamTag*;
 using Event = struct EventTag*;
 using Graph = struct GraphTag*;
 using GraphExec = struct GraphExecTag*;
+using GraphNode = struct GraphNodeTag*;
+using Kernel = struct KernelTag*;  // a function that belongs to no context
 
 inline constexpr Status kSuccess = 0;
 inline constexpr Status kErrorNotReady = 600;
@@ -45,6 +47,7 @@ enum DeviceAttribute : int {
 enum FunctionAttribute : int {
   kFunctionLocalSizeBytes = 3,
   kFunctionNumRegs = 4,
+  kFunctionRequiredClusterWidth = 11,  // height and depth follow; 0: not given at compile time
   kFunctionNonPortableClusterSizeAllowed = 14,
 };
 
@@ -55,6 +58,7 @@ inline constexpr unsigned kHostAllocPortable = 1, kHostAllocDeviceMap = 2;  // C
 inline constexpr unsigned kStreamNonBlocking = 1;                           // CU_STREAM_NON_BLOCKING
 inline constexpr unsigned kEventDisableTiming = 2;                          // CU_EVENT_DISABLE_TIMING
 inline constexpr unsigned kIpcMemLazyEnablePeerAccess = 1;                  // CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS
+inline constexpr int kCaptureRelaxed = 2;                                   // CU_STREAM_CAPTURE_MODE_RELAXED
 inline constexpr int kCaptureThreadLocal = 1;                               // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
 
 struct IpcMemHandle {
@@ -81,6 +85,19 @@ struct LaunchConfig {
   Stream stream;
   LaunchAttribute* attributes;
   unsigned attribute_count;
+};
+
+inline constexpr int kGraphNodeKernel = 0;  // CU_GRAPH_NODE_TYPE_KERNEL
+
+// CUDA_KERNEL_NODE_PARAMS_v2: either `function` or `kernel` is set.
+struct KernelNodeParameters {
+  Function function;
+  unsigned grid[3], block[3];
+  unsigned shared_bytes;
+  void** parameters;
+  void** extra;
+  Kernel kernel;
+  Context context;
 };
 
 #define ONESHOT_CUDA_FUNCTIONS(X)                                                                                    \
@@ -135,6 +152,12 @@ struct LaunchConfig {
   X(cuStreamBeginCapture_v2, (Stream stream, int mode))                                                              \
   X(cuStreamEndCapture, (Stream stream, Graph * graph))                                                              \
   X(cuGraphInstantiateWithFlags, (GraphExec * exec, Graph graph, unsigned long long flags))                          \
+  X(cuGraphUpload, (GraphExec exec, Stream stream))                                                                  \
+  X(cuGraphGetNodes, (Graph graph, GraphNode * nodes, size_t * count))                                               \
+  X(cuGraphNodeGetType, (GraphNode node, int* type))                                                                 \
+  X(cuGraphKernelNodeGetParams_v2, (GraphNode node, KernelNodeParameters * parameters))                              \
+  X(cuGraphKernelNodeGetAttribute, (GraphNode node, int attribute, void* value))                                     \
+  X(cuKernelGetFunction, (Function * function, Kernel kernel))                                                       \
   X(cuGraphLaunch, (GraphExec exec, Stream stream))                                                                  \
   X(cuGraphExecDestroy, (GraphExec exec))                                                                            \
   X(cuGraphDestroy, (Graph graph))                                                                                   \

@@ -17,10 +17,24 @@ from jax_oneshot.dumps import write_atomically
 SCHEMA = 1
 
 
-def merge(path: pathlib.Path, ratios: Mapping[str, Any], details: Mapping[str, Any]) -> bool:
+def merge(
+    path: pathlib.Path,
+    ratios: Mapping[str, Any],
+    details: Mapping[str, Any],
+    *,
+    where: Mapping[str, Any] | None = None,
+    what: Mapping[str, str] | None = None,
+) -> bool:
     """Writes `ratios` and `details` over those of the same names; the others stay.
 
     Figures of another machine or other versions cannot stand beside these: they are dropped.
+
+    Args:
+      path: the JSON file.
+      ratios: by name.
+      details: by name.
+      where: the machine (default: machine()).
+      what: versions (default: versions()).
 
     Returns:
       Whether figures were dropped.
@@ -29,7 +43,7 @@ def merge(path: pathlib.Path, ratios: Mapping[str, Any], details: Mapping[str, A
       OSError: the file cannot be read or written.
       ValueError: the file is there but holds something else.
     """
-    stamp = {"schema": SCHEMA, "machine": machine(), "versions": versions()}
+    stamp = {"schema": SCHEMA, "machine": where or machine(), "versions": what or versions()}
     old = _read(path)
     kept = all(old.get(name) == value for name, value in stamp.items())
     merged = {

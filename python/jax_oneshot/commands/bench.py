@@ -4,6 +4,8 @@
     cpu     all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own
     demo    a decoding step of the demo's models, on against off
     import  what a process pays that does not use jax-oneshot
+    kernel  the CUDA kernel on this machine's GPU, several ranks on it, against its parts, its floor and other kernels;
+            with a file of its own, and left out of `all` where there is no GPU
 
 Off and on always take turns within one run. Absolute times hold for this machine only; ratios travel better.
 """
@@ -18,10 +20,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from jax_oneshot.native import NativeMissingError
+from jax_oneshot.nvidia_driver import gpu_count
 
 _DEFAULT_OUT = pathlib.Path("benchmarks/results/cpu.json")
 
@@ -33,8 +36,10 @@ class Figures:
     ratios: Mapping[str, Any]
     details: Mapping[str, Any]
     title: str
-    table: Table
+    table: RenderableType
     note: str = ""
+    file: pathlib.Path | None = None  # instead of the default one
+    stamp: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # for results.merge: `where` and `what`
 
 
 Progress = Callable[[str], None]
@@ -46,9 +51,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what", nargs="?", choices=(*_BENCHMARKS, "all"), default="all", help="which benchmark (default: all)"
     )
     parser.add_argument(
-        "--out", type=pathlib.Path, default=_DEFAULT_OUT, metavar="FILE", help=f"merge here (default: {_DEFAULT_OUT})"
+        "--out",
+        type=pathlib.Path,
+        metavar="FILE",
+        help=f"merge here (default: {_DEFAULT_OUT}; for kernel: kernel-GPU.json beside it)",
     )
     parser.add_argument("--rounds", type=_positive, default=7, help="turns of each measurement (default: 7)")
+    parser.add_argument(
+        "--competitor",
+        action="append",
+        default=[],
+        metavar="LIBRARY",
+        help="kernel: measure the kernels of this library too (ffi_kernels/cuda/bench/competitor.h)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,15 +71,22 @@ def run(arguments: argparse.Namespace) -> int:
     from jax_oneshot.demo.compare import WorkerError
 
     console = Console(stderr=True)
-    names = tuple(_BENCHMARKS) if arguments.what == "all" else (arguments.what,)
     try:
-        for name in names:
+        for name in _chosen(arguments.what, console):
             _run_one(name, arguments, console)
     except (OSError, ValueError, WorkerError, NativeMissingError) as error:
         console.print(f"jax-oneshot bench: {error}", style="red", markup=False, highlight=False)
         return 1
-    print(f"Figures in {arguments.out}", file=sys.stderr)
     return 0
+
+
+def _chosen(what: str, console: Console) -> tuple[str, ...]:
+    if what != "all":
+        return (what,)
+    if gpu_count() > 0:
+        return tuple(_BENCHMARKS)
+    console.print("no GPU here: leaving out kernel")
+    return tuple(name for name in _BENCHMARKS if name != "kernel")
 
 
 def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None:
@@ -78,7 +100,7 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
         if not console.is_terminal:
             console.print(f"measuring: {name}")
         load = os.getloadavg()[0]  # of the minute before: what else ran on the machine
-        figures = _BENCHMARKS[name](arguments.rounds, progress)
+        figures = _BENCHMARKS[name](arguments, progress)
     out = Console()
     # Not the table's own title: that one is wrapped to the width of the table.
     out.print(figures.title, style="bold", highlight=False)
@@ -86,14 +108,16 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
     if figures.note:
         out.print(figures.note, markup=False, highlight=False, soft_wrap=True)
     details = {**figures.details, f"load_before_{name}": round(load, 1)}
-    if results.merge(arguments.out, figures.ratios, details):
-        console.print(f"{arguments.out} held figures of another machine or version; they are dropped", style="yellow")
+    path = arguments.out or figures.file or _DEFAULT_OUT
+    if results.merge(path, figures.ratios, details, **figures.stamp):
+        console.print(f"{path} held figures of another machine or version; they are dropped", style="yellow")
+    print(f"Figures in {path}", file=sys.stderr)
 
 
-def _bench_pass(rounds: int, progress: Progress) -> Figures:
+def _bench_pass(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import compile_share, pass_time
 
-    times = pass_time.measure(rounds, progress)
+    times = pass_time.measure(arguments.rounds, progress)
     shares, missing = compile_share.measure(progress)
     table = _table("instructions", "all-reduces fused", "ms", "ms per 10k")
     for time in times:
@@ -118,10 +142,10 @@ def _bench_pass(rounds: int, progress: Progress) -> Figures:
     )
 
 
-def _bench_cpu(rounds: int, progress: Progress) -> Figures:
+def _bench_cpu(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import cpu_exchange
 
-    exchanges = cpu_exchange.measure(rounds, progress)
+    exchanges = cpu_exchange.measure(arguments.rounds, progress)
     table = _table("rows x H", "XLA us", "fused us", "faster")
     for one in exchanges:
         table.add_row(one.name, f"{one.xla_us:.0f}", f"{one.fused_us:.0f}", f"{one.ratio:.1f}x")
@@ -133,7 +157,7 @@ def _bench_cpu(rounds: int, progress: Progress) -> Figures:
     )
 
 
-def _bench_demo(rounds: int, progress: Progress) -> Figures:
+def _bench_demo(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.commands import demo
     from jax_oneshot.demo import compare
 
@@ -144,7 +168,7 @@ def _bench_demo(rounds: int, progress: Progress) -> Figures:
         def told(text: str, name: str = name) -> None:
             progress(f"demo: {name}: {text}")
 
-        comparisons.append(compare.compare(name, command, steps=32, rounds=rounds, progress=told))
+        comparisons.append(compare.compare(name, command, steps=32, rounds=arguments.rounds, progress=told))
     table = _table("model", "off ms", "on ms", "faster", "tokens equal")
     for one in comparisons:
         equal = "yes" if one.tokens_equal else "NO"
@@ -157,22 +181,39 @@ def _bench_demo(rounds: int, progress: Progress) -> Figures:
     )
 
 
-def _bench_import(rounds: int, progress: Progress) -> Figures:
+def _bench_import(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import start_up
 
     progress("import")
-    milliseconds = start_up.measure(rounds)
+    milliseconds = start_up.measure(arguments.rounds)
     table = _table("ms")
     table.add_row(f"{milliseconds:.2f}")
     title = "What JAX's start pays with the variable unset"
     return Figures(ratios={"import_ms": round(milliseconds, 3)}, details={}, title=title, table=table)
 
 
-_BENCHMARKS: dict[str, Callable[[int, Progress], Figures]] = {
+def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
+    from jax_oneshot.benchmarks import kernel_exchange, kernel_tables
+
+    device, exchanges = kernel_exchange.measure(arguments.rounds, arguments.competitor, progress)
+    slug = kernel_tables.file_name(device["gpu"])
+    return Figures(
+        ratios=kernel_exchange.ratios(exchanges),
+        details=kernel_exchange.details(exchanges),
+        title=f"Microseconds per call on {device['gpu']}, bf16, all ranks on the one device",
+        table=Group(*(kernel_tables.table(ranks, members) for ranks, members in kernel_exchange.groups(exchanges))),
+        note=kernel_tables.legend(exchanges),
+        file=_DEFAULT_OUT.with_name(slug),
+        stamp=kernel_exchange.stamp(device),
+    )
+
+
+_BENCHMARKS: dict[str, Callable[[argparse.Namespace, Progress], Figures]] = {
     "pass": _bench_pass,
     "cpu": _bench_cpu,
     "demo": _bench_demo,
     "import": _bench_import,
+    "kernel": _bench_kernel,
 }
 
 

@@ -87,11 +87,15 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         """Ends the process, whatever it is doing."""
-        self._process.kill()
+        self.end()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
                 stream.close()
+
+    def end(self) -> None:
+        """Ends the process: who waits for its answer gets a WorkerError."""
+        self._process.kill()
 
     def answer(self) -> dict[str, Any]:
         """Waits for the next answer. Raises WorkerError when the process ends instead."""
@@ -101,7 +105,7 @@ class Worker:
             answer: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:
             raise WorkerError(
-                f"a decoder process said {line!r} where an answer was due; it printed:\n{self._printed()}"
+                f"a process said {line!r} where an answer was due; it printed:\n{self._printed()}"
             ) from None
         return answer
 

@@ -1,0 +1,119 @@
+// In:  the first GPU of this machine. Out: Gpu. See gpu.h.
+#include "ffi_kernels/cuda/bench/gpu.h"
+
+#include <array>
+#include <chrono>
+#include <thread>
+
+namespace jax_oneshot::cuda::bench {
+namespace {
+
+Result<int> Attribute(const CudaDriver& driver, DeviceAttribute which, Device device) {
+  int value = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetAttribute(&value, which, device));
+  return value;
+}
+
+}  // namespace
+
+Memory& Memory::operator=(Memory&& other) noexcept {
+  std::swap(driver_, other.driver_);
+  std::swap(at_, other.at_);
+  return *this;
+}
+
+Memory::~Memory() {
+  if (at_ != 0) driver_->cuMemFree_v2(at_);  // nothing to be done about a failure here
+}
+
+Result<std::unique_ptr<Gpu>> Gpu::Open(const CudaDriver& driver, int streams) {
+  std::unique_ptr<Gpu> gpu(new Gpu(driver));
+  int count = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetCount(&count));
+  if (count == 0) {
+    return Err("the kernel benchmark needs an NVIDIA GPU, and the driver offers none; is CUDA_VISIBLE_DEVICES set?");
+  }
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGet(&gpu->device_, 0));
+  Context context = nullptr;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDevicePrimaryCtxRetain(&context, gpu->device_));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSetCurrent(context));
+  if (Result<void> read = gpu->ReadFacts(); !read) return Err(read.error());
+  for (int i = 0; i < streams; ++i) {
+    Stream stream = nullptr;
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuStreamCreate(&stream, kStreamNonBlocking));
+    gpu->streams_.push_back(stream);
+  }
+  return gpu;
+}
+
+Gpu::~Gpu() {
+  for (Stream stream : streams_) driver_.cuStreamDestroy_v2(stream);
+  driver_.cuDevicePrimaryCtxRelease_v2(device_);
+}
+
+Result<void> Gpu::ReadFacts() {
+  std::array<char, 256> name = {};
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceGetName(name.data(), static_cast<int>(name.size()), device_));
+  name_ = name.data();
+  const Result<int> major = Attribute(driver_, kComputeCapabilityMajor, device_);
+  if (!major) return Err(major.error());
+  const Result<int> minor = Attribute(driver_, kComputeCapabilityMinor, device_);
+  if (!minor) return Err(minor.error());
+  arch_ = "sm_" + std::to_string(*major) + std::to_string(*minor);
+  const Result<int> multiprocessors = Attribute(driver_, kMultiprocessorCount, device_);
+  if (!multiprocessors) return Err(multiprocessors.error());
+  multiprocessors_ = *multiprocessors;
+  return {};
+}
+
+Result<Memory> Gpu::Allocate(size_t bytes) const {
+  DevicePointer at = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemAlloc_v2(&at, bytes));
+  Memory memory(&driver_, at);
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemsetD8_v2(at, 0, bytes));
+  return memory;
+}
+
+Result<Memory> Gpu::Upload(const void* from, size_t bytes) const {
+  Result<Memory> memory = Allocate(bytes);
+  if (!memory) return memory;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemcpyHtoD_v2(memory->at(), from, bytes));
+  return memory;
+}
+
+Result<std::vector<uint16_t>> Gpu::Download(DevicePointer from, size_t count) const {
+  std::vector<uint16_t> values(count);
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemcpyDtoH_v2(values.data(), from, count * sizeof(uint16_t)));
+  return values;
+}
+
+Result<Module> Gpu::LoadModule(const std::string& cubin) const {
+  Module module = nullptr;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleLoadData(&module, cubin.data()));
+  return module;
+}
+
+Result<Function> Gpu::FindFunction(Module module, const char* name) const {
+  Function function = nullptr;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleGetFunction(&function, module, name));
+  return function;
+}
+
+Result<void> Gpu::Wait(double deadline_s) const {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(deadline_s);
+  for (Stream stream : streams_) {
+    Status status = driver_.cuStreamQuery(stream);
+    while (status == kErrorNotReady && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+      status = driver_.cuStreamQuery(stream);
+    }
+    if (status == kErrorNotReady) {
+      return Err("the GPU was still busy after " + std::to_string(static_cast<int>(deadline_s)) +
+                 " s: a kernel waits for a rank that does not come, or all ranks' blocks do not fit on it at once");
+    }
+    if (Result<void> done = driver_.Check("cuStreamQuery", status); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace jax_oneshot::cuda::bench

@@ -1,0 +1,67 @@
+// In:  a shape, a length of chain, a number of turns. Out: microseconds per call of every method, one per turn.
+//
+// First every method's one call is held against the scalar evaluator. Then the methods take turns, so that what changes
+// on the device meanwhile meets them all. At the end a chain must still leave what it left in its first run.
+#ifndef FFI_KERNELS_CUDA_BENCH_KERNEL_BENCH_H_
+#define FFI_KERNELS_CUDA_BENCH_KERNEL_BENCH_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/bench/bench_kernels.h"
+#include "ffi_kernels/cuda/bench/chain.h"
+#include "ffi_kernels/cuda/bench/competitor_library.h"
+#include "ffi_kernels/cuda/bench/gpu.h"
+#include "ffi_kernels/cuda/bench/methods.h"
+#include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/kernel/kernel_cache.h"
+
+namespace jax_oneshot::cuda::bench {
+
+struct Measurement {
+  std::map<std::string, std::vector<double>> us, public_us;  // by method: per turn
+  std::map<std::string, std::string> skipped;                // by method: why
+};
+
+struct BenchDevice {
+  std::string gpu, driver, nvrtc, arch;
+  int multiprocessors = 0;
+};
+
+class KernelBench {
+ public:
+  // `competitors`: files of competitor libraries. Compiled kernels are kept in DefaultCacheFolder().
+  static Result<std::unique_ptr<KernelBench>> Make(const std::vector<std::string>& competitors);
+
+  BenchDevice device() const;
+  // An error means that one of our own results is wrong, or that the device is lost to a kernel that does not end.
+  Result<Measurement> Measure(const Shape& shape, int links, int turns);
+
+ private:
+  KernelBench(std::unique_ptr<Gpu> gpu, BenchKernels kernels, std::string nvrtc_version);
+
+  struct Contender;
+  struct Setting {
+    const Problem& problem;
+    const Clock& clock;
+    const std::vector<Method>& methods;
+    int links;
+  };
+  Result<Measurement> TakeTurns(const Setting& setting, int turns) const;
+  Result<std::vector<Contender>> Prepare(const Setting& setting, Measurement* out) const;
+  Result<void> CheckFirst(const Problem& problem, const Method& method, const Clock& clock) const;
+  Result<void> CheckLast(const std::vector<Contender>& contenders, const Problem& problem, int links) const;
+
+  std::unique_ptr<Gpu> gpu_;
+  BenchKernels kernels_;
+  std::string nvrtc_version_;
+  std::unique_ptr<KernelCache> cache_;
+  std::vector<CompetitorLibrary> competitors_;
+};
+
+}  // namespace jax_oneshot::cuda::bench
+
+#endif  // FFI_KERNELS_CUDA_BENCH_KERNEL_BENCH_H_

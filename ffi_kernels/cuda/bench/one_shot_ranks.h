@@ -1,0 +1,54 @@
+// In:  a shape. Out: OneShotRanks: this project's own kernels for it, for all ranks on one device, with plain pointers
+// for peers.
+#ifndef FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
+#define FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/bench/gpu.h"
+#include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/kernel/kernel_cache.h"
+#include "ffi_kernels/cuda/kernel/launch.h"
+
+namespace jax_oneshot::cuda::bench {
+
+// The programs of problem.h.
+enum class OneShot : uint8_t { kFused, kPlain, kSharded, kStatistic, kGather };
+inline constexpr size_t kOneShots = 5;
+
+class OneShotRanks {
+ public:
+  // Compiles and loads what it can, and initialises one workspace per rank, which all programs go through.
+  static Result<std::shared_ptr<const OneShotRanks>> Make(const Gpu& gpu, KernelCache& cache, const Shape& shape);
+
+  // Refuses with the reason where the program's kernel could not be made for this shape.
+  Result<void> Launch(OneShot which, Stream stream, int rank, std::vector<DevicePointer> inputs,
+                      std::vector<DevicePointer> outputs) const;
+
+  // Which call gave up waiting for whom, if one did.
+  std::string GaveUp() const;
+  ~OneShotRanks();
+  OneShotRanks(const OneShotRanks&) = delete;
+  OneShotRanks& operator=(const OneShotRanks&) = delete;
+
+ private:
+  using Kernel = Result<std::shared_ptr<const LoadedKernel>>;
+
+  explicit OneShotRanks(const CudaDriver& driver) : driver_(driver) {}
+  void MakeKernels(const Gpu& gpu, KernelCache& cache, const DeviceFacts& facts, const Shape& shape);
+  Result<void> MakeWorkspaces(const Gpu& gpu, int ranks);
+
+  const CudaDriver driver_;
+  std::array<Kernel, kOneShots> kernels_;
+  std::vector<Memory> workspaces_;
+  uint64_t* error_record_ = nullptr;  // in host memory: it is read after the context is lost
+  int64_t capacity_bytes_ = 0;
+};
+
+}  // namespace jax_oneshot::cuda::bench
+
+#endif  // FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_

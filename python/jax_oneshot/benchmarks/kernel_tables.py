@@ -1,0 +1,63 @@
+"""In: what the kernel benchmark measured. Out: its tables for the terminal, the name of its file, and a legend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from jax_oneshot.benchmarks.kernel_exchange import METHODS, Exchange
+
+# Column: (its head, the method or, after "/", the ratio)
+_COLUMNS = (
+    ("fused", "fused"),
+    ("apart", "apart"),
+    ("three", "three"),
+    ("plain", "plain"),
+    ("floor", "push_poll"),
+    ("public", "public"),
+    ("f/apart", "/fused_vs_unfused"),
+    ("f/plain", "/fused_vs_plain"),
+    ("p/floor", "/plain_vs_floor"),
+    ("f/public", "/fused_vs_best_public"),
+    ("s/apart", "/sharded_vs_collectives"),
+)
+
+
+def file_name(gpu: str) -> str:
+    """The results' file: "NVIDIA H200" -> "kernel-h200.json"."""
+    words = re.findall(r"[a-z0-9]+", gpu.lower())
+    return f"kernel-{'-'.join(word for word in words if word != 'nvidia')}.json"
+
+
+def table(ranks: int, exchanges: Sequence[Exchange]) -> Table:
+    """One number of ranks: microseconds and ratios by shape."""
+    out = Table(pad_edge=False, padding=(0, 1, 0, 0))
+    out.add_column(f"{ranks} ranks", no_wrap=True)
+    for head, _ in _COLUMNS:
+        out.add_column(head, justify="right")
+    for one in exchanges:
+        out.add_row(one.name, *(_cell(one, what) for _, what in _COLUMNS))
+    return out
+
+
+def legend(exchanges: Sequence[Exchange]) -> str:
+    """What the columns are; which public kernel is fastest how often; what was skipped, and why."""
+    lines = [f"{name}: {text}" for name, text in METHODS.items()]
+    best = [min(one.public_us, key=one.public_us.__getitem__) for one in exchanges if one.public_us]
+    lines += [f"public: {name} is the fastest at {best.count(name)} shapes" for name in dict.fromkeys(best)]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in exchanges:
+        for method, why in one.skipped.items():
+            reasons.setdefault((method, why), []).append(f"{one.ranks}x[{one.rows},{one.width}]")
+    lines += [f"skipped: {method} at {', '.join(at)}: {why}" for (method, why), at in reasons.items()]
+    return "\n".join(lines)
+
+
+def _cell(one: Exchange, what: str) -> str:
+    if what.startswith("/"):
+        ratio = one.ratio(what[1:])
+        return "" if ratio is None else f"{ratio:.2f}"
+    time = one.time(what)
+    return "" if time is None else f"{time:.2f}"

@@ -1,0 +1,37 @@
+"""A process of the kernel benchmark: N ranks on this machine's first GPU.
+
+In:  requests on stdin, one JSON object a line. The first: {"competitors": [libraries]}; then one for each shape:
+     {"ranks": 2, "rows": 8, "width": 4096, "links": 32, "turns": 70}.
+Out: an answer for each on stdout. To the first, what the device is: {"gpu": "NVIDIA H200", "driver": ..., ...}. To the
+     others {"us": {method: [...]}, "public_us": {kernel: [...]}, "skipped": {method or kernel: why}}: microseconds per
+     call, one value per turn. {"error": why} ends the process: after a kernel that does not end the GPU is lost to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from jax_oneshot import native
+
+
+def main() -> int:
+    """Answers requests until they end; 1 after an error."""
+    bench = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if bench is None:
+                bench = native.load().KernelBench(**request)
+                answer = bench.device()
+            else:
+                answer = bench.measure(**request)
+        except (RuntimeError, ImportError) as error:
+            print(json.dumps({"error": str(error)}), flush=True)
+            return 1
+        print(json.dumps(answer), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""docs/performance.md: its figures are those of the committed results, and it explains what the benchmark prints."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from jax_oneshot.benchmarks import kernel_exchange
+from jax_process import REPOSITORY
+
+PAGE = (REPOSITORY / "docs/performance.md").read_text()
+RESULTS = sorted((REPOSITORY / "benchmarks/results").glob("kernel-*.json"))
+
+
+def fill_performance() -> ModuleType:
+    """tools/fill_performance.py as a module."""
+    spec = importlib.util.spec_from_file_location("fill_performance", REPOSITORY / "tools/fill_performance.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def results(**ratios: Any) -> dict[str, Any]:
+    """A small results file."""
+    machine = {"gpu": "NVIDIA H200", "multiprocessors": 132}
+    return {
+        "machine": machine,
+        "versions": {"driver": "13.0", "nvrtc": "13.0"},
+        "date": "2026-11-24",
+        "ratios": ratios,
+        "details": {
+            "kernel_us": {"2": {"1x3584": {"fused": 2.5, "plain": 2}}},
+            "public_us": {"2": {"1x3584": {"x": 3}}},
+        },
+    }
+
+
+def test_the_figures_are_those_of_the_committed_results() -> None:
+    done = subprocess.run([sys.executable, "tools/fill_performance.py", "--check"], cwd=REPOSITORY, check=False)
+    assert done.returncode == 0, "docs/performance.md is behind benchmarks/results; run tools/fill_performance.py"
+
+
+def test_a_goal_counts_only_the_shapes_it_is_for() -> None:
+    section = fill_performance().section(
+        "kernel-h200", results(fused_vs_unfused={"2": {"8x3584": 0.4, "16x3584": 0.9, "1x3584": 0.5}})
+    )
+    assert "| at most 0.4 at rows <= 8 | 0.40 | 0.45 | 0.50 | 1 of 2 shapes |" in section
+    assert "fused against the all-reduce alone" not in section
+
+
+def test_a_table_has_ours_and_the_public_kernels() -> None:
+    section = fill_performance().section("kernel-h200", results())
+    assert "| rows x H | fused | apart | three | plain | push_poll | empty | sharded | sharded_apart | x |" in section
+    assert "| 1x3584 | 2.50 |  |  | 2.00 |  |  |  |  | 3.00 |" in section
+
+
+def test_a_page_without_its_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"docs/performance\.md lacks the lines"):
+        fill_performance().filled("no markers", {})
+
+
+def test_every_method_and_every_ratio_is_explained() -> None:
+    assert set(kernel_exchange.METHODS) <= set(re.findall(r"^\| (\w+) \|", PAGE, re.MULTILINE))
+    assert set(fill_performance().GOALS) == set(kernel_exchange.RATIOS)
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_every_results_file_has_its_picture_and_names_what_it_was_measured_with(path: Any) -> None:
+    assert path.with_suffix(".svg").exists()
+    content = json.loads(path.read_text())
+    assert set(content["versions"]) == {"jax_oneshot", "driver", "nvrtc"}
+    assert content["machine"]["gpu"]

@@ -1,0 +1,121 @@
+"""In: benchmarks/results/kernel-*.json. Out: the part of docs/performance.md that shows figures; none is typed by hand.
+
+python tools/fill_performance.py            writes docs/performance.md
+python tools/fill_performance.py --check    exit status 1 when it would change
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import statistics
+import sys
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/performance.md"
+RESULTS = ROOT / "benchmarks/results"
+BEGIN = "<!-- figures: written by tools/fill_performance.py from benchmarks/results/kernel-*.json -->\n"
+END = "<!-- end of figures -->\n"
+
+# Ratio: (what it says, the goal, the most rows it is for)
+GOALS = {
+    "fused_vs_unfused": ("fused against all-reduce, then one kernel for residual and norm", 0.4, 8),
+    "fused_vs_three_kernels": ("fused against all-reduce, residual and norm as three kernels", None, None),
+    "fused_vs_plain": ("fused against the all-reduce alone", 1.15, None),
+    "plain_vs_floor": ("all-reduce against the floor", 1.5, None),
+    "fused_vs_best_public": ("fused against the fastest public fused kernel", 0.9, None),
+    "sharded_vs_collectives": ("the sharded norm in one call against three collectives and what is between", 0.4, None),
+}
+METHODS = ("fused", "apart", "three", "plain", "push_poll", "empty", "sharded", "sharded_apart")
+
+
+def section(name: str, results: dict[str, Any]) -> str:
+    """Markdown of one GPU's figures. `name`: of the results' file, without its ending."""
+    machine, versions = results["machine"], results["versions"]
+    lines = [
+        f"### {machine['gpu']}",
+        "",
+        f"{results['date']}, driver {versions['driver']}, NVRTC {versions['nvrtc']}, {machine['multiprocessors']} "
+        "multiprocessors.",
+        "",
+        *_goals(results["ratios"]),
+        "",
+        f"![Microseconds per call over the rows](../benchmarks/results/{name}.svg)",
+        "",
+    ]
+    for ranks, times in results["details"]["kernel_us"].items():
+        lines += [f"{ranks} ranks, microseconds per call:", "", *_times(times, _public(results, ranks)), ""]
+    return "\n".join(lines)
+
+
+def filled(page: str, results: dict[str, dict[str, Any]]) -> str:
+    """The page's text with the figures of `results`. Raises ValueError when the markers are missing."""
+    before, found, rest = page.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not (found and found_end):
+        raise ValueError(f"docs/performance.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    sections = "\n".join(section(name, one) for name, one in results.items())
+    return f"{before}{BEGIN}\n{sections}\n{END}{after}"
+
+
+def committed() -> dict[str, dict[str, Any]]:
+    """Every results file, by its name without ending."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("kernel-*.json"))}
+
+
+def _goals(ratios: dict[str, Any]) -> list[str]:
+    rows = []
+    for name, (text, goal, most_rows) in GOALS.items():
+        shapes = [
+            value
+            for of_ranks in ratios.get(name, {}).values()
+            for shape, value in of_ranks.items()
+            if most_rows is None or int(shape.partition("x")[0]) <= most_rows
+        ]
+        if not shapes:
+            continue
+        met = "" if goal is None else f"{sum(value <= goal for value in shapes)} of {len(shapes)} shapes"
+        said = "" if goal is None else f"at most {goal}" + (f" at rows <= {most_rows}" if most_rows else "")
+        rows.append([text, said, *(f"{f(shapes):.2f}" for f in (min, statistics.median, max)), met])
+    return _table(["ratio of times", "goal", "best", "median", "worst", "met at"], rows)
+
+
+def _public(results: dict[str, Any], ranks: str) -> dict[str, dict[str, float]]:
+    of_ranks: dict[str, dict[str, float]] = results["details"].get("public_us", {}).get(ranks, {})
+    return of_ranks
+
+
+def _times(times: dict[str, dict[str, float]], public: dict[str, dict[str, float]]) -> list[str]:
+    kernels = list(dict.fromkeys(name for shape in public.values() for name in shape))
+    rows = [
+        [
+            shape,
+            *(_number(own.get(method)) for method in METHODS),
+            *(_number(public.get(shape, {}).get(k)) for k in kernels),
+        ]
+        for shape, own in times.items()
+    ]
+    return _table(["rows x H", *METHODS, *kernels], rows)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks."""
+    old = PAGE.read_text()
+    new = filled(old, committed())
+    if arguments == ["--check"]:
+        return int(old != new)
+    PAGE.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
