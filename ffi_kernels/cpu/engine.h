@@ -37,7 +37,8 @@ class Engine {
   int64_t block_count() const { return row_blocks_ * column_blocks_; }
 
   // Runs blocks `first` to `last`-1; several in one call cost less than one by one. Thread-safe. `ranks` are in the
-  // order of the sum. Allocates only when more threads are inside than ever before.
+  // order of the sum, and divide the width where the program has shards. Allocates only when more threads are inside
+  // than ever before.
   void RunBlocks(int64_t first, int64_t last, const RankBuffers* ranks, int rank_count) const;
 
  private:

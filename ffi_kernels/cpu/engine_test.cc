@@ -185,6 +185,36 @@ TEST(Engine, CutsOneWideRowIntoBlocksOnlyWhereNoReductionNeedsItWhole) {
   ExpectClose(plain, data, 4, 0, "wide");
 }
 
+TEST(Engine, GathersAndStoresShardsOfAnyWidth) {
+  const RowProgram program = Parse(
+      "v1 (a0: sum bf16 row, a1: gather bf16 row, a2: gather f32 vec, a3: local f32 rowscalar) {"
+      "x0: f32 row = all_reduce a0; x1: bf16 row = all_gather a1; x2: f32 row = convert x1; x3: f32 vec = all_gather "
+      "a2;"
+      "x4: f32 rowscalar = load a3; x5: f32 row = add x0, x2; x6: f32 rowscalar = reduce_max x5;"
+      "x7: f32 row = subtract x5, x6; x8: f32 row = multiply x7, x3; x9: f32 row = multiply x8, x4 }"
+      " -> (x8: row, x9: row shard, x3: vec shard, x5: row shard, x6: row shard, x3: row)");
+  for (const int ranks : {1, 2, 3, 8}) {
+    for (const int64_t shard : {1, 2, 31, 64, 513}) {
+      for (const bool same_locals : {true, false}) {
+        RankData data(program, {3, shard * ranks, ranks, 5, same_locals});
+        RunAll(Engine(program, 3, shard * ranks, BestLoops()), data, ranks);
+        ExpectClose(program, data, ranks, 0, std::to_string(ranks) + " ranks, shards of " + std::to_string(shard));
+      }
+    }
+  }
+}
+
+TEST(Engine, CutsAWideShardedRowIntoBlocksToo) {
+  const RowProgram program = Parse(
+      "v1 (a0: sum bf16 row, a1: gather bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = all_gather a1;"
+      "x2: bf16 row = add x0, x1 } -> (x2: row shard, x1: row)");
+  const Engine engine(program, 2, 99999, BestLoops());
+  EXPECT_GT(engine.block_count(), 8);
+  RankData data(program, {2, 99999, 3});
+  RunAll(engine, data, 3);
+  ExpectClose(program, data, 3, 0, "wide");
+}
+
 TEST(Engine, GivesTheSameBitsByEveryTableOfLoops) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     const RowProgram program = RandomRowProgram(seed);
@@ -261,6 +291,22 @@ TEST(Engine, RoundsAnF32ResultOfManyStepsOnce) {
       ASSERT_EQ(ElementOf(DType::kF32, data.output(3, 0), i), static_cast<float>(expected[i])) << seed << " " << i;
     }
   }
+}
+
+TEST(Engine, RunsRandomShardedProgramsAsTheEvaluatorDoes) {
+  int compared = 0;
+  for (uint32_t seed = 0; seed < 3000; ++seed) {
+    const RowProgram program = RandomShardedRowProgram(seed);
+    if (!IsExact(program)) continue;
+    ++compared;
+    const int ranks = 1 + static_cast<int>(seed % 4);
+    const int64_t width = ranks * (1 + seed % 300);
+    RankData data(program, {3, width, ranks, seed, seed % 3 != 0});
+    RunAll(Engine(program, 3, width, BestLoops()), data, ranks);
+    ExpectClose(program, data, ranks, 0, "seed " + std::to_string(seed) + ": " + PrintRowProgram(program));
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(compared, 100);
 }
 
 TEST(Engine, RunsOneCallOnManyThreadsAtOnce) {

@@ -9,8 +9,6 @@ namespace {
 
 using Where = Place::Where;
 
-bool IsSource(Op op) { return op == Op::kAllReduce || op == Op::kLoad || op == Op::kConstant; }
-
 // True if a float of `from` is a number of `to` as it stands, so that the conversion changes nothing.
 bool ConvertsExactly(DType from, DType to) {
   if (from == to || to == DType::kF32 || from == DType::kPred) return true;
@@ -121,7 +119,7 @@ class Planner {
       place_[id] = place_[s.operands[0]];
     } else if (s.op == Op::kConstant) {
       EmitConstant(id);
-    } else if (IsSource(s.op)) {
+    } else if (ReadsInput(s.op)) {
       EmitSource(id);
     } else if (IsRowReduction(s.op)) {
       EmitReduction(id);
@@ -144,7 +142,8 @@ class Planner {
     const Input& input = program_.inputs[s.index];
     const bool combine = s.op == Op::kAllReduce;
     const Place out = IsWide(s.kind) ? NewBuffer(id) : NewSlot(phase_[id]);
-    Step step{combine ? Step::Do::kCombine : Step::Do::kLoad, out, {}};
+    const auto read = s.op == Op::kAllGather ? Step::Do::kGather : Step::Do::kLoad;
+    Step step{combine ? Step::Do::kCombine : read, out, {}};
     step.index = s.index;
     step.dtype = input.dtype;
     step.kind = input.kind;
@@ -207,6 +206,7 @@ class Planner {
       step.index = static_cast<int>(i);
       step.dtype = at(id).dtype;
       step.kind = output.kind;
+      step.shard = output.shard;
       (wide ? plan_.phases[phase].chunk : plan_.phases[phase].row_begin).push_back(step);
     }
   }

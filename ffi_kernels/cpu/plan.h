@@ -38,6 +38,7 @@ struct Place {
 struct Step {
   enum class Do : uint8_t {
     kCombine,   // out = the ranks' input `index`, combined
+    kGather,    // out = the ranks' shards of input `index`, side by side
     kLoad,      // out = local input `index`
     kMap,       // out = map(in)
     kRound,     // out = round(out)
@@ -46,7 +47,7 @@ struct Step {
     kBegin,     // total out = constant
     kReduce,    // total out = reduce(out, in[0])
     kFinish,    // slot out = total in[0], rounded to f32
-    kStore,     // output `index` = in[0]
+    kStore,     // output `index` = in[0], or each rank's columns of it
   };
   Do what;
   Place out;
@@ -54,6 +55,7 @@ struct Step {
   int index = -1;
   DType dtype = DType::kF32;  // of the buffer read or written, or to round to
   Kind kind = Kind::kRow;     // of that buffer
+  bool shard = false;         // kStore: the output lies in shards
   double constant = 0;
   Loops::Map map = nullptr;
   Loops::Combine combine = nullptr;

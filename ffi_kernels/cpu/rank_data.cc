@@ -37,11 +37,11 @@ RankData::RankData(const RowProgram& program, const RankDataOptions& options) : 
     for (const Input& input : program.inputs) {
       const bool shared = input.role == Role::kLocal && options.same_locals;
       const auto seed = static_cast<uint32_t>(options.seed * 1000003 + in.size() * 101 + (shared ? 0 : rank));
-      in.push_back(RandomBytes(input, ElementCount(input.kind, options.rows, options.width), seed));
+      in.push_back(RandomBytes(input, ElementCount(input, options.rows, options.width, options.ranks), seed));
     }
     for (const Output& output : program.outputs) {
       const int bytes = DTypeBytes(program.statements[output.value].dtype);
-      out.emplace_back(ElementCount(output.kind, options.rows, options.width) * bytes, 0xa5);
+      out.emplace_back(ElementCount(output, options.rows, options.width, options.ranks) * bytes, 0xa5);
     }
     input_bytes_.push_back(std::move(in));
     output_bytes_.push_back(std::move(out));

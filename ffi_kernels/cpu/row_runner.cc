@@ -12,9 +12,20 @@ bool VariesOverRows(Kind kind) { return Widens(Kind::kRowScalar, kind); }
 
 }  // namespace
 
-int64_t RowRunner::First(Kind kind, int64_t column) const {
+int64_t RowRunner::First(Kind kind, int64_t column, int64_t width) const {
   const int64_t row = VariesOverRows(kind) ? row_ : 0;
-  return VariesOverWidth(kind) ? row * width_ + column : row;
+  return VariesOverWidth(kind) ? row * width + column : row;
+}
+
+template <typename Visit>
+void RowRunner::ForEachShard(Kind kind, int64_t column, int64_t n, Visit visit) const {
+  const int64_t shard = width_ / rank_count_;
+  for (int64_t done = 0; done < n;) {
+    const int64_t own = (column + done) % shard;
+    const int64_t count = std::min(n - done, shard - own);
+    visit((column + done) / shard, First(kind, own, shard), done, count);
+    done += count;
+  }
 }
 
 void RowRunner::Run(RowRange rows) {
@@ -89,6 +100,8 @@ void RowRunner::RunStep(const Step& step, int64_t column, int64_t n) {
     }
     case Step::Do::kCombine:
       return Combine(step, column, out, n);
+    case Step::Do::kGather:
+      return Gather(step, column, out, n);
     case Step::Do::kLoad:
       return Load(step, column, out, n);
     case Step::Do::kStore:
@@ -120,10 +133,27 @@ void RowRunner::Combine(const Step& step, int64_t column, void* out, int64_t n) 
   step.combine(ws_.rank_pointers.data(), rank_count_, First(step.kind, column), out, n);
 }
 
+void RowRunner::Gather(const Step& step, int64_t column, void* out, int64_t n) {
+  const Loops::Widen widen = loops_.widen[static_cast<int>(step.dtype)];
+  ForEachShard(step.kind, column, n, [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
+    widen(ranks_[rank].inputs[step.index], first, static_cast<char*>(out) + done * loops_.real_bytes, count);
+  });
+}
+
+// Each rank that shares the leader's operands gets those of the columns that are its own.
+void RowRunner::StoreShards(const Step& step, int64_t column, const void* in, int64_t n) {
+  const Loops::Narrow narrow = loops_.narrow[static_cast<int>(step.dtype)];
+  ForEachShard(step.kind, column, n, [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
+    if (ws_.leader[rank] != leader_) return;
+    narrow(static_cast<const char*>(in) + done * loops_.real_bytes, ranks_[rank].outputs[step.index], first, count);
+  });
+}
+
 // Converts once, into the leader's result, and copies that to the ranks that share its operands.
 void RowRunner::Store(const Step& step, int64_t column, const void* in, int64_t n) {
   if (!VariesOverRows(step.kind) && row_ != 0) return;             // written with the first row
   if (!VariesOverWidth(step.kind) && columns_.begin != 0) return;  // written with the first columns
+  if (step.shard) return StoreShards(step, column, in, n);
   const int64_t first = First(step.kind, column);
   void* mine = ranks_[leader_].outputs[step.index];
   loops_.narrow[static_cast<int>(step.dtype)](in, mine, first, n);

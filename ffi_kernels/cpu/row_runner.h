@@ -39,10 +39,18 @@ class RowRunner {
   void RunStep(const Step& step, int64_t column, int64_t n);
   void Load(const Step& step, int64_t column, void* out, int64_t n);
   void Combine(const Step& step, int64_t column, void* out, int64_t n);
+  void Gather(const Step& step, int64_t column, void* out, int64_t n);
   void Store(const Step& step, int64_t column, const void* in, int64_t n);
+  void StoreShards(const Step& step, int64_t column, const void* in, int64_t n);
 
-  // Index of the first element of this row's chunk in a buffer of `kind`.
-  int64_t First(Kind kind, int64_t column) const;
+  // Calls visit(rank, first, done, count) for each rank's part of the chunk of n columns that begins at `column`:
+  // `count` elements from `done` on in the chunk, from `first` on in that rank's shard.
+  template <typename Visit>
+  void ForEachShard(Kind kind, int64_t column, int64_t n, Visit visit) const;
+
+  // Index of the first element of this row's chunk in a buffer of `kind`, whose rows are `width` long.
+  int64_t First(Kind kind, int64_t column, int64_t width) const;
+  int64_t First(Kind kind, int64_t column) const { return First(kind, column, width_); }
 
   const RowProgram& program_;
   const Plan& plan_;
