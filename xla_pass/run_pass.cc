@@ -13,6 +13,7 @@
 #include "xla_pass/match/reachable.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/region.h"
+#include "xla_pass/match/replication.h"
 #include "xla_pass/match/site.h"
 #include "xla_pass/rewrite/liveness.h"
 #include "xla_pass/rewrite/rewrite_computation.h"
@@ -54,7 +55,8 @@ int64_t CountCollectives(const hlo::Module& module) {
 
 class Pass {
  public:
-  Pass(const hlo::Module& module, const PassOptions& options) : module_(module), options_(options), graph_(module) {
+  Pass(const hlo::Module& module, const PassOptions& options)
+      : module_(module), options_(options), graph_(module), replication_(graph_) {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.timeout_ms = options.timeout_ms;
     context_.pass_logical_ids = options.platform == Platform::kCpu;
@@ -77,7 +79,6 @@ class Pass {
  private:
   Result<void> RunOn(const ReachableComputation& reachable) {
     SiteTable sites;
-    std::unordered_map<int, size_t> verdict_of_site;
     const hlo::Computation& computation = module_.computations[reachable.computation];
     for (int i = 0; i < static_cast<int>(computation.instructions.size()); ++i) {
       const Opcode opcode = computation.instructions[i].opcode;
@@ -90,18 +91,19 @@ class Pass {
       if (!site) {
         verdict.reason = site.error();
       } else {
-        verdict_of_site[sites.Add(*std::move(site))] = result_.report.all_reduces.size();
+        sites.Add(*std::move(site));
       }
+      verdict_of_[node] = result_.report.all_reduces.size();
       result_.report.all_reduces.push_back(std::move(verdict));
     }
     if (sites.size() == 0) return {};
     DependencyOrder order(graph_, reachable.computation);
     Result<std::vector<Region>> regions = Decide(sites, &order);
     if (!regions) return Err(regions.error());
-    const std::vector<Region> made = WithinLimit(*std::move(regions), verdict_of_site);
+    const std::vector<Region> made = WithinLimit(*std::move(regions), sites);
     if (made.empty()) return {};
     for (const Region& region : made) {
-      Record(region, verdict_of_site);
+      Record(region, sites);
       result_.report.calls.push_back(
           {region.program_text, region.extent.rows, region.extent.width, sites.site(region.seeds[0].site).group_size});
     }
@@ -145,8 +147,13 @@ class Pass {
     return CheckSite(graph_, node, groups, {options_.max_bytes});
   }
 
-  Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) const {
-    const GrowOptions grow = {options_.platform == Platform::kCuda};
+  Verdict& VerdictOf(Node all_reduce) { return result_.report.all_reduces[verdict_of_.at(all_reduce)]; }
+  Verdict& VerdictOf(const SiteTable& sites, const SiteRef& seed) {
+    return VerdictOf(sites.site(seed.site).all_reduce);
+  }
+
+  Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) {
+    const GrowOptions grow = {options_.platform == Platform::kCuda, options_.max_bytes, &replication_};
     std::vector<Region> regions;
     for (int s = 0; s < sites.size(); ++s) {
       for (int e = 0; e < static_cast<int>(sites.site(s).elements.size()); ++e) {
@@ -155,6 +162,13 @@ class Pass {
         Result<Region> region = GrowRegion(graph_, sites, *order, {s, e}, grow);
         if (!region)
           return Err("all-reduce %" + std::string(graph_.at(sites.site(s).all_reduce).name) + ": " + region.error());
+        if (IsReduceScatter(sites, *region)) {
+          region->kept_because = reason::FeedsReduceScatter(graph_.at(sites.site(s).only_slice).name);
+        }
+        if (!region->kept_because.empty()) {
+          VerdictOf(sites, {s, e}).reason = region->kept_because;
+          continue;
+        }
         order->Contract(region->members, region->InputLeaves());
         regions.push_back(*std::move(region));
       }
@@ -162,15 +176,25 @@ class Pass {
     return regions;
   }
 
+  // All-reduces read by slices alone, and no other collective goes with them: XLA:GPU's reduce-scatters move less.
+  // XLA:CPU makes none of what it shows the pass.
+  bool IsReduceScatter(const SiteTable& sites, const Region& region) const {
+    return options_.platform == Platform::kCuda && region.inner_all_reduces.empty() && region.all_gathers.empty() &&
+           std::all_of(region.seeds.begin(), region.seeds.end(),
+                       [&](const SiteRef& seed) { return sites.site(seed.site).only_slice != kNoNode; });
+  }
+
   // The regions whose rewrites are made; those beyond the limit are the last ones. A region left out stays as it was in
   // the module, so the order found with it holds without it too.
-  std::vector<Region> WithinLimit(std::vector<Region> regions, const std::unordered_map<int, size_t>& verdict_of_site) {
+  std::vector<Region> WithinLimit(std::vector<Region> regions, const SiteTable& sites) {
     const std::vector<int64_t> numbers = NumberRewrites(regions, result_.report.rewrites + 1);
     std::vector<Region> made;
     for (size_t r = 0; r < regions.size(); ++r) {
       const bool is_beyond = options_.max_rewrites >= 0 && numbers[r] > options_.max_rewrites;
-      for (const SiteRef& seed : regions[r].seeds) {
-        Verdict& verdict = result_.report.all_reduces[verdict_of_site.at(seed.site)];
+      std::vector<Node> all_reduces = regions[r].inner_all_reduces;
+      for (const SiteRef& seed : regions[r].seeds) all_reduces.push_back(sites.site(seed.site).all_reduce);
+      for (Node all_reduce : all_reduces) {
+        Verdict& verdict = VerdictOf(all_reduce);
         verdict.rewrite = is_beyond ? 0 : numbers[r];
         if (is_beyond) verdict.reason = reason::BeyondLimit();
       }
@@ -181,10 +205,16 @@ class Pass {
     return made;
   }
 
-  void Record(const Region& region, const std::unordered_map<int, size_t>& verdict_of_site) {
+  void Record(const Region& region, const SiteTable& sites) {
+    for (Node all_reduce : region.inner_all_reduces) {
+      Verdict& verdict = VerdictOf(all_reduce);
+      verdict.verdict = "fused";
+      verdict.reason = reason::CompletesRowReduction(graph_.at(sites.site(region.seeds[0].site).all_reduce).name);
+      verdict.row_program = region.program_text;
+    }
     const bool is_fused = region.absorbed_instructions > 0 || region.seeds.size() > 1;
     for (const SiteRef& seed : region.seeds) {
-      Verdict& verdict = result_.report.all_reduces[verdict_of_site.at(seed.site)];
+      Verdict& verdict = VerdictOf(sites, seed);
       // An all-reduce of several values may end in several regions: the one that absorbed most speaks for it.
       const bool is_first = verdict.verdict == "kept";
       if (!is_first && region.absorbed_instructions <= verdict.absorbed_instructions) continue;
@@ -192,8 +222,9 @@ class Pass {
       verdict.reason = region.ends;
       verdict.row_program = region.program_text;
       verdict.absorbed_instructions = region.absorbed_instructions;
-      verdict.absorbed_all_reduces = static_cast<int64_t>(region.seeds.size()) - 1;
-      verdict.outputs = static_cast<int64_t>(region.outputs.size());
+      verdict.absorbed_all_reduces = static_cast<int64_t>(region.seeds.size() + region.inner_all_reduces.size()) - 1;
+      verdict.absorbed_all_gathers = static_cast<int64_t>(region.all_gathers.size());
+      verdict.outputs = static_cast<int64_t>(region.program.outputs.size());
     }
   }
 
@@ -212,6 +243,8 @@ class Pass {
   const hlo::Module& module_;
   const PassOptions& options_;
   Graph graph_;
+  ReplicationCache replication_;
+  std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its place in the report
   RewriteContext context_;
   PassResult result_;
   std::deque<RewrittenComputation> storage_;

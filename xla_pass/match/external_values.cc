@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include "ffi_kernels/row_program/ops.h"
 #include "xla_pass/match/op_table.h"
+#include "xla_pass/match/reasons.h"
 #include "xla_pass/match/site.h"
 
 namespace jax_oneshot {
@@ -46,19 +48,31 @@ void ExternalValues::Rollback(const ProgramBuilder::Checkpoint& mark) {
   }
 }
 
-Result<int> ExternalValues::Read(Node node, int split) { return ReadAt(node, split, 0); }
+Result<int> ExternalValues::Read(Node node, int split, Spread spread) { return ReadAt(node, {split, spread}); }
 
-Result<int> ExternalValues::ReadAt(Node node, int split, int depth) {
+std::vector<Node> ExternalValues::AllGathers() const {
+  std::vector<Node> gathers;
+  for (const auto& [key, value] : known_) {
+    const Node node = std::get<0>(key);
+    const auto reads_it = [&](const CallOperand& operand) { return operand.node == node; };
+    const bool is_gather = graph_.at(node).opcode == Opcode::kAllGather;
+    if (is_gather && std::none_of(operands_.begin(), operands_.end(), reads_it)) gathers.push_back(node);
+  }
+  return gathers;
+}
+
+Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
   for (Node outer = graph_.Outer(node); outer != kNoNode; outer = graph_.Outer(node)) {
     if (graph_.computation_index(node) == scope_.computation) break;
     node = outer;
   }
   if (scope_.in_region(node))
     return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
-  auto found = known_.find({node, split});
+  const std::tuple<Node, int, Spread> key(node, use.split, use.spread);
+  auto found = known_.find(key);
   if (found != known_.end()) return found->second;
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
-  Result<int> value = depth < kMaxDepth && !scope_.is_opaque(node) ? LookThrough(node, split, depth) : Err("opaque");
+  Result<int> value = use.depth < kMaxDepth && !scope_.is_opaque(node) ? LookThrough(node, use) : Err("opaque");
   // Small math that rests on hoisted operands anyway is hoisted as a whole: one operand instead of several.
   const bool added_hoisted = std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(mark.inputs), operands_.end(),
                                          [](const CallOperand& operand) { return operand.hoisted; });
@@ -68,13 +82,13 @@ Result<int> ExternalValues::ReadAt(Node node, int split, int depth) {
   }
   if (!value) {
     Rollback(mark);
-    value = Load(node, split);
+    value = Load(node, use);
   }
-  if (value) known_[{node, split}] = *value;
+  if (value) known_[key] = *value;
   return value;
 }
 
-Result<int> ExternalValues::LookThrough(Node node, int split, int depth) {
+Result<int> ExternalValues::LookThrough(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.opcode == Opcode::kConstant) {
     const Result<DType> dtype = ToDType(instruction.shape->element_type);
@@ -84,15 +98,26 @@ Result<int> ExternalValues::LookThrough(Node node, int split, int depth) {
   }
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
-    const auto before = SplitBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, split);
+    const auto before = SplitBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.split);
     if (!before) return Err("broadcast dimensions are not sorted");
-    return ReadAt(operand, *before, depth + 1);
+    return ReadAt(operand, use.At(*before));
   }
-  if (IsMove(instruction.opcode)) return LookThroughMove(node, split, depth);
-  return LookThroughElementwise(node, split, depth);
+  if (instruction.opcode == Opcode::kDynamicSlice && use.spread == Spread::kShard) {
+    const Node whole = graph_.operand(node, 0);
+    if (!scope_.is_same(whole)) return Err("the ranks may slice different values");
+    if (Result<void> ok = scope_.shards->CheckSlice(node, use.split); !ok) return Err(ok.error());
+    return ReadAt(whole, use.As(Spread::kWhole));
+  }
+  if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole && graph_.users(node).size() == 1) {
+    if (graph_.is_root(node) || graph_.has_control_edges(node)) return Err("it is needed for itself");
+    if (Result<void> ok = scope_.shards->CheckGather(node, use.split); !ok) return Err(ok.error());
+    return ReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
+  }
+  if (IsMove(instruction.opcode)) return LookThroughMove(node, use);
+  return LookThroughElementwise(node, use);
 }
 
-Result<int> ExternalValues::LookThroughMove(Node node, int split, int depth) {
+Result<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   const Node operand = graph_.operand(node, 0);
   const hlo::Shape& from = *graph_.at(operand).shape;
@@ -103,17 +128,17 @@ Result<int> ExternalValues::LookThroughMove(Node node, int split, int depth) {
   if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape->IsRowMajor())) {
     return Err("a bitcast between layouts");
   }
-  const auto before = SplitAfterReshape(instruction.shape->dimensions, split, from.dimensions);
+  const auto before = SplitAfterReshape(instruction.shape->dimensions, use.split, from.dimensions);
   if (!before) return Err("a reshape mixes rows and width");
-  return ReadAt(operand, *before, depth + 1);
+  return ReadAt(operand, use.At(*before));
 }
 
-Result<int> ExternalValues::LookThroughElementwise(Node node, int split, int depth) {
+Result<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   const std::optional<Op> op = ElementwiseOp(instruction.opcode);
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return Err("not elementwise");
-  const auto kind = KindAt(instruction.shape->dimensions, split, scope_.extent);
+  const auto kind = KindAt(instruction.shape->dimensions, use.split, scope_.shards->extent(use.spread));
   if (!kind) return Err("the shape does not fit the rows");
   // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
   // the narrower side of a widening convert moves fewer bytes.
@@ -126,7 +151,7 @@ Result<int> ExternalValues::LookThroughElementwise(Node node, int split, int dep
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     const bool is_scalar = graph_.at(operand).shape->dimensions.empty();
-    Result<int> value = ReadAt(operand, is_scalar ? 0 : split, depth + 1);
+    Result<int> value = ReadAt(operand, use.At(is_scalar ? 0 : use.split));
     if (!value) return value;
     operands.push_back(*value);
   }
@@ -142,7 +167,8 @@ Result<int> ExternalValues::LookThroughElementwise(Node node, int split, int dep
 // Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.
 bool ExternalValues::IsSmallMath(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
-  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.extent.rows) return false;
+  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.shards->extent(Spread::kWhole).rows)
+    return false;
   return instruction.opcode == Opcode::kBroadcast || ElementwiseOp(instruction.opcode).has_value();
 }
 
@@ -164,26 +190,42 @@ bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) c
   return true;
 }
 
-Result<int> ExternalValues::Load(Node node, int split) {
+Result<Role> ExternalValues::RoleOf(Node node, Kind kind, Spread spread) const {
+  if (spread == Spread::kWhole) return Role::kLocal;
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (!Widens(Kind::kVec, kind)) {
+    if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(instruction.name));
+    return Role::kLocal;
+  }
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  if (dtype && DTypeBytes(*dtype) >= 2) return Role::kGather;
+  return Err("operand %" + std::string(instruction.name) + ": columns of type " +
+             hlo::PrimitiveTypeName(instruction.shape->element_type) + " are not gathered; supported: bf16, f16, f32");
+}
+
+Result<int> ExternalValues::Load(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   const std::string name = "%" + std::string(instruction.name);
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err("operand " + name + ": " + dtype.error());
-  const auto kind = KindAt(instruction.shape->dimensions, split, scope_.extent);
+  const RowExtent extent = scope_.shards->extent(use.spread);
+  const auto kind = KindAt(instruction.shape->dimensions, use.split, extent);
   if (!kind) {
     return Err("operand " + name + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
-               std::to_string(scope_.extent.width));
+               std::to_string(extent.width));
   }
   if (!instruction.shape->is_plain || !instruction.shape->IsRowMajor()) {
     return Err("operand " + name + ": its layout is not row-major");
   }
+  const Result<Role> role = RoleOf(node, *kind, use.spread);
+  if (!role) return Err(role.error());
   CallOperand operand;
   operand.node = node;
   operand.hoisted = graph_.computation_index(node) != scope_.computation;
   if (!CanHoist(node, 0, &operand.leaves)) {
     return Err("operand " + name + " (" + std::string(instruction.opcode_name) + ") has no row form");
   }
-  const int value = builder_->AddInput(Role::kLocal, *dtype, *kind, *dtype);
+  const int value = builder_->AddInput(*role, *dtype, *kind, *dtype);
   operands_.push_back(std::move(operand));
   return value;
 }

@@ -3,6 +3,9 @@
 //
 //   broadcast(add(1, convert(g))), g: bf16[512]   ->  load g (vec); convert; constant 1; add
 //   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned in front of the call, then loaded
+//   g: bf16[64], this rank's columns of 512       ->  gathered: the call puts the ranks' shards side by side
+//   all-gather(g), read here only                 ->  the same: the all-gather becomes part of the exchange
+//   dynamic-slice(x, my columns), x the same      ->  load x: no rank needs another's columns of it
 //
 // Only cheap things are looked through, never ones that another region claimed.
 #ifndef XLA_PASS_MATCH_EXTERNAL_VALUES_H_
@@ -10,6 +13,7 @@
 
 #include <functional>
 #include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,6 +21,7 @@
 #include "xla_pass/match/graph.h"
 #include "xla_pass/match/program_builder.h"
 #include "xla_pass/match/row_shape.h"
+#include "xla_pass/match/shards.h"
 
 namespace jax_oneshot {
 
@@ -32,29 +37,44 @@ class ExternalValues {
  public:
   struct Scope {
     int computation = 0;  // the region's
-    RowExtent extent;
+    const Shards* shards = nullptr;
     std::function<bool(Node)> in_region;  // value is computed by the region
     std::function<bool(Node)> is_opaque;  // do not look through this instruction (another region owns it)
+    std::function<bool(Node)> is_same;    // certainly the same on every rank of the group
   };
 
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
       : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
 
-  // The program value of `node`, whose shape folds at `split` where it is used.
-  Result<int> Read(Node node, int split);
+  // The program value of `node`, whose shape folds at `split` where it is used, beside values that lie as `spread`
+  // says. What is used beside shards must be the same on every rank unless it lies in shards too: the call computes
+  // every rank's columns on every rank.
+  Result<int> Read(Node node, int split, Spread spread);
 
-  // Operand i of the call feeds input i of the program under construction (inputs of kLocal role only: others are
-  // recorded by AddOperand).
+  // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:
+  // others are recorded by AddOperand).
   const std::vector<CallOperand>& operands() const { return operands_; }
   void AddOperand(CallOperand operand) { operands_.push_back(std::move(operand)); }
+  // The all-gathers that were looked through.
+  std::vector<Node> AllGathers() const;
   void Rollback(const ProgramBuilder::Checkpoint& mark);
 
  private:
-  Result<int> ReadAt(Node node, int split, int depth);
-  Result<int> LookThrough(Node node, int split, int depth);
-  Result<int> LookThroughMove(Node node, int split, int depth);
-  Result<int> LookThroughElementwise(Node node, int split, int depth);
-  Result<int> Load(Node node, int split);
+  // How a value is used.
+  struct Use {
+    int split;
+    Spread spread;
+    int depth = 0;  // instructions looked through so far
+    Use At(int new_split) const { return {new_split, spread, depth + 1}; }
+    Use As(Spread other) const { return {split, other, depth + 1}; }
+  };
+
+  Result<int> ReadAt(Node node, const Use& use);
+  Result<int> LookThrough(Node node, const Use& use);
+  Result<int> LookThroughMove(Node node, const Use& use);
+  Result<int> LookThroughElementwise(Node node, const Use& use);
+  Result<int> Load(Node node, const Use& use);
+  Result<Role> RoleOf(Node node, Kind kind, Spread spread) const;
   bool IsSmallMath(Node node) const;
   bool CanHoist(Node node, int depth, std::vector<Node>* leaves) const;
 
@@ -62,7 +82,7 @@ class ExternalValues {
   Scope scope_;
   ProgramBuilder* builder_;
   std::vector<CallOperand> operands_;
-  std::map<std::pair<Node, int>, int> known_;
+  std::map<std::tuple<Node, int, Spread>, int> known_;
 };
 
 // A statement's direction from HLO's spelling ("LT").

@@ -21,7 +21,9 @@ Graph::Graph(const hlo::Module& module) : module_(module), caller_(module.comput
       computation_.push_back(computation.index);
       for (int callee : instruction.called_computations) {
         ++call_count[callee];
-        if (instruction.opcode == hlo::Opcode::kFusion) caller_[callee] = node;
+        if (instruction.opcode == hlo::Opcode::kFusion || instruction.opcode == hlo::Opcode::kWhile) {
+          caller_[callee] = node;
+        }
       }
     }
     LinkUsers(computation);
@@ -72,10 +74,33 @@ Node Graph::Outer(Node parameter) const {
   const hlo::Instruction& instruction = at(parameter);
   if (instruction.opcode != hlo::Opcode::kParameter) return kNoNode;
   const Node caller = caller_[computation_[parameter]];
-  if (caller == kNoNode || instruction.number < 0 || instruction.number >= operand_count(caller)) {
+  if (caller == kNoNode || at(caller).opcode != hlo::Opcode::kFusion || instruction.number < 0 ||
+      instruction.number >= operand_count(caller)) {
     return kNoNode;
   }
   return operand(caller, static_cast<int>(instruction.number));
+}
+
+Node Graph::BeforeLoop(Node element) const {
+  const hlo::Instruction& read = at(element);
+  if (read.opcode != hlo::Opcode::kGetTupleElement) return kNoNode;
+  const Node state = operand(element, 0);
+  const Node loop = caller_[computation_[element]];
+  if (at(state).opcode != hlo::Opcode::kParameter || loop == kNoNode || at(loop).opcode != hlo::Opcode::kWhile) {
+    return kNoNode;
+  }
+  const Node next_state = root(computation_[element]);
+  const Node first_state = operand(loop, 0);
+  for (const Node tuple : {next_state, first_state}) {
+    if (at(tuple).opcode != hlo::Opcode::kTuple || read.number < 0 || read.number >= operand_count(tuple)) {
+      return kNoNode;
+    }
+  }
+  const auto number = static_cast<int>(read.number);
+  const hlo::Instruction& handed_on = at(operand(next_state, number));
+  const bool is_unchanged = handed_on.opcode == hlo::Opcode::kGetTupleElement && handed_on.number == read.number &&
+                            operand(operand(next_state, number), 0) == state;
+  return is_unchanged ? operand(first_state, number) : kNoNode;
 }
 
 }  // namespace jax_oneshot

@@ -3,6 +3,9 @@
 //   %f = fusion(%x, %g), calls=%fc        Node of %f's root  = Inner(%f)
 //   %fc { %p0 = parameter(0) ... }        Outer(%p0)         = Node of %x
 //
+//   %w = while(tuple(.., %x)), body=%b    BeforeLoop(%g)     = Node of %x, if %b hands element 1 on as it is
+//   %b { %g = get-tuple-element(parameter), index=1 ... }
+//
 // A computation that exactly one fusion calls is see-through; any other computation's parameters are just that.
 #ifndef XLA_PASS_MATCH_GRAPH_H_
 #define XLA_PASS_MATCH_GRAPH_H_
@@ -43,6 +46,8 @@ class Graph {
   int fused_computation(Node fusion) const;
   // For a parameter of a see-through computation: the fusion's operand. Else kNoNode.
   Node Outer(Node parameter) const;
+  // For an element of a loop's state that the loop never changes, read in its body: where it comes from. Else kNoNode.
+  Node BeforeLoop(Node element) const;
 
  private:
   void LinkUsers(const hlo::Computation& computation);
@@ -55,7 +60,7 @@ class Graph {
   std::vector<int> first_user_;  // by node: where its users begin
   std::vector<int> user_count_;  // by node
   std::vector<bool> has_control_edges_;
-  std::vector<Node> caller_;  // by computation: the one fusion that calls it, or kNoNode
+  std::vector<Node> caller_;  // by computation: the one fusion or while that calls it, or kNoNode
 };
 
 }  // namespace jax_oneshot

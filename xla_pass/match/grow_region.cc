@@ -1,10 +1,12 @@
 #include "xla_pass/match/grow_region.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <queue>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/row_translator.h"
+#include "xla_pass/match/shard_source.h"
 #include "xla_pass/match/trim_region.h"
 
 namespace jax_oneshot {
@@ -26,26 +29,38 @@ constexpr int kMaxMembers = 256;
 // How far behind an operand another all-reduce is looked for (biases, converts and reshapes between).
 constexpr int kMaxJoinSteps = 16;
 
-// The all-reduce's operand, or the narrower value that a lone convert in front of it widens: XLA:CPU promotes bf16
-// all-reduces to f32 this way, and the sum is taken in f32 regardless.
-Node NarrowestOperand(const Graph& graph, const DependencyOrder& order, Node operand) {
-  constexpr int kMaxSteps = 8;
-  for (int step = 0; step < kMaxSteps && order.region(operand) < 0; ++step) {
-    Node inner = operand;
-    if (const int fused = graph.fused_computation(operand); fused >= 0) {
-      if (graph.operand_count(operand) != 1) break;
-      inner = graph.root(fused);
-      if (graph.operand_count(inner) != 1 || graph.Outer(graph.operand(inner, 0)) == kNoNode) break;
+bool IsPromotion(const Graph& graph, Node node) {
+  const hlo::Instruction& instruction = graph.at(node);
+  if (instruction.opcode != Opcode::kConvert || instruction.shape->element_type != hlo::PrimitiveType::kF32)
+    return false;
+  const Result<DType> from = ToDType(graph.at(graph.operand(node, 0)).shape->element_type);
+  return from && (*from == DType::kBF16 || *from == DType::kF16);
+}
+
+// The all-reduce's operand, or what lone converts and copies in front of it read: XLA:CPU promotes bf16 all-reduces to
+// f32 this way, and the sum is taken in f32 regardless; and it gives some a layout of their own.
+Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand) {
+  constexpr int kMaxSteps = 16;
+  const int computation = graph.computation_index(operand);
+  const auto is_row_major = [&](Node node) {
+    return graph.at(node).shape->is_plain && graph.at(node).shape->IsRowMajor();
+  };
+  Node node = operand;
+  for (int step = 0; step < kMaxSteps; ++step) {
+    if (graph.computation_index(node) == computation) {
+      if (is_row_major(node) || !is_row_major(operand)) operand = node;
+      if (order.region(node) >= 0) break;
     }
-    const hlo::Instruction& instruction = graph.at(inner);
-    if (instruction.opcode != Opcode::kConvert) break;
-    const hlo::Shape& from = *graph.at(graph.operand(inner, 0)).shape;
-    const Result<DType> dtype = ToDType(from.element_type);
-    if (instruction.shape->element_type != hlo::PrimitiveType::kF32 || !dtype ||
-        (*dtype != DType::kBF16 && *dtype != DType::kF16) || !from.is_plain || !from.IsRowMajor()) {
+    const int fused = graph.fused_computation(node);
+    if (const Node outer = graph.Outer(node); outer != kNoNode) {
+      node = outer;
+    } else if (fused >= 0 && graph.operand_count(node) == 1) {
+      node = graph.root(fused);
+    } else if (graph.at(node).opcode == Opcode::kCopy || IsPromotion(graph, node)) {
+      node = graph.operand(node, 0);
+    } else {
       break;
     }
-    operand = graph.operand(operand, 0);
   }
   return operand;
 }
@@ -62,6 +77,7 @@ class Grower {
     extent_ = {sites_.element(seed).rows, sites_.element(seed).width};
     const bool may_grow = site.reducer == Reducer::kSum;
     if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
+    if (may_grow && GrowFromShards(site)) return Finish();
     // Each round either ends or finds one more all-reduce to sum, or one that joining did not help.
     while (may_grow && !GrowOnce()) {
     }
@@ -71,10 +87,17 @@ class Grower {
 
  private:
   void Reset() {
-    translator_ =
-        std::make_unique<RowTranslator>(graph_, computation_, extent_, [this](Node node) { return IsOpaque(node); });
+    const Site& site = sites_.site(seeds_[0].site);
+    translator_ = std::make_unique<RowTranslator>(
+        graph_,
+        TranslatorScope{computation_, extent_, &site.groups, [this](Node node) { return IsOpaque(node); },
+                        [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); }});
     members_.clear();
     inside_.clear();
+    if (source_) {
+      (void)translator_->AddShard(source_->node, source_->split);  // went well in GrowFromShards
+      return;
+    }
     for (const SiteRef& seed : seeds_) {
       AddSeed(translator_.get(), seed);
       for (Node result : sites_.element(seed).results) {
@@ -87,11 +110,55 @@ class Grower {
   void AddSeed(RowTranslator* translator, const SiteRef& seed) const {
     const Site& site = sites_.site(seed.site);
     const SiteElement& element = sites_.element(seed);
-    const Node operand = NarrowestOperand(graph_, order_, graph_.operand(site.all_reduce, element.operand));
+    const Node operand = ReadableOperand(graph_, order_, graph_.operand(site.all_reduce, element.operand));
     translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
   }
 
   bool IsOpaque(Node node) const { return graph_.computation_index(node) == computation_ && order_.region(node) >= 0; }
+
+  // Tries to make of an all-reduce of row sums what stands around it: a norm of shards up to its all-gather. False, and
+  // nothing has changed, where that is not what it is.
+  bool GrowFromShards(const Site& site) {
+    const RowExtent rows_of_sums = extent_;
+    source_ = FindShardSource(graph_, site.all_reduce, site.group_size);
+    if (source_) {
+      extent_ = source_->extent;
+      const int64_t bytes = MessageBytes(*graph_.at(source_->node).shape);
+      Reset();
+      const bool gathered = translator_->Computes(source_->node) && bytes <= options_.max_bytes;
+      if (gathered && GrowOnce() && inside_.count(site.all_reduce) != 0 && KeepAroundCollectives()) return true;
+    }
+    source_.reset();
+    extent_ = rows_of_sums;
+    return false;
+  }
+
+  bool IsCollective(Node node) const {
+    return graph_.at(node).opcode == Opcode::kAllReduce || graph_.at(node).opcode == Opcode::kAllGather;
+  }
+
+  // Lets go of members that no absorbed collective needs and none precedes. False: no all-gather was absorbed.
+  bool KeepAroundCollectives() {
+    std::unordered_set<Node> before, after;
+    for (auto it = members_.rbegin(); it != members_.rend(); ++it) {
+      const Span<Node> users = graph_.users(*it);
+      const bool is_needed =
+          std::any_of(users.begin(), users.end(), [&](Node user) { return before.count(user) != 0; });
+      if (is_needed || IsCollective(*it)) before.insert(*it);
+    }
+    std::vector<Node> kept;
+    bool has_gather = false;
+    for (Node member : members_) {
+      bool follows = IsCollective(member);
+      for (int i = 0; i < graph_.operand_count(member); ++i) follows |= after.count(graph_.operand(member, i)) != 0;
+      if (follows) after.insert(member);
+      if (follows || before.count(member) != 0) kept.push_back(member);
+      has_gather |= graph_.at(member).opcode == Opcode::kAllGather;
+    }
+    members_ = kept;
+    inside_ = std::unordered_set<Node>(kept.begin(), kept.end());
+    return has_gather;
+  }
 
   // Grows from the present seeds. False: there is another seed now (or one less), start again.
   bool GrowOnce() {
@@ -103,6 +170,7 @@ class Grower {
       for (Node user : graph_.users(node)) frontier.emplace(order_.level(user), user);
     };
     for (Node member : members_) push_users(member);
+    if (source_) push_users(source_->node);
     while (!frontier.empty()) {
       const Node unit = frontier.begin()->second;
       frontier.erase(frontier.begin());
@@ -145,6 +213,7 @@ class Grower {
 
   // Looks behind an operand for an all-reduce that can be summed in the same exchange; makes it a seed.
   bool Join(Node leaf) {
+    if (source_) return false;
     std::vector<Node> stack = {leaf};
     std::unordered_set<Node> seen = {leaf};
     while (!stack.empty() && static_cast<int>(seen.size()) <= kMaxJoinSteps) {
@@ -157,9 +226,9 @@ class Grower {
         return true;
       }
       const Opcode opcode = graph_.at(node).opcode;
-      if (order_.region(node) >= 0 || !(ElementwiseOp(opcode) || IsMove(opcode) || opcode == Opcode::kFusion)) {
-        continue;
-      }
+      const bool passes = ElementwiseOp(opcode) || IsMove(opcode) || opcode == Opcode::kFusion ||
+                          opcode == Opcode::kDynamicSlice;  // of each rank's columns
+      if (order_.region(node) >= 0 || !passes) continue;
       for (int i = 0; i < graph_.operand_count(node); ++i) {
         if (seen.insert(graph_.operand(node, i)).second) stack.push_back(graph_.operand(node, i));
       }
@@ -227,7 +296,7 @@ class Grower {
 
   Result<Region> Finish() {
     std::unordered_set<Node> seed_results;
-    for (const SiteRef& seed : seeds_) {
+    for (const SiteRef& seed : source_ ? std::vector<SiteRef>() : seeds_) {
       const auto& results = sites_.element(seed).results;
       seed_results.insert(results.begin(), results.end());
     }
@@ -256,25 +325,64 @@ class Grower {
     region.seeds = seeds_;
     region.extent = extent_;
     region.ends = ends_;
+    region.kept_because = LayoutProblem(trimmed);
+    if (!region.kept_because.empty()) return region;
     const std::unordered_set<Node> kept(trimmed.also_kept.begin(), trimmed.also_kept.end());
     for (Node member : trimmed.members) {
       if (kept.count(member) != 0) continue;
       region.members.push_back(member);
       if (seed_results.count(member) == 0) region.absorbed_instructions += translator_->InstructionCount(member);
     }
-    std::vector<Output> outputs;
-    for (Node node : trimmed.outputs) {
-      Result<Output> output = translator_->ExportOf(node);
-      if (!output) return Err(output.error());
-      outputs.push_back(*output);
-      region.outputs.push_back(node);
-    }
-    const ProgramBuilder::Finished finished = translator_->builder().Finish(outputs);
+    Result<std::vector<Output>> outputs = EmitOutputs(trimmed, &region);
+    if (!outputs) return Err(outputs.error());
+    NoteCollectives(&region);
+    const ProgramBuilder::Finished finished = translator_->builder().Finish(*outputs);
     region.program = finished.program;
     region.program_text = PrintRowProgram(region.program);
     for (int input : finished.kept_inputs) region.operands.push_back(translator_->operands()[input]);
     if (Result<void> ok = ValidateRowProgram(region.program); !ok) return Err(ok.error());
     return region;
+  }
+
+  // An all-reduce in another layout is fine as long as nobody outside the region reads it or what it sums so.
+  std::string LayoutProblem(const TrimmedRegion& trimmed) const {
+    for (const CallOperand& operand : translator_->operands()) {
+      const hlo::Shape& shape = *graph_.at(operand.node).shape;
+      if (!shape.IsRowMajor()) return reason::Layout(shape.ToString());
+    }
+    for (Node node : trimmed.outputs) {
+      const hlo::Shape& shape = *graph_.at(node).shape;
+      if (!shape.IsRowMajor()) return reason::Layout(shape.ToString());
+    }
+    return "";
+  }
+
+  // Instructions that return the same value in the same shape (two all-gathers of one value) share an output.
+  Result<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, Region* region) const {
+    std::vector<Output> outputs;
+    std::map<std::tuple<int, Kind, bool, std::string_view>, int> known;
+    for (Node node : trimmed.outputs) {
+      Result<Output> output = translator_->ExportOf(node);
+      if (!output) return Err(output.error());
+      const auto key = std::tuple(output->value, output->kind, output->shard, graph_.at(node).shape->bytes);
+      const auto [found, is_new] = known.emplace(key, static_cast<int>(outputs.size()));
+      if (is_new) outputs.push_back(*output);
+      region->outputs.push_back(node);
+      region->output_indices.push_back(found->second);
+    }
+    return outputs;
+  }
+
+  void NoteCollectives(Region* region) const {
+    region->all_gathers = translator_->AllGathersOfOperands();
+    for (Node member : region->members) {
+      const Opcode opcode = graph_.at(member).opcode;
+      if (opcode == Opcode::kAllGather) region->all_gathers.push_back(member);
+      const auto is_seed = [&](const SiteRef& seed) { return sites_.site(seed.site).all_reduce == member; };
+      if (opcode == Opcode::kAllReduce && std::none_of(seeds_.begin(), seeds_.end(), is_seed)) {
+        region->inner_all_reduces.push_back(member);
+      }
+    }
   }
 
   const Graph& graph_;
@@ -284,6 +392,7 @@ class Grower {
   int computation_ = 0;
   RowExtent extent_;
   std::vector<SiteRef> seeds_;
+  std::optional<ShardSource> source_;  // grown from instead of the seed's sum
   std::set<std::pair<int, int>> rejected_;
   std::unique_ptr<RowTranslator> translator_;
   std::vector<Node> members_;  // in the order they were added: operands first

@@ -3,6 +3,9 @@
 //   %ar = all-reduce(%dot); %y = add(%x, %ar); %n = norm(%y); %d = dot(%n, %w); ... uses of %y ...
 //   -> members {%ar, %y, %n's parts}, operands {%dot, %x, gamma}, outputs {%n, %y}, ends before %d
 //
+// Where a norm is sharded, the slice in front of it, the all-reduce of its row sums and the all-gathers behind it are
+// members too (shards.h).
+//
 // Only reads: nothing is changed until the whole decision stands.
 #ifndef XLA_PASS_MATCH_GROW_REGION_H_
 #define XLA_PASS_MATCH_GROW_REGION_H_
@@ -11,15 +14,19 @@
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
 #include "xla_pass/match/region.h"
+#include "xla_pass/match/replication.h"
 
 namespace jax_oneshot {
 
 struct GrowOptions {
   // The compiler still fuses elementwise consumers after the pass (GPU): do not absorb what would be free there.
   bool compiler_fuses_later = false;
+  int64_t max_bytes = 0;  // the largest message per rank
+  ReplicationCache* replication = nullptr;
 };
 
-// Fails only on an internal surprise: an all-reduce alone always is a region.
+// Fails only on an internal surprise: an all-reduce alone is a region, unless it stands in another layout
+// (Region::kept_because).
 Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
                           const GrowOptions& options);
 

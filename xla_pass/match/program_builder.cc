@@ -44,7 +44,7 @@ int ProgramBuilder::Add(const Statement& statement) {
 int ProgramBuilder::AddInput(Role role, DType input_dtype, Kind kind, DType value_dtype) {
   program_.inputs.push_back({role, input_dtype, kind});
   Statement statement;
-  statement.op = role == Role::kLocal ? Op::kLoad : Op::kAllReduce;
+  statement.op = IsCombined(role) ? Op::kAllReduce : role == Role::kGather ? Op::kAllGather : Op::kLoad;
   statement.dtype = value_dtype;
   statement.kind = kind;
   statement.index = static_cast<int>(program_.inputs.size()) - 1;
@@ -126,7 +126,9 @@ ProgramBuilder::Finished ProgramBuilder::Finish(const std::vector<Output>& outpu
     new_id[id] = static_cast<int>(finished.program.statements.size());
     finished.program.statements.push_back(statement);
   }
-  for (const Output& output : outputs) finished.program.outputs.push_back({new_id[output.value], output.kind});
+  for (const Output& output : outputs) {
+    finished.program.outputs.push_back({new_id[output.value], output.kind, output.shard});
+  }
   return finished;
 }
 

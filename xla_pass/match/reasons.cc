@@ -74,4 +74,34 @@ std::string NoEpilogueForReducer(std::string_view reducer) {
   return "an all-reduce by " + std::string(reducer) + " gets no epilogue";
 }
 
+std::string SliceNotOfColumns() { return "it does not slice the row into one piece per rank"; }
+
+std::string SliceOfOtherWidth(int64_t width, int64_t whole, int64_t ranks) {
+  return "it takes " + std::to_string(width) + " of " + std::to_string(whole) + " columns, which " +
+         std::to_string(ranks) + " ranks do not share out so";
+}
+
+std::string SliceOffsetUnknown(std::string_view detail) {
+  return "the offset of its slice is not known for every rank: " + std::string(detail);
+}
+
+std::string SliceAtOtherOffset(int64_t offset, int64_t id, int64_t expected) {
+  return "rank " + std::to_string(id) + " slices at column " + std::to_string(offset) + ", its own columns begin at " +
+         std::to_string(expected);
+}
+
+std::string GathersSeveral() { return "it gathers several values at once"; }
+
+std::string GatherNotOfColumns() { return "it does not gather the columns of rows"; }
+
+std::string OtherGroup() { return "its ranks are not those of the all-reduce, in the same order"; }
+
+std::string MayDifferBetweenRanks(std::string_view instruction) {
+  return "it takes columns of a value made from " + Quote(instruction) + ", which may differ between ranks";
+}
+
+std::string CompletesRowReduction(std::string_view all_reduce) {
+  return "it completes a row reduction inside the call that " + Quote(all_reduce) + " became";
+}
+
 }  // namespace jax_oneshot::reason

@@ -32,6 +32,19 @@ std::string RegionComplete();
 std::string RegionEnds(std::string_view instruction, std::string_view why);
 std::string NoEpilogueForReducer(std::string_view reducer);
 
+// Why a region ends before a slice, a gather or another all-reduce.
+std::string SliceNotOfColumns();
+std::string SliceOfOtherWidth(int64_t width, int64_t whole, int64_t ranks);
+std::string SliceOffsetUnknown(std::string_view detail);
+std::string SliceAtOtherOffset(int64_t offset, int64_t id, int64_t expected);
+std::string GathersSeveral();
+std::string GatherNotOfColumns();
+std::string OtherGroup();
+std::string MayDifferBetweenRanks(std::string_view instruction);
+
+// Fused: an all-reduce that completes a row reduction inside another one's call.
+std::string CompletesRowReduction(std::string_view all_reduce);
+
 }  // namespace jax_oneshot::reason
 
 #endif  // XLA_PASS_MATCH_REASONS_H_

@@ -22,15 +22,21 @@ struct SiteRef {
 };
 
 struct Region {
-  std::vector<SiteRef> seeds;  // the all-reduces it sums, in input order
+  // The all-reduces it sums, in input order; where it sums none (a norm of shards), the one it was grown from.
+  std::vector<SiteRef> seeds;
   RowExtent extent;
   RowProgram program;
-  std::string program_text;           // canonical
-  std::vector<CallOperand> operands;  // by program input
-  std::vector<Node> outputs;          // by program output: the instructions whose value the call returns
-  std::vector<Node> members;          // all it absorbs, the all-reduces' results included, in dependency order
+  std::string program_text;             // canonical
+  std::vector<CallOperand> operands;    // by program input
+  std::vector<Node> outputs;            // the instructions whose value the call returns
+  std::vector<int> output_indices;      // by outputs: which of the program's it is; equal values share one
+  std::vector<Node> members;            // all it absorbs, the all-reduces' results included, in dependency order
+  std::vector<Node> inner_all_reduces;  // members, none of the seeds
+  std::vector<Node> all_gathers;        // members, and those behind operands
   int64_t absorbed_instructions = 0;
   std::string ends;  // where and why it ends: the verdict's reason
+  // Not empty: the all-reduce cannot be rewritten after all, and this is why; nothing else holds then.
+  std::string kept_because;
 
   std::vector<Node> InputLeaves() const;  // every instruction it reads
 };

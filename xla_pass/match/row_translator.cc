@@ -1,11 +1,12 @@
 #include "xla_pass/match/row_translator.h"
 
-#include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 
+#include "ffi_kernels/row_program/ops.h"
 #include "xla_pass/match/op_table.h"
+#include "xla_pass/match/reasons.h"
+#include "xla_pass/match/row_reduction.h"
 #include "xla_pass/match/site.h"
 
 namespace jax_oneshot {
@@ -24,24 +25,16 @@ Role RoleOf(Reducer reducer) {
   return reducer == Reducer::kMin ? Role::kMin : Role::kSum;
 }
 
-bool IsIdentity(Op reduction, double value) {
-  if (reduction == Op::kReduceSum) return value == 0;
-  return reduction == Op::kReduceMax ? value == -HUGE_VAL : value == HUGE_VAL;
-}
-
-Op CombiningOp(Op reduction) {
-  if (reduction == Op::kReduceSum) return Op::kAdd;
-  return reduction == Op::kReduceMax ? Op::kMaximum : Op::kMinimum;
-}
-
 }  // namespace
 
-RowTranslator::RowTranslator(const Graph& graph, int computation, RowExtent extent, std::function<bool(Node)> is_opaque)
+RowTranslator::RowTranslator(const Graph& graph, const TranslatorScope& scope)
     : graph_(graph),
-      computation_(computation),
-      extent_(extent),
-      externals_(graph, {computation, extent, [this](Node node) { return Computes(node); }, std::move(is_opaque)},
-                 &builder_) {}
+      scope_(scope),
+      shards_(graph, *scope.groups, scope.extent),
+      externals_(
+          graph,
+          {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque, scope.is_same},
+          &builder_) {}
 
 void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {
   const DType input_dtype = ToDType(graph_.at(operand).shape->element_type).value_or(dtype);
@@ -49,12 +42,19 @@ void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vecto
   externals_.AddOperand({operand, false, {operand}});
   for (Node result : results) {
     const int rank = static_cast<int>(graph_.at(result).shape->dimensions.size());
-    Set(result, {id, rank > 0 ? rank - 1 : 0, std::nullopt});
+    Set(result, {id, rank > 0 ? rank - 1 : 0, Spread::kWhole, std::nullopt});
   }
 }
 
+Result<void> RowTranslator::AddShard(Node shard, int split) {
+  const Result<int> id = externals_.Read(shard, split, Spread::kShard);
+  if (!id) return Err(id.error());
+  Set(shard, {*id, split, Spread::kShard, std::nullopt});
+  return {};
+}
+
 Node RowTranslator::Resolve(Node node) const {
-  while (graph_.computation_index(node) != computation_) {
+  while (graph_.computation_index(node) != scope_.computation) {
     const Node outer = graph_.Outer(node);
     if (outer == kNoNode) break;
     node = outer;
@@ -65,6 +65,26 @@ Node RowTranslator::Resolve(Node node) const {
 const RowTranslator::RowValue* RowTranslator::Find(Node node) const {
   auto found = values_.find(Resolve(node));
   return found == values_.end() ? nullptr : &found->second;
+}
+
+std::optional<Spread> RowTranslator::SpreadOf(Node node, int split) const {
+  return shards_.SpreadOf(graph_.at(node).shape->dimensions, split);
+}
+
+Result<void> RowTranslator::CheckSame(int value) const {
+  const std::vector<Statement>& statements = builder_.program().statements;
+  std::vector<bool> needed(static_cast<size_t>(value) + 1, false);
+  needed[value] = true;
+  for (int id = value; id >= 0; --id) {
+    if (!needed[id]) continue;
+    for (int operand : statements[id].operands) {
+      if (operand >= 0) needed[operand] = true;
+    }
+    if (statements[id].op != Op::kLoad) continue;
+    const Node node = operands()[statements[id].index].node;
+    if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(graph_.at(node).name));
+  }
+  return {};
 }
 
 void RowTranslator::Set(Node node, const RowValue& value) {
@@ -130,6 +150,12 @@ Result<RowTranslator::RowValue> RowTranslator::Translate(Node node) {
       return TranslateReduceWindow(node);
     case Opcode::kGetTupleElement:
       return TranslateTupleElement(node);
+    case Opcode::kDynamicSlice:
+      return TranslateSlice(node);
+    case Opcode::kAllGather:
+      return TranslateGather(node);
+    case Opcode::kAllReduce:
+      return TranslateAllReduce(node);
     default:
       break;
   }
@@ -147,20 +173,25 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const RowValue* value = Find(graph_.operand(node, i));
     if (value == nullptr) continue;
-    if (value->partial_reduction) return Err("it reads a partial row reduction");
+    if (value->partial) return PassPartial(node, *value);
     if (split && !SplitsAgree(instruction.shape->dimensions, *split, value->split)) {
       return Err("its operands fold onto rows differently");
     }
     split = value->split;
   }
+  const auto spread = SpreadOf(node, *split);
+  if (!spread) return Err("its shape does not fit the rows");
   std::vector<int> operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     if (const RowValue* value = Find(operand); value != nullptr) {
+      if (*spread == Spread::kShard && value->spread == Spread::kWhole) {
+        if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+      }
       operands.push_back(value->id);
       continue;
     }
-    Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? 0 : *split);
+    Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? 0 : *split, *spread);
     if (!value) return Err(value.error());
     operands.push_back(*value);
   }
@@ -170,25 +201,43 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
     if (!parsed) return Err(parsed.error());
     direction = *parsed;
   }
-  return RowValue{builder_.Elementwise(op, *dtype, operands, direction), *split, std::nullopt};
+  return RowValue{builder_.Elementwise(op, *dtype, operands, direction), *split, *spread, std::nullopt};
+}
+
+// A sum of each rank's columns may be widened and narrowed on its way to the all-reduce that completes it: XLA:CPU does
+// so to sums in bf16. Rounding the parts or not is within what summing in another order changes.
+Result<RowTranslator::RowValue> RowTranslator::PassPartial(Node node, const RowValue& value) const {
+  const Result<DType> dtype = ToDType(graph_.at(node).shape->element_type);
+  const bool is_float = dtype && *dtype != DType::kPred;
+  if (value.partial->over_ranks && graph_.at(node).opcode == Opcode::kConvert && is_float) return value;
+  return Err("it reads a partial row reduction");
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   const Node operand = graph_.operand(node, 0);
   const RowValue* value = Find(operand);
-  if (value->partial_reduction) return Err("it reads a partial row reduction");
-  const auto split = SplitAfterBroadcast(graph_.at(operand).shape->dimensions, value->split, instruction.dimensions,
-                                         instruction.shape->dimensions, extent_);
-  if (!split) return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
-  return RowValue{value->id, *split, std::nullopt};
+  if (value->partial) return Err("it reads a partial row reduction");
+  const bool has_columns = Widens(Kind::kVec, builder_.kind(value->id));
+  for (const Spread spread : {Spread::kWhole, Spread::kShard}) {
+    const RowExtent extent = shards_.extent(spread);
+    if ((has_columns && spread != value->spread) || extent.width == 0) continue;
+    const auto split = SplitAfterBroadcast(graph_.at(operand).shape->dimensions, value->split, instruction.dimensions,
+                                           instruction.shape->dimensions, extent);
+    if (!split) continue;
+    if (spread == Spread::kShard && value->spread == Spread::kWhole) {
+      if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+    }
+    return RowValue{value->id, *split, spread, std::nullopt};
+  }
+  return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   const hlo::Shape& from = *graph_.at(graph_.operand(node, 0)).shape;
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value->partial_reduction) return Err("it reads a partial row reduction");
+  if (value->partial && !value->partial->over_ranks) return Err("it reads a partial row reduction");
   if (from.element_type != instruction.shape->element_type) return Err("a bitcast changes the type");
   if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
     return Err("transpose moves elements between rows");
@@ -201,82 +250,103 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
     return Err(std::string(instruction.opcode_name) + " from " + from.ToString() + " to " +
                instruction.shape->ToString() + " mixes rows and width");
   }
-  return RowValue{value->id, *split, std::nullopt};
-}
-
-Result<Op> RowTranslator::ReductionOp(Node node) const {
-  const hlo::Instruction& instruction = graph_.at(node);
-  if (graph_.operand_count(node) != 2 || instruction.called_computations.size() != 1) {
-    return Err(std::string(instruction.opcode_name) + " of several values has no row form");
-  }
-  switch (ClassifyReducer(graph_.module().computations[instruction.called_computations[0]])) {
-    case Reducer::kSum:
-      return Op::kReduceSum;
-    case Reducer::kMax:
-      return Op::kReduceMax;
-    case Reducer::kMin:
-      return Op::kReduceMin;
-    case Reducer::kOther:
-      break;
-  }
-  return Err("its reduction is not a sum, maximum or minimum");
+  return RowValue{value->id, *split, value->spread, value->partial};
 }
 
 Result<int> RowTranslator::CombineWithInitial(Node reduce, Op reduction, int value) {
-  const hlo::Instruction& initial = graph_.at(Resolve(graph_.operand(reduce, 1)));
-  const Result<double> number = ScalarLiteral(initial);
-  if (initial.opcode != Opcode::kConstant || !number) return Err("its initial value is not a constant");
-  if (IsIdentity(reduction, *number)) return value;
+  const Result<double> initial = InitialValue(graph_, reduce);
+  if (!initial) return Err(initial.error());
+  if (*initial == IdentityOf(reduction)) return value;
   const DType dtype = builder_.dtype(value);
-  const int constant = builder_.Constant(dtype, static_cast<float>(*number));
+  const int constant = builder_.Constant(dtype, static_cast<float>(*initial));
   return builder_.Elementwise(CombiningOp(reduction), dtype, {value, constant});
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const Result<Op> op = ReductionOp(node);
+  const Result<Op> op = RowReductionOp(graph_, node);
   if (!op) return Err(op.error());
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value == nullptr) return Err("its initial value depends on the all-reduce");
   const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
   if (!ReducesTheWidth(from, value->split, instruction.dimensions)) return Err("reduce is not over the whole row");
-  if (value->partial_reduction && *value->partial_reduction != *op) return Err("it mixes two kinds of reduction");
+  if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
+    return Err("it mixes two kinds of reduction");
+  }
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
   const int split = SplitAfterReduce(value->split, instruction.dimensions);
+  if (value->spread == Spread::kShard) {
+    const Result<double> initial = InitialValue(graph_, node);
+    if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
+    return RowValue{value->id, split, Spread::kWhole, Partial{*op, true}};
+  }
   const Result<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
   if (!total) return Err(total.error());
-  return RowValue{*total, split, std::nullopt};
+  return RowValue{*total, split, Spread::kWhole, std::nullopt};
 }
 
-// Only windows that tile the row and cover each element once: what XLA:CPU makes of a row reduction.
 Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) {
-  const hlo::Instruction& instruction = graph_.at(node);
-  const Result<Op> op = ReductionOp(node);
+  const Result<Op> op = RowReductionOp(graph_, node);
   if (!op) return Err(op.error());
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value == nullptr) return Err("its initial value depends on the all-reduce");
-  if (value->partial_reduction && *value->partial_reduction != *op) return Err("it mixes two kinds of reduction");
-  const hlo::Instruction& initial = graph_.at(Resolve(graph_.operand(node, 1)));
-  const Result<double> number = ScalarLiteral(initial);
-  if (initial.opcode != Opcode::kConstant || !number || !IsIdentity(*op, *number)) {
-    return Err("its initial value is not the reduction's identity");
+  if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
+    return Err("it mixes two kinds of reduction");
   }
-  const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
-  const auto window = DecodeWindow(instruction);
-  if (!window || window->size() != from.size()) return Err("its window cannot be read");
-  for (int i = 0; i < static_cast<int>(from.size()); ++i) {
-    const hlo::WindowDimension& w = (*window)[i];
-    const bool tiles = w.size == w.stride && w.window_dilation == 1 && w.base_dilation == 1 && !w.reversed &&
-                       w.padding_low >= 0 && w.padding_high >= 0 &&
-                       w.padding_low + from[i] + w.padding_high == w.size * instruction.shape->dimensions[i];
-    if (!tiles || (i < value->split && w.size != 1)) return Err("its window does not tile the row");
+  const Result<double> initial = InitialValue(graph_, node);
+  if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
+  if (Result<void> ok = CheckWindows(graph_, node, value->split); !ok) return Err(ok.error());
+  return RowValue{value->id, value->split, value->spread, Partial{*op, false}};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value == nullptr) return Err("the offset of its slice is computed from the region");
+  if (value->partial || value->spread == Spread::kShard) return Err(reason::SliceNotOfColumns());
+  if (Result<void> ok = shards_.CheckSlice(node, value->split); !ok) return Err(ok.error());
+  if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+  return RowValue{value->id, value->split, Spread::kShard, std::nullopt};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value->partial || value->spread != Spread::kShard) return Err(reason::GatherNotOfColumns());
+  if (Result<void> ok = shards_.CheckGather(node, value->split); !ok) return Err(ok.error());
+  return RowValue{value->id, value->split, Spread::kWhole, std::nullopt};
+}
+
+// One that completes row reductions of shards. Of a tuple, the elements are completed where they are read.
+Result<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    const RowValue* value = Find(graph_.operand(node, i));
+    if (value == nullptr || !value->partial || !value->partial->over_ranks) {
+      return Err(std::string(instruction.opcode_name) + " does not complete a row reduction");
+    }
+    Result<void> ok = shards_.CheckReduce(node, ReducerOf(value->partial->op));
+    if (!ok) return Err(ok.error());
   }
-  return RowValue{value->id, value->split, *op};
+  if (instruction.shape->IsTuple()) return RowValue{};
+  return CompleteOverRanks(graph_.operand(node, 0), *instruction.shape);
+}
+
+Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, const hlo::Shape& shape) {
+  const RowValue value = *Find(operand);
+  const Result<DType> dtype = ToDType(shape.element_type);
+  if (!dtype) return Err(dtype.error());
+  return RowValue{builder_.RowReduction(value.partial->op, value.id, *dtype), value.split, Spread::kWhole,
+                  std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {
   const Node tuple = graph_.operand(node, 0);
+  const hlo::Instruction& made_by = graph_.at(tuple);
+  if (made_by.opcode == Opcode::kAllReduce && Computes(tuple)) {
+    const auto element = static_cast<size_t>(graph_.at(node).number);
+    if (element >= made_by.operands.size()) return Err("its tuple is malformed");
+    return CompleteOverRanks(graph_.operand(tuple, static_cast<int>(element)), *graph_.at(node).shape);
+  }
   const int fused = graph_.fused_computation(tuple);
   if (fused < 0) return Err("it reads a tuple made outside the region");
   const Node root = graph_.root(fused);
@@ -293,13 +363,13 @@ Result<Output> RowTranslator::ExportOf(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
   const RowValue* value = Find(node);
   if (value == nullptr) return Err(Quote(instruction) + " has no single value");
-  if (value->partial_reduction) return Err(Quote(instruction) + " is a partial row reduction");
+  if (value->id < 0 || value->partial) return Err(Quote(instruction) + " is a partial row reduction");
   if (!instruction.shape->is_plain || !instruction.shape->IsRowMajor()) {
     return Err(Quote(instruction) + ": its layout is not row-major");
   }
-  const auto kind = KindAt(instruction.shape->dimensions, value->split, extent_);
+  const auto kind = KindAt(instruction.shape->dimensions, value->split, shards_.extent(value->spread));
   if (!kind) return Err(Quote(instruction) + " does not fit the rows");
-  return Output{value->id, Join(*kind, builder_.kind(value->id))};
+  return Output{value->id, Join(*kind, builder_.kind(value->id)), value->spread == Spread::kShard};
 }
 
 int64_t RowTranslator::InstructionCount(Node unit) const {

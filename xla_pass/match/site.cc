@@ -29,7 +29,7 @@ Result<SiteElement> CheckElement(const hlo::Shape& shape) {
     return Err(reason::UnsupportedDtype(PrimitiveTypeName(shape.element_type)));
   }
   element.dtype = *dtype;
-  if (!shape.is_plain || !shape.IsRowMajor()) return Err(reason::Layout(shape.ToString()));
+  if (!shape.is_plain) return Err(reason::Layout(shape.ToString()));
   const int64_t elements = shape.ElementCount();
   if (elements == 0) return Err(reason::Empty());
   element.width = shape.dimensions.empty() ? 1 : shape.dimensions.back();
@@ -47,7 +47,7 @@ Result<void> CheckElements(const Graph& graph, Site* site) {
   }
   for (size_t i = 0; i < count; ++i) {
     const hlo::Shape& operand_shape = *graph.at(graph.operand(site->all_reduce, static_cast<int>(i))).shape;
-    if (!operand_shape.is_plain || !operand_shape.IsRowMajor()) return Err(reason::Layout(operand_shape.ToString()));
+    if (!operand_shape.is_plain) return Err(reason::Layout(operand_shape.ToString()));
     Result<SiteElement> element = CheckElement(is_tuple ? all_reduce.shape->tuple_shapes[i] : *all_reduce.shape);
     if (!element) return Err(element.error());
     element->operand = static_cast<int>(i);
@@ -142,10 +142,7 @@ Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::Re
   const int64_t limit = limits.max_bytes.at(static_cast<size_t>(site.group_size));
   if (bytes > limit) return Err(reason::TooLarge(bytes, limit, site.group_size));
   if (graph.has_control_edges(all_reduce)) return Err(reason::ControlDependency());
-  if (site.elements.size() == 1) {
-    const Node slice = OnlySlice(graph, all_reduce);
-    if (slice != kNoNode) return Err(reason::FeedsReduceScatter(graph.at(slice).name));
-  }
+  if (site.elements.size() == 1) site.only_slice = OnlySlice(graph, all_reduce);
   return site;
 }
 

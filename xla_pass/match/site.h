@@ -31,13 +31,17 @@ struct Site {
   hlo::ReplicaGroups groups;
   int64_t group_size = 0;
   std::vector<SiteElement> elements;
+  // The slice that is the all-reduce's only reader, or kNoNode: XLA turns the pair into a reduce-scatter, so it is left
+  // alone unless more collectives go with it.
+  Node only_slice = kNoNode;
 };
 
 struct SiteLimits {
   MessageLimits max_bytes = {};
 };
 
-// The row is the last dimension; a scalar is one row of width one.
+// The row is the last dimension; a scalar is one row of width one. Layouts other than row-major pass here: what matters
+// is what the call reads and returns in the end (grow_region.h).
 Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
                        const SiteLimits& limits);
 

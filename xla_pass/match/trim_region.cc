@@ -56,14 +56,17 @@ class Trimmer {
   bool IsFree(Node node) const {
     if (seeds_.count(node) != 0) return false;
     const int fused = graph_.fused_computation(node);
-    if (fused < 0) return IsFreeInstruction(node);
-    if (graph_.operand_count(node) != 1) return false;
+    if (fused < 0) return IsFreeInstruction(node) && CanReturn(graph_.operand(node, 0));
+    if (graph_.operand_count(node) != 1 || !CanReturn(graph_.operand(node, 0))) return false;
     const auto& instructions = graph_.module().computations[fused].instructions;
     for (int i = 0; i < static_cast<int>(instructions.size()); ++i) {
       if (instructions[i].opcode != Opcode::kParameter && !IsFreeInstruction(graph_.node(fused, i))) return false;
     }
     return true;
   }
+
+  // XLA:CPU gathers columns in a layout of its own, which only the copy behind it undoes.
+  bool CanReturn(Node node) const { return translator_.ExportOf(node).has_value(); }
 
   bool IsFreeInstruction(Node node) const {
     const hlo::Instruction& instruction = graph_.at(node);

@@ -10,12 +10,13 @@ namespace {
 
 using hlo::Opcode;
 
-// Without effects beyond its value, and cheap to decide so: anything else stays even when nobody reads it.
+// Without effects beyond its value, and cheap to decide so: anything else stays even when nobody reads it. An
+// all-gather that went into a call is read by nobody on any rank.
 bool IsPure(Opcode opcode) {
   return ElementwiseOp(opcode).has_value() || IsMove(opcode) || opcode == Opcode::kBroadcast ||
          opcode == Opcode::kConstant || opcode == Opcode::kFusion || opcode == Opcode::kSlice ||
          opcode == Opcode::kDynamicSlice || opcode == Opcode::kIota || opcode == Opcode::kReduce ||
-         opcode == Opcode::kGetTupleElement || opcode == Opcode::kTuple;
+         opcode == Opcode::kGetTupleElement || opcode == Opcode::kTuple || opcode == Opcode::kAllGather;
 }
 
 }  // namespace

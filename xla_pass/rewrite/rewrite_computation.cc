@@ -145,8 +145,10 @@ class Rewriter {
   }
 
   void AppendResults(const Region& region, CustomCall call) {
-    std::vector<std::string> shapes;
-    for (Node output : region.outputs) shapes.push_back(ShapeWithLayout(*graph_.at(output).shape));
+    std::vector<std::string> shapes(region.program.outputs.size());
+    for (size_t i = 0; i < region.outputs.size(); ++i) {
+      shapes[region.output_indices[i]] = ShapeWithLayout(*graph_.at(region.outputs[i]).shape);
+    }
     const hlo::Instruction& first = graph_.at(region.outputs[0]);
     if (region.outputs.size() == 1) {
       call.identity = {std::string(first.name), first.id, first.metadata()};
@@ -160,8 +162,9 @@ class Rewriter {
     AppendNew(CustomCallBytes(call));
     for (size_t i = 0; i < region.outputs.size(); ++i) {
       const hlo::Instruction& output = graph_.at(region.outputs[i]);
-      AppendNew(GetTupleElementBytes({std::string(output.name), output.id, output.metadata()}, shapes[i], tuple_id,
-                                     static_cast<int64_t>(i)));
+      const int index = region.output_indices[i];
+      AppendNew(GetTupleElementBytes({std::string(output.name), output.id, output.metadata()}, shapes[index], tuple_id,
+                                     index));
     }
   }
 

@@ -29,6 +29,9 @@ FAMILIES = ("llama", "gemma2", "gpt2")
 class ModelConfig:
     """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices.
 
+    With `shard_norms` the norms' weights are split too, as several JAX libraries place them by default; the model itself
+    is the same.
+
     The defaults suit 8 virtual CPU devices on a few cores: many thin layers, so that exchanges weigh as much in a
     step as they do where matrices are quick, on GPUs.
     """
@@ -44,6 +47,7 @@ class ModelConfig:
     vocab: int = 512
     batch: int = 8
     max_len: int = 64
+    shard_norms: bool = False
     dtype: Any = jnp.bfloat16
 
     @property

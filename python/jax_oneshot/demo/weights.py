@@ -108,7 +108,8 @@ def _map(tree: Params, leaf: Callable[[str, tuple[int, ...]], Any], path: str = 
 
 
 def _abstract(config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...], stack: bool) -> jax.ShapeDtypeStruct:
-    spec = [_TP if dimension == _SPLIT_DIMENSION.get(name) else None for dimension in range(len(shape))]
+    split = 0 if config.shard_norms and "norm" in name else _SPLIT_DIMENSION.get(name)
+    spec = [_TP if dimension == split else None for dimension in range(len(shape))]
     if stack:
         shape, spec = (config.layers, *shape), [None, *spec]
     return _placed(mesh, spec, shape, config.dtype)

@@ -1,0 +1,75 @@
+#include "xla_pass/match/shard_source.h"
+
+#include <algorithm>
+
+#include "xla_pass/match/op_table.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+constexpr int kMaxSteps = 32;
+
+bool IsReduction(Opcode opcode) { return opcode == Opcode::kReduce || opcode == Opcode::kReduceWindow; }
+
+// What fused parameters and fusions stand for: an instruction that does something.
+Node SeeThrough(const Graph& graph, Node node) {
+  for (int step = 0; step < kMaxSteps; ++step) {
+    const int fused = graph.fused_computation(node);
+    const Node next = fused >= 0 ? graph.root(fused) : graph.Outer(node);
+    if (next == kNoNode) break;
+    node = next;
+  }
+  return node;
+}
+
+// The one operand as large as the result that is no broadcast and no constant; kNoNode if there are two or none.
+Node OnlyLargeOperand(const Graph& graph, Node node) {
+  Node only = kNoNode;
+  for (int i = 0; i < graph.operand_count(node); ++i) {
+    const Node operand = SeeThrough(graph, graph.operand(node, i));
+    const hlo::Instruction& instruction = graph.at(operand);
+    if (instruction.opcode == Opcode::kBroadcast || instruction.opcode == Opcode::kConstant || operand == only)
+      continue;
+    if (only != kNoNode || instruction.shape->dimensions != graph.at(node).shape->dimensions) return kNoNode;
+    only = operand;
+  }
+  return only;
+}
+
+}  // namespace
+
+std::optional<ShardSource> FindShardSource(const Graph& graph, Node all_reduce, int64_t ranks) {
+  const int computation = graph.computation_index(all_reduce);
+  if (graph.operand_count(all_reduce) != 1) return std::nullopt;
+  Node node = SeeThrough(graph, graph.operand(all_reduce, 0));
+  // The last reduction says which dimensions are columns; windows before it reduce the same ones.
+  for (int step = 0; step < kMaxSteps && graph.at(node).opcode != Opcode::kReduce; ++step) {
+    if (!IsMove(graph.at(node).opcode) && graph.at(node).opcode != Opcode::kConvert) return std::nullopt;
+    node = SeeThrough(graph, graph.operand(node, 0));
+  }
+  const hlo::Instruction& reduce = graph.at(node);
+  if (reduce.opcode != Opcode::kReduce || reduce.shape->IsTuple()) return std::nullopt;
+  const auto rank = static_cast<int>(graph.at(graph.operand(node, 0)).shape->dimensions.size());
+  ShardSource source;
+  source.split = rank - static_cast<int>(reduce.dimensions.size());
+  if (!std::all_of(reduce.dimensions.begin(), reduce.dimensions.end(), [&](int64_t d) { return d >= source.split; })) {
+    return std::nullopt;
+  }
+  for (int step = 0; step < kMaxSteps; ++step) {
+    if (graph.computation_index(node) == computation && !IsReduction(graph.at(node).opcode)) source.node = node;
+    const Opcode opcode = graph.at(node).opcode;
+    const bool is_elementwise = ElementwiseOp(opcode).has_value() || opcode == Opcode::kCopy;
+    if (!IsReduction(opcode) && !is_elementwise) break;
+    node = is_elementwise ? OnlyLargeOperand(graph, node) : SeeThrough(graph, graph.operand(node, 0));
+    if (node == kNoNode) break;
+  }
+  if (source.node == kNoNode) return std::nullopt;
+  const Dims dims = graph.at(source.node).shape->dimensions;
+  if (static_cast<int>(dims.size()) != rank) return std::nullopt;
+  source.extent = {Product(dims, 0, source.split), Product(dims, source.split, dims.size()) * ranks};
+  return source;
+}
+
+}  // namespace jax_oneshot
