@@ -125,7 +125,8 @@ class Grower {
       extent_ = source_->extent;
       const int64_t bytes = MessageBytes(*graph_.at(source_->node).shape);
       Reset();
-      const bool gathered = translator_->Computes(source_->node) && bytes <= options_.max_bytes;
+      const bool gathered =
+          translator_->Computes(source_->node) && bytes <= options_.max_bytes.at(static_cast<size_t>(site.group_size));
       if (gathered && GrowOnce() && inside_.count(site.all_reduce) != 0 && KeepAroundCollectives()) return true;
     }
     source_.reset();

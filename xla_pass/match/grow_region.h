@@ -13,6 +13,7 @@
 #include "ffi_kernels/base/result.h"
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/message_limits.h"
 #include "xla_pass/match/region.h"
 #include "xla_pass/match/replication.h"
 
@@ -21,7 +22,7 @@ namespace jax_oneshot {
 struct GrowOptions {
   // The compiler still fuses elementwise consumers after the pass (GPU): do not absorb what would be free there.
   bool compiler_fuses_later = false;
-  int64_t max_bytes = 0;  // the largest message per rank
+  MessageLimits max_bytes = {};  // the largest message per rank
   ReplicationCache* replication = nullptr;
 };
 

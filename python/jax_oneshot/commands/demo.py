@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--layers", type=_positive, help="layers (default: 16)")
     parser.add_argument("--hidden", type=_hidden, help="width of a row, a multiple of 8 (default: 256)")
+    parser.add_argument("--shard-norms", action="store_true", help="split the norms' weights over the devices too")
     parser.add_argument("--steps", type=_steps, default=32, help="tokens to decode, at most 64 (default: 32)")
     parser.add_argument("--rounds", type=_positive, default=5, help="timing rounds, off and on in turn (default: 5)")
     parser.add_argument("--no-gpu", action="store_true", help="leave out the compile for 8 H100s")
@@ -52,7 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     out, errors = Console(), Console(stderr=True)
     variants = arguments.variant or list(VARIANTS)
-    configs = [model_config(name, arguments.layers, arguments.hidden) for name in variants]
+    configs = [
+        model_config(name, arguments.layers, arguments.hidden, shard_norms=arguments.shard_norms) for name in variants
+    ]
     try:
         comparisons = _compare_all(configs, arguments, errors)
     except compare.WorkerError as error:
@@ -70,15 +73,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(comparison.tokens_equal for comparison in comparisons) else 1
 
 
-def model_config(variant: str, layers: int | None = None, hidden: int | None = None) -> ModelConfig:
+def model_config(
+    variant: str, layers: int | None = None, hidden: int | None = None, *, shard_norms: bool = False
+) -> ModelConfig:
     """Sizes of a variant; those not given are the demo's defaults."""
     from jax_oneshot.demo.models import ModelConfig
 
-    sizes: dict[str, int] = {} if layers is None else {"layers": layers}
+    sizes: dict[str, Any] = {} if layers is None else {"layers": layers}
     if hidden is not None:
         sizes |= {"hidden": hidden, "ffn": hidden}
     family, _, scan = variant.partition("-")
-    return ModelConfig(family=family, scan=scan == "scan", **sizes)
+    return ModelConfig(family=family, scan=scan == "scan", shard_norms=shard_norms, **sizes)
 
 
 def _compare_all(configs: Sequence[ModelConfig], arguments: argparse.Namespace, errors: Console) -> list[Comparison]:
@@ -155,14 +160,13 @@ def _print_compilations(out: Console, compilations: dict[str, GpuCompilation], m
         out.print(title, style="bold", highlight=False)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("model", no_wrap=True)
-        for heading in ("all-reduces", "one-shot calls", "fused", "plain", "kept", "compile"):
+        for heading in ("collectives", "after", "all-reduces", "fused", "plain", "kept", "compile"):
             table.add_column(heading, justify="right")
         for name, one in compilations.items():
             verdicts, _ = compare.count_verdicts(one.reports)
-            calls = verdicts["fused"] + verdicts["plain"]
-            table.add_row(
-                name, str(sum(verdicts.values())), str(calls), *map(str, verdicts.values()), f"{one.seconds:.1f} s"
-            )
+            totals = [sum(report[key] for report in one.reports) for key in ("collectives_before", "collectives_after")]
+            counts = [*totals, sum(verdicts.values()), *verdicts.values()]
+            table.add_row(name, *map(str, counts), f"{one.seconds:.1f} s")
         out.print(table)
     if missing:
         out.print(missing, style="yellow", markup=False, highlight=False, soft_wrap=True)

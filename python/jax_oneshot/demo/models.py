@@ -29,8 +29,8 @@ FAMILIES = ("llama", "gemma2", "gpt2")
 class ModelConfig:
     """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices.
 
-    With `shard_norms` the norms' weights are split too, as several JAX libraries place them by default; the model itself
-    is the same.
+    With `shard_norms` the norms' weights are split too, as several JAX libraries place them by default; the model is
+    the same.
 
     The defaults suit 8 virtual CPU devices on a few cores: many thin layers, so that exchanges weigh as much in a
     step as they do where matrices are quick, on GPUs.
@@ -53,7 +53,7 @@ class ModelConfig:
     @property
     def name(self) -> str:
         """The variant's name: `llama-scan`."""
-        return self.family + ("-scan" if self.scan else "")
+        return self.family + ("-scan" if self.scan else "") + ("-sharded" if self.shard_norms else "")
 
 
 def decode_step(
