@@ -16,7 +16,8 @@ bool IsPure(Opcode opcode) {
   return ElementwiseOp(opcode).has_value() || IsMove(opcode) || opcode == Opcode::kBroadcast ||
          opcode == Opcode::kConstant || opcode == Opcode::kFusion || opcode == Opcode::kSlice ||
          opcode == Opcode::kDynamicSlice || opcode == Opcode::kIota || opcode == Opcode::kReduce ||
-         opcode == Opcode::kGetTupleElement || opcode == Opcode::kTuple || opcode == Opcode::kAllGather;
+         opcode == Opcode::kGetTupleElement || opcode == Opcode::kTuple || opcode == Opcode::kAllGather ||
+         opcode == Opcode::kPartitionId || opcode == Opcode::kReplicaId;
 }
 
 }  // namespace
