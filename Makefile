@@ -1,7 +1,7 @@
 # Everything a developer does. Each target stands alone: it installs what it needs first, once.
 # Output is quiet: what the tools print is in build/logs/, and on the screen when something fails.
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench fuzz tsan lint format wheel clean
+.PHONY: help build test test-gpu demo bench fuzz tsan lint format wheel clean
 
 PYTHON_ENV := .venv/bin/python
 export JAX_SKIP_CUDA_CONSTRAINTS_CHECK := 1# the CUDA plug-in is here to compile, not to run
@@ -10,7 +10,7 @@ ARGS ?=
 
 help:  ## this list
 	@echo 'make TARGET; variables: PYTHON=... (a CPython >= 3.12), ARGS=... (for demo and bench), FUZZ_SECONDS=60'
-	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 build:  ## .venv and the native module
 	@tools/setup packages venv bazel
@@ -22,6 +22,10 @@ test: build  ## all tests, C++ (through bazel test) and Python, on both supporte
 	@tools/setup browser || echo 'Without a browser the tests of the report in one are left out.'
 	@tools/step 'Building the C++ tests' tools/bazel build --keep_going --build_tests_only //... || true
 	@$(PYTHON_ENV) -m pytest $(ARGS)
+
+test-gpu: build  ## the tests that need a GPU; ARGS=sanitize: small cases under compute-sanitizer too
+	@tools/setup demo
+	@tools/gpu pack build/gpu && tools/gpu run build/gpu $(ARGS)
 
 demo: build  ## the main job: a tensor-parallel decoder, off and on, compared and timed
 	@tools/setup demo || echo 'Without the CUDA plug-in the demo leaves out its part for GPUs.'

@@ -1,0 +1,280 @@
+// In:  row programs and buffers in host memory. Out: what their kernels make of them on the GPU. See gpu_run.h.
+#include "ffi_kernels/cuda/gpu_tests/gpu_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "ffi_kernels/base/float_types.h"
+#include "ffi_kernels/cuda/driver/nvrtc.h"
+#include "ffi_kernels/row_program/evaluate.h"
+#include "ffi_kernels/row_program/ops.h"
+
+namespace jax_oneshot::cuda {
+namespace {
+
+uint32_t BitsOf(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+// The bits of `x` as `dtype` holds them.
+uint32_t Narrowed(DType dtype, float x) {
+  switch (dtype) {
+    case DType::kPred:
+      return x != 0 ? 1 : 0;
+    case DType::kBF16:
+      return F32ToBF16(x);
+    case DType::kF16:
+      return F32ToF16(x);
+    case DType::kF32:
+      return BitsOf(x);
+    case DType::kF8E4M3FN:
+      return F32ToF8E4M3FN(x);
+    case DType::kF8E5M2:
+      return F32ToF8E5M2(x);
+  }
+  return 0;
+}
+
+float SpecialNumber(uint32_t which) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kNumbers[] = {0.0f, -0.0f, -0.0f, kNaN, -kNaN, kInfinity, -kInfinity, 1e-40f, -1e-45f, 1e-7f, 3e38f};
+  return kNumbers[which % (sizeof kNumbers / sizeof *kNumbers)];
+}
+
+Bytes RandomBytes(DType dtype, int64_t count, std::mt19937* random, Numbers numbers) {
+  Bytes bytes;
+  for (int64_t i = 0; i < count; ++i) {
+    // Not a distribution of the library's: its numbers differ between standard libraries.
+    const bool special = numbers == Numbers::kSpecialToo && (*random)() % 4 == 0;
+    const float ordinary = (static_cast<float>((*random)() % 4097) - 2048) / 700;
+    const uint32_t bits = Narrowed(dtype, special ? SpecialNumber((*random)()) : ordinary);
+    const auto* first = reinterpret_cast<const uint8_t*>(&bits);  // little-endian, as every machine with CUDA
+    bytes.insert(bytes.end(), first, first + DTypeBytes(dtype));
+  }
+  return bytes;
+}
+
+DeviceFacts FactsOfAbsentGpu() { return {90, 132, 2048, 65536}; }  // an H100's
+
+std::string Text(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? "" : text;
+}
+
+double UlpsApart(DType dtype, float a, float b) {
+  if ((std::isnan(a) && std::isnan(b)) || a == b) return 0;
+  if (!std::isfinite(a) || !std::isfinite(b)) return std::numeric_limits<double>::infinity();
+  constexpr int kMantissaBits[kDTypeCount] = {0, 7, 10, 23, 3, 2};
+  constexpr int kLeastExponent[kDTypeCount] = {0, -126, -14, -126, -6, -14};  // of normal numbers
+  const int type = static_cast<int>(dtype);
+  int exponent = 0;
+  std::frexp(std::max(std::fabs(a), std::fabs(b)), &exponent);
+  const int unit = std::max(exponent - 1, kLeastExponent[type]) - kMantissaBits[type];
+  return std::fabs(double{a} - b) / std::ldexp(1.0, unit);
+}
+
+}  // namespace
+
+Gpu::Gpu() : facts_(FactsOfAbsentGpu()) {
+  const Result<Nvrtc>& nvrtc = LoadNvrtc();
+  if (nvrtc) cache_ = std::make_unique<KernelCache>(*nvrtc, Text("ONESHOT_GPU_TEST_CACHE"));
+  const Result<CudaDriver>& driver = LoadCudaDriver();
+  const Result<Device> device = driver ? UseFirstDevice(*driver) : Result<Device>(Err(driver.error()));
+  const Result<DeviceFacts> facts =
+      device ? ReadDeviceFacts(*driver, *device) : Result<DeviceFacts>(Err(device.error()));
+  present_ = facts.has_value() && cache_ != nullptr;
+  if (facts) facts_ = *facts;
+  why_absent_ = !nvrtc ? nvrtc.error() : facts ? "" : facts.error();
+}
+
+const Gpu& Gpu::Get() {
+  static const Gpu* const kGpu = new Gpu();  // never destroyed: contexts outlive static objects badly
+  return *kGpu;
+}
+
+Result<std::shared_ptr<const CompiledKernel>> Gpu::Compile(const RowProgram& program, const Shape& shape) const {
+  if (cache_ == nullptr) return Err(why_absent_);
+  DeviceFacts share = facts_;
+  share.ranks_on_device = shape.ranks;
+  return cache_->Get(program, shape.rows, shape.width, shape.ranks, share);
+}
+
+Result<std::shared_ptr<const LoadedKernel>> Gpu::Load(const RowProgram& program, const Shape& shape) const {
+  Result<std::shared_ptr<const CompiledKernel>> compiled = Compile(program, shape);
+  if (!compiled) return Err(compiled.error());
+  if (!present_) return std::shared_ptr<const LoadedKernel>();
+  Result<std::shared_ptr<const LoadedKernel>> kernel = LoadedKernel::Load(driver(), *compiled);
+  if (!kernel) return kernel;
+  if (Result<void> fits = FitsTogether(**kernel, shape.ranks); !fits) return Err(fits.error());
+  return kernel;
+}
+
+BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers) {
+  std::mt19937 random(seed);
+  BuffersOfRanks all;
+  for (int rank = 0; rank < shape.ranks; ++rank) {
+    std::vector<Bytes> inputs;
+    for (size_t i = 0; i < program.inputs.size(); ++i) {
+      const Input& input = program.inputs[i];
+      const int64_t count = ElementCount(input, shape.rows, shape.width, shape.ranks);
+      // Local inputs are equal on all ranks, so that outputs have to be.
+      const bool copy = rank > 0 && input.role == Role::kLocal;
+      inputs.push_back(copy ? all[0][i] : RandomBytes(input.dtype, count, &random, numbers));
+    }
+    all.push_back(std::move(inputs));
+  }
+  return all;
+}
+
+BuffersOfRanks Evaluate(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
+  EvaluateRequest request;
+  request.rows = shape.rows;
+  request.width = shape.width;
+  for (const std::vector<Bytes>& of_rank : inputs) {
+    std::vector<const void*> pointers;
+    for (const Bytes& bytes : of_rank) pointers.push_back(bytes.data());
+    request.inputs.push_back(std::move(pointers));
+  }
+  BuffersOfRanks all;
+  for (request.rank = 0; request.rank < shape.ranks; ++request.rank) {
+    std::vector<Bytes> outputs;
+    for (const Output& output : program.outputs) {
+      const int bytes = DTypeBytes(program.statements[output.value].dtype);
+      outputs.emplace_back(ElementCount(output, shape.rows, shape.width, shape.ranks) * bytes);
+    }
+    request.outputs.clear();
+    for (Bytes& bytes : outputs) request.outputs.push_back(bytes.data());
+    EvaluateRowProgram(program, request);
+    all.push_back(std::move(outputs));
+  }
+  return all;
+}
+
+float ElementOf(DType dtype, const Bytes& bytes, int64_t i) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, bytes.data() + i * DTypeBytes(dtype), static_cast<size_t>(DTypeBytes(dtype)));
+  float x = 0;
+  switch (dtype) {
+    case DType::kPred:
+      return bits != 0 ? 1.0f : 0.0f;
+    case DType::kBF16:
+      return BF16ToF32(static_cast<uint16_t>(bits));
+    case DType::kF16:
+      return F16ToF32(static_cast<uint16_t>(bits));
+    case DType::kF32:
+      std::memcpy(&x, &bits, sizeof x);
+      return x;
+    case DType::kF8E4M3FN:
+      return F8E4M3FNToF32(static_cast<uint8_t>(bits));
+    case DType::kF8E5M2:
+      return F8E5M2ToF32(static_cast<uint8_t>(bits));
+  }
+  return x;
+}
+
+std::string Difference(const RowProgram& program, const BuffersOfRanks& got, const BuffersOfRanks& wanted,
+                       double ulps) {
+  for (size_t rank = 0; rank < wanted.size(); ++rank) {
+    for (size_t o = 0; o < program.outputs.size(); ++o) {
+      const DType dtype = program.statements[program.outputs[o].value].dtype;
+      const auto count = static_cast<int64_t>(wanted[rank][o].size()) / DTypeBytes(dtype);
+      for (int64_t i = 0; i < count; ++i) {
+        const float came = ElementOf(dtype, got[rank][o], i);
+        const float expected = ElementOf(dtype, wanted[rank][o], i);
+        if (UlpsApart(dtype, came, expected) <= ulps) continue;
+        return "rank " + std::to_string(rank) + " output " + std::to_string(o) + " element " + std::to_string(i) +
+               " is " + std::to_string(came) + ", not " + std::to_string(expected);
+      }
+    }
+  }
+  return "";
+}
+
+Result<std::unique_ptr<GroupCall>> GroupCall::Make(const LocalGroup& group, std::shared_ptr<const LoadedKernel> kernel,
+                                                   const BuffersOfRanks& inputs) {
+  std::unique_ptr<GroupCall> call(new GroupCall(group, std::move(kernel)));
+  for (int rank = 0; rank < group.size(); ++rank) {
+    if (Result<void> added = call->AddRank(rank, inputs[static_cast<size_t>(rank)]); !added) return Err(added.error());
+  }
+  return call;
+}
+
+Result<void> GroupCall::AddRank(int rank, const std::vector<Bytes>& inputs) {
+  const CudaDriver& driver = Gpu::Get().driver();
+  const RowProgram& program = kernel_->compiled().program;
+  const LaunchPlan& plan = kernel_->plan();
+  KernelArguments arguments = group_.Arguments(rank);
+  RankBuffers buffers;
+  for (const Bytes& bytes : inputs) {
+    Result<DeviceMemory> memory = DeviceMemory::Allocate(driver, static_cast<int64_t>(bytes.size()));
+    if (!memory) return Err(memory.error());
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemcpyHtoD_v2(memory->at(), bytes.data(), bytes.size()));
+    arguments.inputs.push_back(memory->at());
+    buffers.inputs.push_back(*std::move(memory));
+  }
+  for (const Output& output : program.outputs) {
+    const int64_t bytes = ElementCount(output, plan.rows, plan.width, plan.group_size) *
+                          DTypeBytes(program.statements[output.value].dtype);
+    Result<DeviceMemory> memory = DeviceMemory::Allocate(driver, bytes);
+    if (!memory) return Err(memory.error());
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemsetD8_v2(memory->at(), 0xa5, static_cast<size_t>(bytes)));
+    arguments.outputs.push_back(memory->at());
+    buffers.outputs.push_back(*std::move(memory));
+  }
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSynchronize());  // the group's streams do not wait for the default one
+  buffers_.push_back(std::move(buffers));
+  arguments_.push_back(std::move(arguments));
+  return {};
+}
+
+Result<void> GroupCall::Launch(int rank) const {
+  return kernel_->Launch(group_.stream(rank), arguments_[static_cast<size_t>(rank)]);
+}
+
+Result<void> GroupCall::LaunchAll() const {
+  for (int rank = 0; rank < group_.size(); ++rank) {
+    if (Result<void> launched = Launch(rank); !launched) return launched;
+  }
+  return {};
+}
+
+Result<BuffersOfRanks> GroupCall::Outputs() const {
+  const CudaDriver& driver = Gpu::Get().driver();
+  const RowProgram& program = kernel_->compiled().program;
+  const LaunchPlan& plan = kernel_->plan();
+  BuffersOfRanks all;
+  for (const RankBuffers& buffers : buffers_) {
+    std::vector<Bytes> outputs;
+    for (size_t o = 0; o < buffers.outputs.size(); ++o) {
+      const Output& output = program.outputs[o];
+      const int64_t count = ElementCount(output, plan.rows, plan.width, plan.group_size);
+      Bytes bytes(static_cast<size_t>(count * DTypeBytes(program.statements[output.value].dtype)));
+      ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemcpyDtoH_v2(bytes.data(), buffers.outputs[o].at(), bytes.size()));
+      outputs.push_back(std::move(bytes));
+    }
+    all.push_back(std::move(outputs));
+  }
+  return all;
+}
+
+Result<BuffersOfRanks> RunOnce(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
+  Result<std::shared_ptr<const LoadedKernel>> kernel = Gpu::Get().Load(program, shape);
+  if (!kernel) return Err(kernel.error());
+  if (*kernel == nullptr) return BuffersOfRanks();
+  Result<std::unique_ptr<LocalGroup>> group =
+      LocalGroup::Make(Gpu::Get().driver(), shape.ranks, (*kernel)->plan().message_bytes);
+  if (!group) return Err(group.error());
+  Result<std::unique_ptr<GroupCall>> call = GroupCall::Make(**group, *kernel, inputs);
+  if (!call) return Err(call.error());
+  if (Result<void> launched = (*call)->LaunchAll(); !launched) return Err(launched.error());
+  if (Result<void> done = (*group)->Synchronise(std::chrono::seconds(20)); !done) return Err(done.error());
+  return (*call)->Outputs();
+}
+
+}  // namespace jax_oneshot::cuda

@@ -1,0 +1,98 @@
+// In:  row programs and buffers in host memory. Out: what their kernels make of them on the GPU, beside what the
+// evaluator makes of them. For the tests that need a GPU.
+//
+// Without a GPU nothing runs, but kernels are still compiled (for sm_90) into the cache folder that
+// ONESHOT_GPU_TEST_CACHE names: a machine with a GPU then finds them there.
+#ifndef FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_
+#define FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/kernel/launch.h"
+#include "ffi_kernels/cuda/kernel/local_group.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot::cuda {
+
+using Bytes = std::vector<uint8_t>;
+using BuffersOfRanks = std::vector<std::vector<Bytes>>;  // by rank, by input or output
+
+struct Shape {
+  int64_t rows = 1, width = 1;
+  int ranks = 2;
+};
+
+class Gpu {
+ public:
+  // One per process.
+  static const Gpu& Get();
+
+  bool present() const { return present_; }
+  const std::string& why_absent() const { return why_absent_; }
+  const CudaDriver& driver() const { return *LoadCudaDriver(); }
+
+  // Compiled for a share of the device, as ranks that run on one device need it.
+  Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, const Shape& shape) const;
+  // The same, loaded, and held against what the device holds at once. Without a GPU: null.
+  Result<std::shared_ptr<const LoadedKernel>> Load(const RowProgram& program, const Shape& shape) const;
+
+ private:
+  Gpu();
+  bool present_ = false;
+  std::string why_absent_;
+  DeviceFacts facts_;
+  std::unique_ptr<KernelCache> cache_;
+};
+
+// Random elements: ordinary numbers, or now and then a zero of either sign, a NaN, an infinity, a denormal.
+enum class Numbers : uint8_t { kOrdinary, kSpecialToo };
+BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers);
+
+// What the evaluator says that every rank's outputs are.
+BuffersOfRanks Evaluate(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs);
+
+// Element i of a buffer, as f32.
+float ElementOf(DType dtype, const Bytes& bytes, int64_t i);
+
+// "" or the first element that differs by more than `ulps` units in the last place of its type. Two NaNs are equal, and
+// two zeros.
+std::string Difference(const RowProgram& program, const BuffersOfRanks& got, const BuffersOfRanks& wanted, double ulps);
+
+// A rank's buffers on the device.
+struct RankBuffers {
+  std::vector<DeviceMemory> inputs, outputs;
+};
+
+// A call of one kernel by all ranks of a group.
+class GroupCall {
+ public:
+  // Copies the inputs to the device; outputs start as 0xa5.
+  static Result<std::unique_ptr<GroupCall>> Make(const LocalGroup& group, std::shared_ptr<const LoadedKernel> kernel,
+                                                 const BuffersOfRanks& inputs);
+  Result<void> Launch(int rank) const;
+  Result<void> LaunchAll() const;
+  Result<BuffersOfRanks> Outputs() const;
+  KernelArguments& arguments(int rank) { return arguments_[static_cast<size_t>(rank)]; }
+
+ private:
+  GroupCall(const LocalGroup& group, std::shared_ptr<const LoadedKernel> kernel)
+      : group_(group), kernel_(std::move(kernel)) {}
+  Result<void> AddRank(int rank, const std::vector<Bytes>& inputs);
+
+  const LocalGroup& group_;
+  const std::shared_ptr<const LoadedKernel> kernel_;
+  std::vector<RankBuffers> buffers_;
+  std::vector<KernelArguments> arguments_;
+};
+
+// One call in a group of its own. Without a GPU: compiles only, no outputs.
+Result<BuffersOfRanks> RunOnce(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs);
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_

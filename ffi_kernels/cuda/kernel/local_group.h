@@ -1,0 +1,80 @@
+// In:  one device and a number of ranks. Out: a group of that many ranks on it: a workspace and a stream per rank, in
+// one context. For tests and benchmarks: the kernels cannot tell it from a group over several devices.
+//
+// All ranks' blocks must be resident at once, since they wait for one another: FitsTogether says whether they are.
+// Every wait has a deadline, for a mistake in a kernel must end in an error here.
+#ifndef FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
+#define FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/driver/cuda_driver.h"
+#include "ffi_kernels/cuda/kernel/launch.h"
+
+namespace jax_oneshot::cuda {
+
+// The first device's primary context, current in the calling thread.
+Result<Device> UseFirstDevice(const CudaDriver& driver);
+
+// Ok, or how many blocks each of `ranks` ranks launches and how many the device holds at once.
+Result<void> FitsTogether(const LoadedKernel& kernel, int ranks);
+
+// Memory on the device, freed with the object.
+class DeviceMemory {
+ public:
+  static Result<DeviceMemory> Allocate(const CudaDriver& driver, int64_t bytes);
+  DeviceMemory(DeviceMemory&& other) noexcept : driver_(other.driver_), at_(other.at_) { other.at_ = 0; }
+  DeviceMemory& operator=(DeviceMemory&&) = delete;
+  ~DeviceMemory() {
+    if (at_ != 0) driver_->cuMemFree_v2(at_);
+  }
+  DevicePointer at() const { return at_; }
+
+ private:
+  DeviceMemory(const CudaDriver* driver, DevicePointer at) : driver_(driver), at_(at) {}
+  const CudaDriver* driver_;
+  DevicePointer at_;
+};
+
+class LocalGroup {
+ public:
+  // `driver` outlives the group, and its context stays current.
+  static Result<std::unique_ptr<LocalGroup>> Make(const CudaDriver& driver, int ranks, int64_t capacity_bytes);
+  LocalGroup(const LocalGroup&) = delete;
+  LocalGroup& operator=(const LocalGroup&) = delete;
+  ~LocalGroup();
+
+  // Arguments of a call by `rank`, but for its buffers. Of one deadline for all.
+  KernelArguments Arguments(int rank) const;
+  Stream stream(int rank) const { return streams_[static_cast<size_t>(rank)]; }
+  int size() const { return static_cast<int>(streams_.size()); }
+
+  // Waits for all streams; an error if that takes longer than `deadline`, or says who was missing if a kernel gave up.
+  Result<void> Synchronise(std::chrono::seconds deadline) const;
+
+  // Makes every rank believe that so many calls have been made.
+  Result<void> SetEpoch(uint32_t epoch);
+
+  void set_timeout(std::chrono::nanoseconds timeout) { timeout_ = timeout; }
+
+ private:
+  LocalGroup(const CudaDriver& driver, WorkspaceLayout layout) : driver_(driver), layout_(layout) {}
+  Result<void> AddRank();
+  Result<void> MakeErrorRecord();
+
+  const CudaDriver& driver_;
+  const WorkspaceLayout layout_;
+  std::vector<DeviceMemory> workspaces_;
+  std::vector<Stream> streams_;
+  uint64_t* error_record_ = nullptr;  // pinned host memory
+  DevicePointer error_record_on_device_ = 0;
+  std::chrono::nanoseconds timeout_ = std::chrono::seconds(5);
+};
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
