@@ -11,7 +11,7 @@ import dataclasses
 import re
 from typing import Any, Literal
 
-from jax_oneshot import _native
+from jax_oneshot import _native, reasons
 from jaxlib import _hlo  # type: ignore[attr-defined]
 
 REDUCERS = """
@@ -129,4 +129,15 @@ def run_pass(
     settings: dict[str, Any] = {"timeout_ms": 1000, "single_process": True, "keep_all_reason": ""} | options
     result = _native.run_pass(to_proto(text), platform=platform, max_bytes=max_bytes, **settings)
     after = None if result.module is None else to_text(result.module)
+    if not settings["keep_all_reason"]:
+        for verdict in result.report["all_reduces"]:
+            _check_explained(verdict["reason"])
     return PassRun(before=text, after=after, report=result.report)
+
+
+def _check_explained(reason: str) -> None:
+    """Whatever a golden test gets to see is explained to users too (tests/test_reasons.py says how)."""
+    stop = reasons.stop_of(reason)
+    assert reasons.find(reason), f"python/jax_oneshot/reasons.py does not explain: {reason}"
+    known = any(one.pattern.fullmatch(stop) for one in reasons.STOPS)
+    assert not stop or known, f"python/jax_oneshot/reasons.py does not explain: {stop}"

@@ -48,7 +48,8 @@ def err_sentences() -> dict[str, str]:
             continue
         text = path.read_text()
         for start in re.finditer(r"\bErr\(", text):
-            if made := sentence(_argument(text, start.end())):
+            argument = _argument(text, start.end())
+            if not argument.startswith("reason::") and (made := sentence(argument)):
                 found[made] = path.name
         for body in re.findall(r"^std::string NoRowForm\(.*?\{(.*?)^\}", text, re.MULTILINE | re.DOTALL):
             for returned in re.findall(r"return (.*?);", body, re.DOTALL):
@@ -59,6 +60,16 @@ def err_sentences() -> dict[str, str]:
 def python_sentences() -> set[str]:
     """The constants of hook.py."""
     return {value for name, value in vars(hook).items() if name.endswith("_REASON")}
+
+
+def python_names(message: str) -> list[str]:
+    """Names of hook.py's constants that hold this sentence."""
+    return [name for name, value in vars(hook).items() if value == message]
+
+
+def without_breaks(text: str) -> str:
+    """A source with the literals that were broken over lines joined again."""
+    return re.sub(r'"\s*\n\s*f?"', "", text)
 
 
 def _is_value(between: str) -> bool:

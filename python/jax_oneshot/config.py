@@ -199,7 +199,7 @@ VARIABLES: dict[str, Variable] = {
     "JAX_ONESHOT_LIMIT": Variable(
         "limit",
         _rewrite_count,
-        "only the first so many rewrites of the process are made; for bisecting",
+        "only the first so many rewrites of the process are made; for [bisecting](docs/bisect.md)",
         default="all rewrites",
         values="a whole number, 0 or more",
     ),

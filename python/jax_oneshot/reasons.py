@@ -143,7 +143,99 @@ ENDS: tuple[Reason, ...] = (
     ),
 )
 
-STOPS: tuple[Reason, ...] = ()
+STOPS: tuple[Reason, ...] = (
+    Reason(
+        "… has no row form",
+        "The operation is not computed row by row: a dot, a gather, another collective, a tuple.",
+        "Usually nothing to do: a dot is where a region should end.",
+    ),
+    Reason("it has control dependencies", "Something orders it against other instructions beyond its data.", NOTHING),
+    Reason(
+        "the region has reached its size limit",
+        "Calls are kept small enough for one kernel; the rest stays with XLA.",
+        NOTHING,
+    ),
+    Reason(
+        "… from … to … mixes rows and width",
+        "A reshape that cuts the last dimension, or joins it with others, moves elements from row to row.",
+        "Keep the last dimension whole between the all-reduce and what follows it, where the model allows.",
+    ),
+    Reason(
+        "transpose moves elements between rows",
+        "The rows would not be rows any more.",
+        "Transpose before the all-reduce or after what follows it, where the model allows.",
+    ),
+    Reason(
+        "broadcast to … is not along rows",
+        "The broadcast adds a dimension behind the width, so that a row becomes several.",
+        NOTHING,
+    ),
+    Reason("a bitcast changes the type", "The bits are read as another type.", NOTHING),
+    Reason("bitcast changes the layout", "The bitcast stands for a transpose in memory.", NOTHING),
+    Reason(
+        "type … is not one of a row program's",
+        "Row programs compute in bf16, f16, f32, two 8-bit floats and pred.",
+        "Keep integers and f64 out of what directly follows the all-reduce.",
+    ),
+    Reason(
+        "a total-order comparison has no row form",
+        "The comparison tells zeros of unlike sign and NaNs apart, as sorting does; the kernels compare as IEEE says.",
+        NOTHING,
+    ),
+    Reason(
+        "operand …: its layout is not row-major",
+        "Another operand of the instruction does not lie row after row.",
+        "Look for what asked XLA for another layout.",
+    ),
+    Reason(
+        "operand … (…) has no row form",
+        "A fusion computes another of its operands not row by row, and a fusion is taken whole or not at all.",
+        NOTHING,
+    ),
+    Reason(
+        "its result does not depend on the all-reduce",
+        "A fusion reads the all-reduce's result but does not use it for what it returns.",
+        NOTHING,
+    ),
+    Reason(
+        "one of its results does not depend on the all-reduce",
+        "A fusion of several results computes one of them from something else, and it is taken whole or not at all.",
+        NOTHING,
+    ),
+    Reason(
+        "reduce is not over the whole row",
+        "The reduction leaves part of the last dimension, or goes over rows: statistics of a batch, or of each head.",
+        NOTHING,
+    ),
+    Reason(
+        "… of several values has no row form", "A reduction that carries more than one value, such as argmax.", NOTHING
+    ),
+    Reason("its reduction is not a sum, maximum or minimum", "For example a product over the row.", NOTHING),
+    Reason("its initial value is not a constant", "The reduction starts from something computed.", NOTHING),
+    Reason(
+        "its initial value depends on the all-reduce", "The reduction starts from the all-reduce's result.", NOTHING
+    ),
+    Reason(
+        "its initial value is not the reduction's identity",
+        "The first half of a row reduction, as XLA:CPU splits it, starts from another value than 0 or an infinity.",
+        NOTHING,
+    ),
+    Reason(
+        "it mixes two kinds of reduction",
+        "The two halves of a row reduction, as XLA:CPU splits it, are a sum and a maximum.",
+        NOTHING,
+    ),
+    Reason(
+        "its window does not tile the row",
+        "A `reduce-window` that is not the first half of a row reduction: pooling.",
+        NOTHING,
+    ),
+    Reason(
+        "it reads a partial row reduction",
+        "Something else than the second half reads the first half of a row reduction, as XLA:CPU splits it.",
+        NOTHING,
+    ),
+)
 
 REASONS = (*KEPT, *ENDS, *STOPS)
 
@@ -151,3 +243,8 @@ REASONS = (*KEPT, *ENDS, *STOPS)
 def find(reason: str) -> Reason | None:
     """The entry of a printed sentence, or None: it comes from another version."""
     return next((known for known in REASONS if known.pattern.fullmatch(reason)), None)
+
+
+def stop_of(reason: str) -> str:
+    """Why a region stops, out of `the region ends before %x: WHY`; empty for any other sentence."""
+    return reason.partition(": ")[2] if reason.startswith("the region ends before %") else ""

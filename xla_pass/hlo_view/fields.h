@@ -52,6 +52,7 @@ enum : uint32_t {
   kCollectiveDeviceList = 87,
   kIotaCollectiveDeviceList = 92,
   kMeshAxesReplicaGroupList = 93,
+  kComparisonOrder = 102,
 };
 }  // namespace hlo_instruction
 

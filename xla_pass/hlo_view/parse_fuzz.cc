@@ -25,7 +25,7 @@ void LookUpEverything(const Instruction& instruction) {
   (void)instruction.metadata();
   (void)instruction.custom_call_target();
   (void)instruction.comparison_direction();
-  (void)instruction.comparison_type();
+  (void)instruction.is_total_order();
   if (instruction.opcode == Opcode::kConstant) {
     (void)ScalarLiteral(instruction);
     (void)IntegerLiteral(instruction);

@@ -98,7 +98,9 @@ std::string_view Instruction::Find(uint32_t number) const {
 std::string_view Instruction::metadata() const { return Find(field::kMetadata); }
 std::string_view Instruction::custom_call_target() const { return Find(field::kCustomCallTarget); }
 std::string_view Instruction::comparison_direction() const { return Find(field::kComparisonDirection); }
-std::string_view Instruction::comparison_type() const { return Find(field::kComparisonType); }
+bool Instruction::is_total_order() const {
+  return Find(field::kComparisonType) == "TOTALORDER" || Find(field::kComparisonOrder) == "TOTAL";
+}
 std::string_view Instruction::literal() const { return Find(field::kLiteral); }
 std::string_view Instruction::window() const { return Find(field::kWindow); }
 

@@ -29,7 +29,7 @@ bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
 }  // namespace
 
 Result<Direction> ParseDirection(const hlo::Instruction& compare) {
-  if (compare.comparison_type() == "TOTALORDER") return Err("a total-order comparison has no row form");
+  if (compare.is_total_order()) return Err("a total-order comparison has no row form");
   static const std::map<std::string_view, Direction> kDirections = {{"EQ", Direction::kEq}, {"NE", Direction::kNe},
                                                                     {"LT", Direction::kLt}, {"LE", Direction::kLe},
                                                                     {"GT", Direction::kGt}, {"GE", Direction::kGe}};

@@ -1,0 +1,103 @@
+"""In: the configuration class and the list of reasons. Out: docs/environment.md, docs/reasons.md, README's table.
+
+python tools/fill_docs.py            writes them
+python tools/fill_docs.py --check    exit status 1 when one would change
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from jax_oneshot import config, reasons
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BEGIN = "<!-- variables: written by tools/fill_docs.py from python/jax_oneshot/config.py -->\n"
+END = "<!-- end of variables -->\n"
+_WIDTH = 120
+_ENVIRONMENT = """# Environment variables
+
+<!-- This file is written by tools/fill_docs.py from python/jax_oneshot/config.py. -->
+
+They are read once, when JAX starts. An empty variable counts as unset. With a value that cannot be used, or a name that
+begins with `JAX_ONESHOT_` and is none of these, nothing is fused and one error names every mistake; `jax-oneshot
+doctor` tells the same beforehand. What changes what is compiled is part of the key of JAX's compilation cache.
+"""
+_REASONS = """# Why: every reason a report gives
+
+<!-- This file is written by tools/fill_docs.py from python/jax_oneshot/reasons.py. -->
+
+Each heading is a sentence of a report, with `…` where a name or a number stands. The list is complete: a test compares
+it with the sources. `jax-oneshot report DIR` shows the advice beside each all-reduce that was kept.
+"""
+
+
+def environment() -> str:
+    """docs/environment.md."""
+    sections = [
+        f"## `{name}`\n\n{_paragraph(_sentence(variable.meaning.replace('docs/', '')))}\n\n"
+        f"- Values: {variable.values}.\n- Unset: {variable.default}.\n"
+        for name, variable in config.VARIABLES.items()
+    ]
+    return "\n".join([_ENVIRONMENT, *sections])
+
+
+def reason_list() -> str:
+    """docs/reasons.md."""
+    parts = [
+        _REASONS,
+        "## Kept: left to XLA\n",
+        *_entries(reasons.KEPT),
+        "## Fused and plain: where the region ends\n",
+        *_entries(reasons.ENDS),
+        "## Why a region ends there\n",
+        *_entries(reasons.STOPS),
+    ]
+    return "\n".join(parts)
+
+
+def filled(readme: str) -> str:
+    """README's text with the table of variables. Raises ValueError when the markers are missing."""
+    before, found, rest = readme.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not (found and found_end):
+        raise ValueError(f"README.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    rows = [f"| `{name}` | {variable.meaning} |" for name, variable in config.VARIABLES.items()]
+    return "".join([before, BEGIN, "\n".join(["| variable | meaning |", "| --- | --- |", *rows]), "\n", END, after])
+
+
+def _entries(entries: Sequence[reasons.Reason]) -> Iterable[str]:
+    for one in entries:
+        yield f"### {one.message}\n\n{_paragraph(one.meaning)}\n\n{_paragraph('What to do: ' + one.advice)}\n"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks."""
+    readme = ROOT / "README.md"
+    files = {
+        ROOT / "docs" / "environment.md": environment(),
+        ROOT / "docs" / "reasons.md": reason_list(),
+        readme: filled(readme.read_text()),
+    }
+    if arguments == ["--check"]:
+        behind = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+        for path in behind:
+            print(f"{path.relative_to(ROOT)} is behind its source; run `python tools/fill_docs.py`")
+        return int(bool(behind))
+    for path, text in files.items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
