@@ -7,7 +7,8 @@ import itertools
 from typing import Literal
 
 import pytest
-from hlo_fixture import all_reduce, entry, run_pass
+from hlo_fixture import GROUPS_8, all_reduce, entry, run_pass
+from test_pass_shards import BLOCK, GATHER
 
 ROW = "bf16[8,64]{1,0}"
 WIDE = "f32[8,64]{1,0}"
@@ -38,6 +39,7 @@ def chain(length: int) -> str:
     return "\n".join([*lines[:-1], "ROOT " + lines[-1]])
 
 
+FOLLOWING_GROUPS = GROUPS_8.replace("channel_id=1", "channel_id=3")
 WINDOW = "window={size=1x32 stride=1x32}"
 CASES = {
     "an operation that is not row by row": Case(
@@ -193,6 +195,45 @@ def test_a_region_stops_with_the_sentence_for_it(name: str) -> None:
     place, _, why = run.only["reason"].partition(": ")
     assert why == case.reason
     assert place.startswith("the region ends before %stop")
+
+
+def test_a_second_all_reduce_of_rows_ends_the_region() -> None:
+    body = f"%x = {ROW} negate(%ar)\nROOT %second = {all_reduce('%x', groups=FOLLOWING_GROUPS)}"
+    run = run_pass(entry(f"%p = {ROW} parameter(0)\n%ar = {all_reduce('%p')}\n{body}"))
+    assert run.verdicts[0]["reason"] == ("the region ends before %second: all-reduce does not complete a row reduction")
+
+
+# What is changed in a block with a sharded norm, and why its region then ends earlier.
+SHARDED = {
+    "a sum that is followed by a maximum over the ranks": (
+        ("to_apply=%add_f32\n%inv", "to_apply=%max_f32\n%inv"),
+        "the region ends before %total: it does not reduce as the row reduction before it does",
+    ),
+    "a gather of two values": (
+        (
+            GATHER,
+            f"""%both = ({ROW}, {ROW}) all-gather(%n, %n), {FOLLOWING_GROUPS}, dimensions={{1}}
+            %full = {ROW} get-tuple-element(%both), index=0""",
+        ),
+        "the region ends before %both: it gathers several values at once",
+    ),
+    "a mask that is sharded": (
+        (
+            "%gb = bf16[8,8]{1,0} broadcast(%g), dimensions={1}",
+            """%mask = pred[8]{0} parameter(3)
+            %masks = pred[8,8]{1,0} broadcast(%mask), dimensions={1}
+            %gb = bf16[8,8]{1,0} select(%masks, %nb, %nb)""",
+        ),
+        "the region ends before %gb: operand %masks: columns of type pred are not gathered; supported: bf16, f16, f32",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHARDED)
+def test_a_sharded_region_stops_with_the_sentence_for_it(name: str) -> None:
+    (old, new), reason = SHARDED[name]
+    assert BLOCK.count(old) == 1
+    assert run_pass(entry(BLOCK.replace(old, new)), platform="cpu").verdicts[0]["reason"] == reason
 
 
 def test_a_comparison_by_ieees_rules_is_taken_in() -> None:

@@ -20,6 +20,10 @@ INTERNAL = {
     "the shape does not fit the rows",
     "full-size work of its own",
     "hoisted as a whole",
+    "the ranks may slice different values",
+    "it is needed for itself",
+    # rank_expression.cc: the detail in `the offset of its slice is not known for every rank: …`.
+    "%… (…) …",
     # grow_region.cc: tells itself to start again with one more all-reduce.
     "joined",
     # Surprises of the pass itself: the module is left alone with a warning.
@@ -38,6 +42,8 @@ INTERNAL = {
     "it reads a tuple made outside the region",
     "the fusion it reads is outside the region",
     "its operands fold onto rows differently",
+    "its shape does not fit the rows",
+    "the offset of its slice is computed from the region",
     "%… is used in two different foldings",
     "operand … of shape … does not fit rows of width …",
     "operand …: …",

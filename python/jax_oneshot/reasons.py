@@ -137,6 +137,12 @@ ENDS: tuple[Reason, ...] = (
         NOTHING,
     ),
     Reason(
+        "it completes a row reduction inside the call that %… became",
+        "An all-reduce of one number per row, in a norm whose weights are sharded: the call it is in needs no exchange "
+        "for it. The other all-reduce's entry counts what was absorbed.",
+        NOTHING,
+    ),
+    Reason(
         "the region ends before %…: …",
         "The instruction nearest to the all-reduce that was not taken in, and one of the sentences below.",
         "What the sentence says.",
@@ -233,6 +239,57 @@ STOPS: tuple[Reason, ...] = (
     Reason(
         "it reads a partial row reduction",
         "Something else than the second half reads the first half of a row reduction, as XLA:CPU splits it.",
+        NOTHING,
+    ),
+    Reason(
+        "… does not complete a row reduction",
+        "The next exchange sums what the call computes, but not one number per row of shards: it is a call of its own.",
+        NOTHING,
+    ),
+    Reason(
+        "it does not reduce as the row reduction before it does",
+        "A sum within each rank's columns is followed by a maximum over the ranks, or the other way round.",
+        NOTHING,
+    ),
+    Reason(
+        "it does not slice the row into one piece per rank",
+        "Around sharded norms each rank takes its own columns. Here rows are sliced, or several dimensions at once.",
+        NOTHING,
+    ),
+    Reason(
+        "it takes … of … columns, which … ranks do not share out so",
+        "Every rank must take its share of the columns, at least two.",
+        "Choose a width that the number of ranks divides.",
+    ),
+    Reason(
+        "the offset of its slice is not known for every rank: …",
+        "It depends on something else than partition-id and constants.",
+        NOTHING,
+    ),
+    Reason(
+        "rank … slices at column …, its own columns begin at …",
+        "The rank takes the columns of another one.",
+        NOTHING,
+    ),
+    Reason("it gathers several values at once", "An all-gather of a tuple.", NOTHING),
+    Reason(
+        "it does not gather the columns of rows",
+        "The gathered dimension is not the width, or the value is whole already.",
+        NOTHING,
+    ),
+    Reason(
+        "its ranks are not those of the all-reduce, in the same order",
+        "A collective among other devices: another axis of the mesh.",
+        NOTHING,
+    ),
+    Reason(
+        "it takes columns of a value made from %…, which may differ between ranks",
+        "Nothing in the module says that the value is the same on all of them.",
+        NOTHING,
+    ),
+    Reason(
+        "operand %…: columns of type … are not gathered; supported: bf16, f16, f32",
+        "The small vectors that a call gathers on its way are floats of at least 16 bits.",
         NOTHING,
     ),
 )
