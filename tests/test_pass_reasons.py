@@ -236,6 +236,17 @@ def test_a_sharded_region_stops_with_the_sentence_for_it(name: str) -> None:
     assert run_pass(entry(BLOCK.replace(old, new)), platform="cpu").verdicts[0]["reason"] == reason
 
 
+def test_a_comparison_of_truth_values_has_one_order_only_and_is_taken_in() -> None:
+    body = f"""
+    %x = {ROW} parameter(1)
+    %a = pred[8,64]{{1,0}} compare(%ar, %x), direction=LT
+    %b = pred[8,64]{{1,0}} compare(%x, %ar), direction=LT
+    ROOT %c = pred[8,64]{{1,0}} compare(%a, %b), direction=NE"""
+    run = run_pass(entry(f"%p = {ROW} parameter(0)\n%ar = {all_reduce('%p')}\n{body}"))
+    assert run.only["reason"] == "everything behind it was absorbed"
+    assert "compare x2, x3, direction=NE" in run.only["row_program"]
+
+
 def test_a_comparison_by_ieees_rules_is_taken_in() -> None:
     body = f"%x = {ROW} parameter(1)\nROOT %c = pred[8,64]{{1,0}} compare(%ar, %x), direction=LT"
     run = run_pass(entry(f"%p = {ROW} parameter(0)\n%ar = {all_reduce('%p')}\n{body}"))

@@ -28,8 +28,11 @@ bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
 
 }  // namespace
 
-Result<Direction> ParseDirection(const hlo::Instruction& compare) {
-  if (compare.is_total_order()) return Err("a total-order comparison has no row form");
+Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands) {
+  // Of truth values the total order is the only one, and IEEE's comparison of 0 and 1 agrees with it.
+  if (compare.is_total_order() && operands != hlo::PrimitiveType::kPred) {
+    return Err("a total-order comparison has no row form");
+  }
   static const std::map<std::string_view, Direction> kDirections = {{"EQ", Direction::kEq}, {"NE", Direction::kNe},
                                                                     {"LT", Direction::kLt}, {"LE", Direction::kLe},
                                                                     {"GT", Direction::kGt}, {"GE", Direction::kGe}};
@@ -157,7 +160,8 @@ Result<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
   }
   Direction direction = Direction::kEq;
   if (*op == Op::kCompare) {
-    const Result<Direction> parsed = ParseDirection(instruction);
+    const Result<Direction> parsed =
+        ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
     if (!parsed) return Err(parsed.error());
     direction = *parsed;
   }

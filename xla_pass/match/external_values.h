@@ -85,8 +85,8 @@ class ExternalValues {
   std::map<std::tuple<Node, int, Spread>, int> known_;
 };
 
-// A statement's direction from HLO's spelling ("LT").
-Result<Direction> ParseDirection(const hlo::Instruction& compare);
+// A statement's direction from HLO's spelling ("LT"), for operands of this type.
+Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands);
 
 }  // namespace jax_oneshot
 

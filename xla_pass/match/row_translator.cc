@@ -197,7 +197,8 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
   }
   Direction direction = Direction::kEq;
   if (op == Op::kCompare) {
-    const Result<Direction> parsed = ParseDirection(instruction);
+    const Result<Direction> parsed =
+        ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
     if (!parsed) return Err(parsed.error());
     direction = *parsed;
   }
