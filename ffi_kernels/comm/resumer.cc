@@ -27,11 +27,6 @@ constexpr auto kLookOut = std::chrono::microseconds(100);   // longer than from 
 constexpr auto kPatience = std::chrono::microseconds(200);  // the line has not moved for so long: help
 constexpr auto kIdle = std::chrono::seconds(5);             // a thread with nothing to do ends after this
 
-int Cores() {
-  static const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  return cores;
-}
-
 void Pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -58,12 +53,13 @@ int64_t NsSince(Clock::time_point start) {
 class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
  public:
   void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
+  void Help(Guest* helper, int times, bool wake);
   void Stop();
 
  private:
   struct Item {
     Guest* guest = nullptr;
-    std::shared_ptr<Cost> cost;
+    std::shared_ptr<Cost> cost;  // null: a helper's
   };
 
   // Threads to have at work on `count` guests.
@@ -73,6 +69,7 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   bool Empty() const { return head_ == line_.size(); }
   bool Done() const { return stop_ && Empty() && running_ == 0; }
   Item Pop();
+  void SendFor(int threads, std::unique_lock<std::mutex>* lock);  // to come to the line, those on their way included
   void WakeOrStart(int threads);
   void EnsureGuard();
   void WakeAll();
@@ -90,6 +87,7 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   int64_t taken_ = 0;  // how far the line has moved
   // Each thread is in one of three states, or about to look at the line: idle (asleep, but for those woken), looking
   // out, or running a guest.
+  int started_ = 0;  // threads, ever
   int threads_ = 0, idle_ = 0, woken_ = 0, looking_out_ = 0, running_ = 0;
   bool share_ = false;  // whether the guests in line are worth another thread
   // Guests in line if they are, else 0. Written under the mutex and read without it by those who look out, who then
@@ -104,6 +102,7 @@ namespace {
 // Each thread's own: the resumer it works for, and what ExcludeFromCost has added up during this Resume.
 thread_local Resumer::Core* this_thread_core = nullptr;
 thread_local int64_t this_thread_excluded_ns = 0;
+thread_local int this_thread_number = 0;
 
 }  // namespace
 
@@ -111,6 +110,11 @@ void Resumer::Cost::Add(int64_t ns) {
   // A lost update does no harm.
   const int64_t mean = mean_ns();
   mean_ns_.store(mean + (ns - mean) / 16, std::memory_order_relaxed);
+}
+
+int Resumer::Cores() {
+  static const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return cores;
 }
 
 std::shared_ptr<Resumer> Resumer::Shared() {
@@ -131,11 +135,15 @@ void Resumer::Post(const std::unique_ptr<Guest>* guests, int count, const std::s
   core->Post(guests, count, cost);
 }
 
+void Resumer::Help(Guest* helper, int times, bool wake) { core_->Help(helper, times, wake); }
+
+int Resumer::ThreadNumber() { return this_thread_number; }
+
 void Resumer::ExcludeFromCost(int64_t ns) { this_thread_excluded_ns += ns; }
 
 int Resumer::Core::ThreadsWorth(int count, int64_t mean_ns) {
   if (mean_ns < kWorthWakingNs) return 1;
-  return mean_ns < kMayBlockNs ? std::min(count, Cores()) : count;
+  return mean_ns < kMayBlockNs ? std::min(count, Resumer::Cores()) : count;
 }
 
 void Resumer::Core::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
@@ -144,12 +152,23 @@ void Resumer::Core::Post(const std::unique_ptr<Guest>* guests, int count, const 
   for (int i = 0; i < count; ++i) line_.push_back({guests[i].get(), cost});
   const bool comes_back = this_thread_core == this;  // to the line, by itself
   share_ = cost->mean_ns() >= kWorthSharingNs || (!comes_back && looking_out_ > 0);
+  SendFor(ThreadsWorth(count, cost->mean_ns()) - (comes_back ? 1 : 0), &lock);
+}
+
+void Resumer::Core::Help(Guest* helper, int times, bool wake) {
+  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
+  LockSoon(&lock);
+  for (int i = 0; i < times; ++i) line_.push_back({helper, nullptr});
+  share_ = true;
+  SendFor(wake ? times : 0, &lock);
+}
+
+void Resumer::Core::SendFor(int threads, std::unique_lock<std::mutex>* lock) {
   to_share_.store(share_ ? Waiting() : 0, std::memory_order_relaxed);
-  const int coming = (comes_back ? 1 : 0) + woken_ + (share_ ? looking_out_ : 0);
-  WakeOrStart(ThreadsWorth(count, cost->mean_ns()) - coming);
+  WakeOrStart(threads - woken_ - (share_ ? looking_out_ : 0));
   EnsureGuard();
   if (threads_ > 0) return;
-  while (!Empty()) RunOne(&lock);  // no thread could be had: better here than never
+  while (!Empty()) RunOne(lock);  // no thread could be had: better here than never
 }
 
 void Resumer::Core::Stop() {
@@ -210,6 +229,7 @@ bool Resumer::Core::Start() {
 void Resumer::Core::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   this_thread_core = this;
+  this_thread_number = started_++;
   for (;;) {
     if (!Empty()) {
       RunOne(&lock);
@@ -230,7 +250,7 @@ void Resumer::Core::RunOne(std::unique_lock<std::mutex>* lock) {
   this_thread_excluded_ns = 0;
   const Clock::time_point start = Clock::now();
   item.guest->Resume();
-  item.cost->Add(NsSince(start) - this_thread_excluded_ns);
+  if (item.cost != nullptr) item.cost->Add(NsSince(start) - this_thread_excluded_ns);
   item.cost.reset();
   LockSoon(lock);
   --running_;
@@ -239,7 +259,7 @@ void Resumer::Core::RunOne(std::unique_lock<std::mutex>* lock) {
 
 // Returns whether there are guests to share, as seen before the lock was taken again.
 bool Resumer::Core::LookOut(std::unique_lock<std::mutex>* lock) {
-  if (stop_ || looking_out_ + running_ >= Cores()) return false;
+  if (stop_ || looking_out_ + running_ >= Resumer::Cores()) return false;
   ++looking_out_;
   lock->unlock();
   const Clock::time_point end = Clock::now() + kLookOut;

@@ -38,11 +38,22 @@ class Resumer {
   // be threads for each, hundreds in a deep model, and most of them asleep when they are wanted.
   static std::shared_ptr<Resumer> Shared();
 
+  // Of this machine; as many threads look out at most.
+  static int Cores();
+
   Resumer();
   ~Resumer();
 
   // Takes `count` guests in line. `cost` is the call site's; it is kept alive until they have run.
   void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
+
+  // Has up to `times` threads call `helper`'s Resume, soon or when there is nothing left for it to do: those that are
+  // awake, and others where `wake` says that the work is worth waking them.
+  void Help(Guest* helper, int times, bool wake);
+
+  // A small number that stays the calling thread's: 0, 1, ... for a resumer's threads in the order of their start, 0
+  // for all others. For sharing work so that a thread meets the same data again.
+  static int ThreadNumber();
 
   // Called by a thread within Resume: that much of its time went into a call's own work, not into what follows it.
   static void ExcludeFromCost(int64_t ns);

@@ -128,6 +128,27 @@ TEST(Resumer, ResumesAShortGuestWhileOthersLookOutForLongOnes) {
   }
 }
 
+TEST(Resumer, BringsAsManyHelpersAsAskedEachOnAThreadOfItsOwn) {
+  Resumer resumer;
+  for (int round = 0; round < 50; ++round) {
+    Barrier together(3), done(3);  // each waits for the others: one thread could not be all of them
+    TestGuest helper([&] {
+      together.Come();
+      done.Count();
+    });
+    resumer.Help(&helper, 3, /*wake=*/true);
+    ASSERT_TRUE(done.WaitOpen());
+  }
+}
+
+TEST(Resumer, BringsHelpersInTheEndThoughNobodyIsAwakeOrWorthWaking) {
+  Resumer resumer;
+  Barrier done(2);
+  TestGuest helper([&] { done.Count(); });
+  resumer.Help(&helper, 2, /*wake=*/false);
+  EXPECT_TRUE(done.WaitOpen());
+}
+
 TEST(Resumer, IsOneForAllWhoShareItAndGoneWithTheLast) {
   std::shared_ptr<Resumer> first = Resumer::Shared();
   std::shared_ptr<Resumer> second = Resumer::Shared();

@@ -34,14 +34,6 @@ class WaitingRank : public Guest {
   Meeting* meeting_ = nullptr;
 };
 
-// Threads that may share the work of a large call; used within CallSite::Arrive only.
-class Helpers {
- public:
-  virtual ~Helpers() = default;
-  virtual int count() const = 0;
-  virtual void Schedule(std::function<void()> task) = 0;
-};
-
 struct CallSiteOptions {
   RowProgram program;  // valid
   int64_t rows = 0, width = 0;
@@ -61,8 +53,7 @@ class CallSite {
   // `fill` puts the rank's buffers, and what it waits with, into its seat. An error says why this rank cannot meet the
   // others; they hear of it now or at the deadline. Allocates nothing of its own once as many calls as ever were in
   // flight together (a `fill` that captures more than two pointers allocates in std::function).
-  Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill,
-                      Helpers* helpers);
+  Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill);
 
  private:
   struct Work;

@@ -27,18 +27,6 @@ class TestRank : public WaitingRank {
   std::optional<Outcome> outcome;
 };
 
-class ThreadHelpers : public Helpers {
- public:
-  ~ThreadHelpers() override {
-    for (std::thread& thread : threads_) thread.join();
-  }
-  int count() const override { return 3; }
-  void Schedule(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
-
- private:
-  std::vector<std::thread> threads_;
-};
-
 constexpr char kNorm[] =
     "v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;"
     "x2: bf16 row = add x0, x1; x3: f32 row = convert x2; x4: f32 row = multiply x3, x3;"
@@ -58,18 +46,16 @@ std::unique_ptr<CallSite> MakeSite(int64_t rows, int64_t width, int timeout_ms =
 }
 
 // One rank's turn; waits for its outcome.
-std::string Call(CallSite* site, int64_t run, int rank, const RankData& data, Helpers* helpers) {
+std::string Call(CallSite* site, int64_t run, int rank, const RankData& data) {
   const RankBuffers& buffers = data.buffers()[rank];
   Outcome outcome;
   std::future<std::string> result = outcome.get_future();
-  const Result<void> arrived = site->Arrive(
-      run, *site->groups().Find(0, static_cast<uint32_t>(rank)),
-      [&](WaitingRank* waiting) {
+  const Result<void> arrived =
+      site->Arrive(run, *site->groups().Find(0, static_cast<uint32_t>(rank)), [&](WaitingRank* waiting) {
         waiting->inputs.assign(buffers.inputs, buffers.inputs + 2);
         waiting->outputs.assign(buffers.outputs, buffers.outputs + 2);
         static_cast<TestRank*>(waiting)->outcome = std::move(outcome);
-      },
-      helpers);
+      });
   return arrived ? result.get() : arrived.error();
 }
 
@@ -79,10 +65,9 @@ void RunRanks(CallSite* site, int64_t run, int repeats, const RankData& data) {
   for (int rank = 0; rank < kRanks; ++rank) {
     threads.emplace_back([=, &data] {
       std::mt19937 random(static_cast<uint32_t>(rank + 100 * run));
-      ThreadHelpers helpers;
       for (int i = 0; i < repeats; ++i) {
         if (random() % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 200));
-        ASSERT_EQ(Call(site, run, rank, data, &helpers), "");
+        ASSERT_EQ(Call(site, run, rank, data), "");
       }
     });
   }
@@ -152,12 +137,12 @@ TEST(CallSite, TellsWaitingRanksWhoIsMissing) {
   std::vector<std::thread> threads;
   for (int rank = 0; rank < kRanks - 1; ++rank) {
     threads.emplace_back([&, rank] {
-      EXPECT_NE(Call(site.get(), 1, rank, data, nullptr).find("rank 7 of group {0,1,2,3,4,5,6,7} never arrived"),
+      EXPECT_NE(Call(site.get(), 1, rank, data).find("rank 7 of group {0,1,2,3,4,5,6,7} never arrived"),
                 std::string::npos);
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_NE(Call(site.get(), 1, 7, data, nullptr).find("never arrived"), std::string::npos) << "the late rank itself";
+  EXPECT_NE(Call(site.get(), 1, 7, data).find("never arrived"), std::string::npos) << "the late rank itself";
   RunRanks(site.get(), 2, 3, data);
   ExpectRight(data, 64);
 }

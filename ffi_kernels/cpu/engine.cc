@@ -12,7 +12,7 @@ namespace jax_oneshot {
 namespace {
 
 // Large enough that taking a block costs nothing beside running it, small enough that two threads finish together.
-constexpr int64_t kElementsPerBlock = 16 * 1024;
+constexpr int64_t kElementsPerBlock = 8 * 1024;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

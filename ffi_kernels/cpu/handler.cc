@@ -41,16 +41,6 @@ class FfiRank : public WaitingRank {
   }
 };
 
-class FfiHelpers : public Helpers {
- public:
-  explicit FfiHelpers(ffi::ThreadPool* pool) : pool_(pool) {}
-  int count() const override { return static_cast<int>(pool_->num_threads()); }
-  void Schedule(std::function<void()> task) override { pool_->Schedule(std::move(task)); }
-
- private:
-  ffi::ThreadPool* pool_;
-};
-
 struct CpuCallState {
   explicit CpuCallState(CallSpec spec)
       : boundary(spec.program, spec.rows, spec.width, spec.groups.group_size(), TrailingIds::kReplicaAndPartition),
@@ -132,8 +122,7 @@ struct Arrival {
   }
 };
 
-ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::ThreadPool pool, ffi::RemainingArgs args,
-                    ffi::RemainingRets rets) {
+ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::RemainingArgs args, ffi::RemainingRets rets) {
   CallSite& site = state->site;
   Arrival arrival;
   if (!arrival.Read(state->boundary, args, rets)) {
@@ -143,10 +132,9 @@ ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::ThreadPool pool, f
   const Result<Seat> seat = site.groups().Find(arrival.replica_id(), arrival.partition_id());
   if (!seat) return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": " + seat.error());
   ffi::Future future(arrival.promise);
-  FfiHelpers helpers(&pool);
   // The state may be gone when Arrive returns well: this rank's future is all that is left to touch.
-  const Result<void> arrived = site.Arrive(
-      run.run_id, *seat, [&arrival](WaitingRank* rank) { arrival.TakeSeat(rank); }, &helpers);
+  const Result<void> arrived =
+      site.Arrive(run.run_id, *seat, [&arrival](WaitingRank* rank) { arrival.TakeSeat(rank); });
   if (!arrived) return Failed(ffi::ErrorCode::kAborted, arrived.error());
   return future;
 }
@@ -159,13 +147,9 @@ XLA_FFI_Handler* CpuInstantiateHandler() {
 }
 
 XLA_FFI_Handler* CpuExecuteHandler() {
-  XLA_FFI_DEFINE_HANDLER(handler, Execute,
-                         ffi::Ffi::BindExecute()
-                             .Ctx<ffi::State<CpuCallState>>()
-                             .Ctx<ffi::RunId>()
-                             .Ctx<ffi::ThreadPool>()
-                             .RemainingArgs()
-                             .RemainingRets());
+  XLA_FFI_DEFINE_HANDLER(
+      handler, Execute,
+      ffi::Ffi::BindExecute().Ctx<ffi::State<CpuCallState>>().Ctx<ffi::RunId>().RemainingArgs().RemainingRets());
   return handler;
 }
 
