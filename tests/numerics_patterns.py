@@ -279,6 +279,19 @@ def scanned_layers(o: Ops, h: Array, gammas: Array, weights: Array) -> tuple[Arr
     return n, h
 
 
+@pattern(Role.RANK_ROW, Role.STACK, Role.RANK_STACK, output_varies=True)
+def scanned_layers_on_unlike_ranks(o: Ops, h: Array, gammas: Array, weights: Array) -> tuple[Array, ...]:
+    """XLA:CPU lets a loop's body write its results over its operands; here every rank still needs all others'."""
+
+    def layer(carry: tuple[Array, Array], one: tuple[Array, Array]) -> tuple[tuple[Array, Array], Any]:
+        (h, n), (g, w) = carry, one
+        h = o.psum(n) + h
+        return (h, o.low(normed(o, o.wide(h))) * g * w), None
+
+    (h, n), _ = o.scan(layer, (h, h), (gammas, weights))
+    return n, h
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A pattern at one dtype, shape (rows, H) and mesh (dp, tp), on inputs from a seed."""

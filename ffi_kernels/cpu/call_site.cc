@@ -37,6 +37,7 @@ struct CallSite::Work {
   std::shared_ptr<Party> party;  // set while in flight
   Meeting* meeting = nullptr;
   std::vector<RankBuffers> ranks;
+  InPlace::Copies copies;
   std::atomic<int64_t> left{0};  // blocks not yet done
   std::vector<Share> shares;     // the first `share_count`
   int share_count = 1;           // as many as threads are asked for
@@ -113,6 +114,7 @@ CallSite::Work* CallSite::TakeWork(const std::shared_ptr<Party>& party, Meeting*
     const auto& rank = static_cast<const WaitingRank&>(*guest);
     work->ranks.push_back({rank.inputs.data(), rank.outputs.data()});
   }
+  party->engine.Protect(&work->ranks, &work->copies);
   return work;
 }
 

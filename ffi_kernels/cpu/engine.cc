@@ -23,7 +23,8 @@ Engine::Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loo
       rows_(rows),
       width_(width),
       loops_(PrefersDouble(program_) ? *loops.in_double : loops),
-      plan_(MakePlan(program_, loops_)) {
+      plan_(MakePlan(program_, loops_)),
+      in_place_(program_, plan_, rows, width) {
   rows_per_block_ = std::max<int64_t>(1, kElementsPerBlock / width);
   row_blocks_ = CeilDiv(rows, rows_per_block_);
   columns_per_block_ = plan_.has_reduction ? width : std::min(width, kElementsPerBlock);

@@ -9,17 +9,12 @@
 #include <mutex>
 #include <vector>
 
+#include "ffi_kernels/cpu/in_place.h"
 #include "ffi_kernels/cpu/loops.h"
 #include "ffi_kernels/cpu/plan.h"
 #include "ffi_kernels/row_program/row_program.h"
 
 namespace jax_oneshot {
-
-// What one rank brings: pointers in the order of the program's inputs and outputs.
-struct RankBuffers {
-  const void* const* inputs;
-  void* const* outputs;
-};
 
 class Workspace;
 
@@ -32,6 +27,9 @@ class Engine {
   const RowProgram& program() const { return program_; }
   int64_t rows() const { return rows_; }
   int64_t width() const { return width_; }
+
+  // Before a call's first block: results may lie where operands do.
+  void Protect(std::vector<RankBuffers>* ranks, InPlace::Copies* copies) const { in_place_.Protect(ranks, copies); }
 
   // Blocks are independent of each other; together they write every element of every output once.
   int64_t block_count() const { return row_blocks_ * column_blocks_; }
@@ -50,6 +48,7 @@ class Engine {
   const int64_t width_;
   const Loops& loops_;
   const Plan plan_;
+  const InPlace in_place_;
   int64_t rows_per_block_ = 1, row_blocks_ = 0;
   int64_t columns_per_block_ = 0, column_blocks_ = 1;
 

@@ -271,6 +271,69 @@ TEST(Engine, RunsRandomShardedProgramsAsTheEvaluatorDoes) {
   EXPECT_GT(compared, 200);
 }
 
+// Runs with each rank's results in the memory of its operands: `over[o]` is the input under output o.
+void RunInPlace(const RowProgram& program, RankData* data, const RankDataOptions& options,
+                const std::vector<int>& over) {
+  std::vector<std::vector<std::vector<uint8_t>>> expected;
+  for (int r = 0; r < options.ranks; ++r) expected.push_back(data->Expected(r));
+  std::vector<std::vector<void*>> outputs(static_cast<size_t>(options.ranks));
+  std::vector<RankBuffers> ranks;
+  for (int r = 0; r < options.ranks; ++r) {
+    for (const int input : over) outputs[r].push_back(data->input(r, input)->data());
+    ranks.push_back({data->inputs()[r].data(), outputs[r].data()});
+  }
+  const Engine engine(program, options.rows, options.width, BestLoops());
+  InPlace::Copies copies;
+  engine.Protect(&ranks, &copies);
+  for (int64_t b = 0; b < engine.block_count(); ++b) engine.RunBlocks(b, b + 1, ranks.data(), options.ranks);
+  for (int r = 0; r < options.ranks; ++r) {
+    for (size_t o = 0; o < over.size(); ++o) {
+      EXPECT_EQ(*data->input(r, over[o]), expected[r][o]) << "rank " << r << " output " << o << " over a" << over[o];
+    }
+  }
+}
+
+TEST(Engine, MayWriteResultsWhereOperandsLie) {
+  const RowProgram program = Parse(kRmsNorm);
+  for (const bool same_locals : {true, false}) {
+    for (const std::vector<int>& over : {std::vector<int>{0, 1}, std::vector<int>{1, 0}}) {
+      const RankDataOptions options{40, 700, 4, 3, same_locals};
+      RankData data(program, options);
+      RunInPlace(program, &data, options, over);
+    }
+  }
+}
+
+TEST(Engine, KeepsAnOperandThatIsReadAfterAResultLiesOverIt) {
+  // x0 is stored in the first phase; a2 is loaded in the second, a3 by every row.
+  const RowProgram program = Parse(
+      "v1 (a0: sum bf16 row, a1: local bf16 row, a2: local bf16 row, a3: local bf16 vec) { x0: bf16 row = all_reduce "
+      "a0;"
+      "x1: bf16 row = load a1; x2: bf16 row = add x0, x1; x3: bf16 rowscalar = reduce_max x2; x4: bf16 row = load a2;"
+      "x5: bf16 vec = load a3; x6: bf16 row = multiply x4, x3; x7: bf16 row = multiply x6, x5;"
+      "x8: bf16 vec = add x5, x5 } -> (x2: row, x7: row, x8: vec)");
+  for (const bool same_locals : {true, false}) {
+    for (const std::vector<int>& over :
+         {std::vector<int>{2, 0, 3}, std::vector<int>{0, 2, 3}, std::vector<int>{1, 2, 3}}) {
+      const RankDataOptions options{30, 600, 3, 5, same_locals};
+      RankData data(program, options);
+      RunInPlace(program, &data, options, over);
+    }
+  }
+}
+
+TEST(Engine, MayWriteShardsWhereGatheredShardsLie) {
+  const RowProgram program = Parse(
+      "v1 (a0: sum bf16 row, a1: gather bf16 row, a2: local bf16 row) { x0: bf16 row = all_reduce a0;"
+      "x1: bf16 row = all_gather a1; x2: bf16 row = load a2; x3: bf16 row = add x1, x2; x4: bf16 row = add x3, x0 }"
+      " -> (x4: row shard, x3: row)");
+  for (const bool same_locals : {true, false}) {
+    const RankDataOptions options{9, 800, 4, 6, same_locals};
+    RankData data(program, options);
+    RunInPlace(program, &data, options, {1, 2});
+  }
+}
+
 // A centred LayerNorm whose result is f32: nine roundings on the way, were each step rounded.
 constexpr char kLayerNormF32[] =
     "v1 (a0: sum f32 row, a1: local f32 vec, a2: local f32 vec) { x0: f32 row = all_reduce a0;"

@@ -33,8 +33,38 @@ void RowRunner::Run(RowRange rows) {
   for (int64_t row = rows.begin; row < rows.end; ++row) {
     row_ = row;
     FindLeaders(row);
+    const bool alone = std::all_of(ws_.leader.begin(), ws_.leader.end(), [](int leader) { return leader == 0; });
+    alone ? ForgetSharedOperands() : KeepSharedOperands();
     for (int r = 0; r < rank_count_; ++r) {
       if (ws_.leader[r] == r) RunRow(row, r);
+    }
+  }
+}
+
+void RowRunner::KeepSharedOperands() {
+  ForgetSharedOperands();
+  const int64_t n = columns_.end - columns_.begin;
+  int64_t size = 0;
+  for (size_t i = 0; i < program_.inputs.size(); ++i) {
+    const Input& input = program_.inputs[i];
+    if (input.role == Role::kLocal || !VariesOverRows(input.kind)) continue;
+    ws_.kept_at[i] = size;
+    size += n * DTypeBytes(input.dtype) * (input.role == Role::kGather ? 1 : rank_count_);
+  }
+  ws_.kept.resize(static_cast<size_t>(size));
+  for (size_t i = 0; i < program_.inputs.size(); ++i) {
+    if (ws_.kept_at[i] < 0) continue;
+    const Input& input = program_.inputs[i];
+    const int64_t bytes = DTypeBytes(input.dtype);
+    char* to = ws_.kept.data() + ws_.kept_at[i];
+    const auto copy = [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
+      std::memcpy(to + done * bytes, static_cast<const char*>(ranks_[rank].inputs[i]) + first * bytes,
+                  static_cast<size_t>(count * bytes));
+    };
+    if (input.role == Role::kGather) {
+      ForEachShard(input.kind, columns_.begin, n, copy);
+    } else {
+      for (int r = 0; r < rank_count_; ++r) copy(r, First(input.kind, columns_.begin), r * n, n);
     }
   }
 }
@@ -129,12 +159,19 @@ void RowRunner::Load(const Step& step, int64_t column, void* out, int64_t n) {
 
 void RowRunner::Combine(const Step& step, int64_t column, void* out, int64_t n) {
   ws_.rank_pointers.resize(rank_count_);
-  for (int r = 0; r < rank_count_; ++r) ws_.rank_pointers[r] = ranks_[r].inputs[step.index];
-  step.combine(ws_.rank_pointers.data(), rank_count_, First(step.kind, column), out, n);
+  const int64_t kept_at = ws_.kept_at[step.index];
+  const int64_t kept_bytes = (columns_.end - columns_.begin) * DTypeBytes(step.dtype);
+  for (int r = 0; r < rank_count_; ++r) {
+    ws_.rank_pointers[r] = kept_at < 0 ? ranks_[r].inputs[step.index] : ws_.kept.data() + kept_at + r * kept_bytes;
+  }
+  const int64_t first = kept_at < 0 ? First(step.kind, column) : column - columns_.begin;
+  step.combine(ws_.rank_pointers.data(), rank_count_, first, out, n);
 }
 
 void RowRunner::Gather(const Step& step, int64_t column, void* out, int64_t n) {
   const Loops::Widen widen = loops_.widen[static_cast<int>(step.dtype)];
+  const int64_t kept_at = ws_.kept_at[step.index];
+  if (kept_at >= 0) return widen(ws_.kept.data() + kept_at, column - columns_.begin, out, n);
   ForEachShard(step.kind, column, n, [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
     widen(ranks_[rank].inputs[step.index], first, static_cast<char*>(out) + done * loops_.real_bytes, count);
   });

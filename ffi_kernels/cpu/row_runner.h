@@ -35,6 +35,11 @@ class RowRunner {
   void FindLeaders(int64_t row);
   bool SameLocals(int a, int b, int64_t row, bool per_row) const;
 
+  // Copies this row's columns of what every leader reads, for the results of one may lie where the operands of the next
+  // do (in_place.h). Sums: rank after rank. Gathered: the whole of it, side by side.
+  void KeepSharedOperands();
+  void ForgetSharedOperands() { ws_.kept_at.assign(program_.inputs.size(), -1); }
+
   void RunRow(int64_t row, int leader);
   void RunStep(const Step& step, int64_t column, int64_t n);
   void Load(const Step& step, int64_t column, void* out, int64_t n);

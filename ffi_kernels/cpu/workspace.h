@@ -53,6 +53,8 @@ class Workspace {
   // Scratch for RowRunner, kept here so that a call allocates nothing.
   std::vector<const void*> rank_pointers;
   std::vector<int> leader, vec_leader;
+  std::vector<char> kept;        // see RowRunner::KeepSharedOperands
+  std::vector<int64_t> kept_at;  // by input: where in `kept`; -1: not there
 
  private:
   static constexpr uintptr_t kAlign = 64;  // a cache line

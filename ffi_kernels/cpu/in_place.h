@@ -1,0 +1,59 @@
+// In:  a Plan, and where the ranks' buffers lie in one call. Out: the same, with copies of those operands that a result
+// would overwrite too early.
+//
+// XLA:CPU decides about copies before the pass runs, so a result of a call may lie in the memory of one of its
+// operands: a loop's body writes next to each other what it read one iteration before.
+//
+//   body: call(carry.1 as a0: sum, carry.2 as a1: local, carry.3 as a2: local) -> new carry.2, new carry.1
+//
+// That is well where each element is written only after it was last read, which holds for most results by the order of
+// the plan's steps: an element of a row is loaded, combined and stored at the same place. Where it does not hold, the
+// operand is copied first. What several runs over one row read (ranks with unlike operands) is RowRunner's to keep.
+#ifndef FFI_KERNELS_CPU_IN_PLACE_H_
+#define FFI_KERNELS_CPU_IN_PLACE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ffi_kernels/cpu/plan.h"
+#include "ffi_kernels/row_program/row_program.h"
+
+namespace jax_oneshot {
+
+// What one rank brings: pointers in the order of the program's inputs and outputs.
+struct RankBuffers {
+  const void* const* inputs;
+  void* const* outputs;
+};
+
+class InPlace {
+ public:
+  // Memory for one call, to be used again by the next. Its copies are valid until then.
+  struct Copies {
+    std::vector<std::vector<char>> bytes;
+    std::vector<std::vector<const void*>> inputs;  // by rank
+    size_t used = 0;
+  };
+
+  InPlace(const RowProgram& program, const Plan& plan, int64_t rows, int64_t width);
+
+  // Points `ranks` to copies of what must not be overwritten.
+  void Protect(std::vector<RankBuffers>* ranks, Copies* copies) const;
+
+ private:
+  struct Buffer {
+    int64_t bytes;    // whole, not of a shard
+    bool shard;       // a rank holds 1/ranks of it
+    bool row_by_row;  // each row has its own elements
+    int element_bytes;
+    int64_t at;  // position in the plan: of its last load, or its store
+  };
+
+  bool Clash(const Buffer& input, const void* in, const Buffer& output, const void* out, int64_t ranks) const;
+
+  std::vector<Buffer> inputs_, outputs_;
+};
+
+}  // namespace jax_oneshot
+
+#endif  // FFI_KERNELS_CPU_IN_PLACE_H_
