@@ -1,7 +1,7 @@
 """One process of a tensor-parallel decode: one rank, on the first GPU it sees (or on CPU devices, as a reference).
 
 In:  argv: a JSON object, see `Job`. Whether JAX_ONESHOT is set is up to the environment.
-Out: the job's `save` file (npz: tokens, logits, step_ms), written by rank 0; one JSON object on stdout.
+Out: the job's `save` file (npz: tokens, logits, step_ms, facts as JSON), written by rank 0.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax_oneshot.demo import models, weights
+
+SHUTDOWN_S = 2  # how long a process that ends waits for the others; JAX's default is 5 minutes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +49,20 @@ def main() -> None:
     """Runs the job of argv."""
     job = Job(**json.loads(sys.argv[1]))
     if job.coordinator:
-        jax.distributed.initialize(job.coordinator, job.ranks, job.rank, local_device_ids=[0])
+        jax.distributed.initialize(
+            job.coordinator,
+            job.ranks,
+            job.rank,
+            local_device_ids=[0],
+            shutdown_timeout_seconds=SHUTDOWN_S,
+        )
     config = models.ModelConfig(**job.model)
     mesh = Mesh(np.array(jax.devices()), ("tp",))
     assert mesh.size == job.ranks, f"{mesh.size} devices for {job.ranks} ranks"
     tokens, logits, step_ms = decode(job, config, mesh)
     if job.rank == 0:
-        np.savez(job.save, tokens=tokens, logits=logits, step_ms=step_ms)
-    print(json.dumps({"rank": job.rank, "steps": job.steps, "device": jax.devices()[0].device_kind}))
+        facts = json.dumps({"jax": jax.__version__, "device": jax.devices()[0].device_kind})
+        np.savez(job.save, tokens=tokens, logits=logits, step_ms=step_ms, facts=facts)
 
 
 def decode(job: Job, config: models.ModelConfig, mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -67,7 +67,7 @@ Result<void> CudaCall::ShareAndCompile(NcclComm comm, Bound* bound) const {
       ranks_on_device = memory.ranks_on_device;
       continue;
     }
-    auto loaded = runtime_.Load(*bound->gpu, *compiled);
+    auto loaded = runtime_.Load(bound->gpu, *compiled);
     if (!loaded) return Err(loaded.error());
     bound->kernel = *loaded;
     return {};

@@ -89,12 +89,11 @@ Result<std::shared_ptr<const CompiledKernel>> Runtime::Compile(const RowProgram&
   return (*kernels)->Get(program, rows, width, group_size, shared);
 }
 
-Result<std::shared_ptr<const LoadedKernel>> Runtime::Load(const Gpu& gpu,
-                                                          std::shared_ptr<const CompiledKernel> compiled) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  std::shared_ptr<const LoadedKernel>& loaded = loaded_[{&gpu, compiled.get()}];
+Result<std::shared_ptr<const LoadedKernel>> Runtime::Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled) {
+  const std::lock_guard<std::mutex> lock(gpu->loading);
+  std::shared_ptr<const LoadedKernel>& loaded = gpu->loaded[compiled.get()];
   if (loaded == nullptr) {
-    const ScopedContext current(driver(), gpu.device->context());
+    const ScopedContext current(driver(), gpu->device->context());
     Result<std::shared_ptr<const LoadedKernel>> made = LoadedKernel::Load(driver(), std::move(compiled));
     if (!made) return Err(made.error());
     loaded = *std::move(made);

@@ -43,6 +43,10 @@ struct Gpu {
   std::unique_ptr<CudaDevice> device;
   DeviceFacts facts;
   DevicePointer error_record = 0;  // as kernels address the word that FailureWatch looks at
+
+  // Of its own: loading may wait for the device, and that for a rank that another thread of this process runs.
+  std::mutex loading;
+  std::map<const CompiledKernel*, std::shared_ptr<const LoadedKernel>> loaded;
 };
 
 class Runtime {
@@ -60,7 +64,7 @@ class Runtime {
   // For a GPU that `ranks_on_device` ranks of the group share.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, int64_t rows, int64_t width,
                                                         int group_size, const DeviceFacts& facts, int ranks_on_device);
-  Result<std::shared_ptr<const LoadedKernel>> Load(const Gpu& gpu, std::shared_ptr<const CompiledKernel> compiled);
+  Result<std::shared_ptr<const LoadedKernel>> Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled);
 
   // Collective. A workspace for messages of `message_bytes`, of the communicator that XLA handed out.
   Result<std::shared_ptr<const Workspace>> Share(Gpu* gpu, NcclComm comm, int64_t message_bytes,
@@ -84,7 +88,6 @@ class Runtime {
   std::unique_ptr<KernelCache> kernels_;
   std::optional<NcclApi> nccl_;
   std::map<NcclComm, std::unique_ptr<Communicator>> communicators_;
-  std::map<std::pair<const Gpu*, const CompiledKernel*>, std::shared_ptr<const LoadedKernel>> loaded_;
 };
 
 }  // namespace jax_oneshot::cuda

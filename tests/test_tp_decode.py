@@ -1,0 +1,84 @@
+"""The script that decodes through JAX on a GPU, without one: its worker on CPU, and what it calls wrong."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tp_decode
+from jax_process import REPOSITORY, RunPython
+
+FOLDER = REPOSITORY / "tests" / "gpu"
+
+
+@pytest.fixture
+def setup(tmp_path: pathlib.Path) -> tp_decode.Setup:
+    return tp_decode.Setup(ranks=2, steps=4, model={"layers": 1}, folder=tmp_path, limit_s=60)
+
+
+def save(setup: tp_decode.Setup, name: str, tokens: list[int]) -> None:
+    np.savez(setup.save(name), tokens=tokens, logits=[0.0], step_ms=[9.0, 9.0, 1.0, 3.0], facts='{"jax": "0"}')
+
+
+def checks() -> tp_decode.Checks:
+    made = tp_decode.Checks()
+    made.results["setup"] = {}
+    return made
+
+
+def test_the_worker_gives_the_same_tokens_off_and_on(run_python: RunPython, tmp_path: pathlib.Path) -> None:
+    tokens = []
+    for on in ("0", "1"):
+        save = str(tmp_path / f"{on}.npz")
+        job = {"ranks": 2, "rank": 0, "coordinator": "", "model": {"layers": 2}, "steps": 4, "save": save}
+        env = {"JAX_ONESHOT": on, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+        done = run_python([str(FOLDER / "tp_decode_worker.py"), json.dumps(job)], env=env)
+        assert done.status == 0, done.stderr
+        tokens.append(np.load(save)["tokens"])
+    assert tokens[0].shape == (4, 8)
+    assert np.array_equal(*tokens)
+
+
+def test_equal_tokens_are_right_and_the_time_is_the_later_half_s(setup: tp_decode.Setup) -> None:
+    save(setup, "on", [1, 2])
+    noted = checks()
+    noted.run("on", setup, [tp_decode.Ended(0, "", 1.0)], np.array([1, 2]))
+    assert noted.wrong == []
+    assert noted.results == {"setup": {"jax": "0"}, "on": {"step_ms": 2.0, "tokens_equal": True}}
+
+
+def test_other_tokens_are_wrong(setup: tp_decode.Setup) -> None:
+    save(setup, "on", [1, 3])
+    noted = checks()
+    noted.run("on", setup, [tp_decode.Ended(0, "", 1.0)], np.array([1, 2]))
+    assert noted.wrong == ["on: tokens differ from the CPU backend's"]
+
+
+def test_a_rank_that_fails_or_never_ends_is_wrong_and_shown(setup: tp_decode.Setup) -> None:
+    noted = checks()
+    noted.run("on", setup, [tp_decode.Ended(3, "why it failed", 1.0), tp_decode.Ended(None, "so far", 60.0)], None)
+    (wrong,) = noted.wrong
+    assert "rank 0: status 3\nwhy it failed" in wrong
+    assert "rank 1: no end after 60 s\nso far" in wrong
+    assert "on" not in noted.results
+
+
+def test_only_one_ranks_reports_are_counted(tmp_path: pathlib.Path) -> None:
+    for process in (0, 1):
+        report = {"all_reduces": [{"verdict": "fused"}, {"verdict": "kept"}]}
+        (tmp_path / f"0000.jit_step.cuda.process{process}.report.json").write_text(json.dumps(report))
+    assert tp_decode.count_verdicts(tmp_path) == {"fused": 1, "kept": 1}
+
+
+def test_a_process_that_does_not_end_is_ended_at_the_limit(
+    setup: tp_decode.Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = setup.folder / "sleeps.py"
+    worker.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
+    monkeypatch.setattr(tp_decode, "WORKER", worker)
+    short = tp_decode.Setup(setup.ranks, setup.steps, setup.model, setup.folder, limit_s=1.0)
+    ended = tp_decode.run_ranks(short, "on", {})
+    assert [one.status for one in ended] == [None, None]
+    assert all("here" in one.printed for one in ended)
