@@ -29,7 +29,8 @@ test-gpu: build  ## the tests that need a GPU; ARGS=sanitize: small cases under 
 
 demo: build  ## the main job: a tensor-parallel decoder, off and on, compared and timed
 	@tools/setup demo || echo 'Without the CUDA plug-in the demo leaves out its part for GPUs.'
-	@$(PYTHON_ENV) -m jax_oneshot demo $(ARGS)
+	@rm -rf build/demo
+	@$(PYTHON_ENV) -m jax_oneshot demo --dump build/demo $(ARGS)
 
 bench: build  ## the benchmarks; tables on the screen, figures in benchmarks/results/
 	@tools/setup demo plot

@@ -48,7 +48,17 @@ def test_json_holds_the_figures_and_the_reports(tmp_path: pathlib.Path) -> None:
     assert run["verdicts"] == {"fused": 3, "plain": 0, "kept": 0}
     assert run["ratio"] == pytest.approx(run["off_ms"] / run["on_ms"])
     (dumped,) = tmp_path.glob("*.report.json")
+    assert dumped.name == "0000.jit_llama_step.cpu.report.json"
     assert json.loads(dumped.read_text()) == run["reports"][0]
+
+
+def test_the_report_of_all_modules_is_written_and_named(tmp_path: pathlib.Path) -> None:
+    done = small_demo("--variant", "gpt2-scan", "--dump", str(tmp_path))
+    assert f"Report: {tmp_path}/report.html" in done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert "jit_llama_step" in page
+    assert "jit_gpt2_scan_step" in page
+    assert len(list(tmp_path.glob("*.before.hlo.txt"))) == 2
 
 
 @pytest.mark.parametrize(

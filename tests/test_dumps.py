@@ -111,6 +111,15 @@ def test_threads_that_dump_at_once_never_share_a_number(tmp_path: pathlib.Path) 
     assert {name[:4] for name in names(tmp_path)} == {f"{number:04d}" for number in range(40)}
 
 
+def test_a_folder_taken_into_another_goes_on_with_its_numbers(tmp_path: pathlib.Path) -> None:
+    for folder in ("one", "two"):
+        dumper(tmp_path / folder).dump(b"a", b"b", report(f"jit_{folder}"))
+    dumps.adopt(tmp_path / "one", tmp_path / "two")
+    dumps.adopt(tmp_path / "none", tmp_path / "two")
+    assert [name.split(".cpu.")[0] for name in names(tmp_path / "two")[::3]] == ["0000.jit_two", "0001.jit_one"]
+    assert (tmp_path / "two" / "0001.jit_one.cpu.after.hlo.txt").read_text() == "HloModule b"
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("old")

@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from typing import Any
 
 import pytest
+from jax_oneshot.commands import report as commands_report
 from jax_oneshot.demo import compare, gpu_compile
+from jax_oneshot.report import document, dump_folder, graph, row_program
 
 LAYERS = 4
 SCRIPT = str(pathlib.Path(__file__).with_name("gemma_model.py"))
 MODELS = ("gemma2", "gemma3")
 
 
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """Attributes: the all-reduces of the GPU module, in its order; the folder with its dump."""
+
+    all_reduces: list[dict[str, Any]]
+    folder: pathlib.Path
+
+
 @pytest.fixture(scope="module", params=MODELS)
-def all_reduces(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    """Of the GPU module, in its order: the embedding's, then two of each block."""
-    (report,) = gpu_compile.compile_in_process([sys.executable, SCRIPT, "gpu", request.param]).reports
+def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    folder = tmp_path_factory.mktemp(request.param)
+    (report,) = gpu_compile.compile_in_process([sys.executable, SCRIPT, "gpu", request.param], folder).reports
     assert report["platform"] == "cuda"
     assert report["num_partitions"] == 8
-    found: list[dict[str, Any]] = report["all_reduces"]
-    return found
+    return Compiled(report["all_reduces"], folder)
+
+
+@pytest.fixture
+def all_reduces(compiled: Compiled) -> list[dict[str, Any]]:
+    """First the embedding's, then two of each block."""
+    return compiled.all_reduces
+
+
+def test_the_report_names_the_source_of_every_call_and_draws_it(compiled: Compiled) -> None:
+    assert commands_report.write_page(compiled.folder).exists()
+    (module,) = [document.read_module(dumped) for dumped in dump_folder.read(compiled.folder).modules]
+    for entry in module.summary["all_reduces"]:
+        call = module.call_of(entry)
+        assert call is not None
+        assert "/gemma/gm/" in entry["source"]
+        drawing = graph.draw(row_program.parse(entry["row_program"]), call.reads, call.returns)
+        assert drawing.count("<rect") > len(call.reads) + len(call.returns)
+        # The pass counts instructions; the texts tell which. The texts also show the constants and broadcasts behind.
+        assert len(call.absorbed) > entry["absorbed"]["instructions"]
 
 
 def test_every_all_reduce_has_one_verdict_with_a_reason(all_reduces: list[dict[str, Any]]) -> None:

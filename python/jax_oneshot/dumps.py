@@ -113,16 +113,27 @@ class Dumper:
         name += "" if process is None else f".process{process}"
         self._folder.mkdir(parents=True, exist_ok=True)
         with _locked(self._folder / ".lock"):
-            stem = f"{self._next_number():04d}.{name}"
+            stem = f"{_next_number(self._folder):04d}.{name}"
             write_atomically(self._folder / f"{stem}{BEFORE}", before_text.encode())
         write_atomically(self._folder / f"{stem}{AFTER}", after_text.encode())
         path = self._folder / f"{stem}{REPORT}"
         write_atomically(path, report_text(report).encode())
         return path
 
-    def _next_number(self) -> int:
-        found = (_NUMBER.match(entry) for entry in os.listdir(self._folder))
-        return 1 + max((int(match[1]) for match in found if match), default=-1)
+
+def adopt(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copies the files of one dump folder into another, under numbers that follow those used there.
+
+    Raises:
+      OSError: the target cannot be written to.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    with _locked(target / ".lock"):
+        for report in sorted(source.glob(f"*{REPORT}")):
+            stem = report.name.removesuffix(REPORT)
+            renumbered = f"{_next_number(target):04d}.{stem.partition('.')[2]}"
+            for end in (BEFORE, AFTER, REPORT):
+                write_atomically(target / (renumbered + end), (source / (stem + end)).read_bytes())
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:
@@ -137,6 +148,11 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _next_number(folder: pathlib.Path) -> int:
+    found = (_NUMBER.match(entry) for entry in os.listdir(folder))
+    return 1 + max((int(match[1]) for match in found if match), default=-1)
 
 
 def _file_name(module: str) -> str:

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import json
 import pathlib
-import sys
+import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=_steps, default=32, help="tokens to decode, at most 64 (default: 32)")
     parser.add_argument("--rounds", type=_positive, default=5, help="timing rounds, off and on in turn (default: 5)")
     parser.add_argument("--no-gpu", action="store_true", help="leave out the compile for 8 H100s")
-    parser.add_argument("--dump", type=pathlib.Path, metavar="DIR", help="keep every report.json in this folder")
+    parser.add_argument(
+        "--dump", type=pathlib.Path, metavar="DIR", help="where HLO, reports and their page go (default: a new folder)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the demo; 1 when a token differs or a process failed."""
+    from jax_oneshot.commands import report
     from jax_oneshot.demo import compare
 
     out, errors = Console(), Console(stderr=True)
@@ -56,20 +59,20 @@ def run(arguments: argparse.Namespace) -> int:
     configs = [
         model_config(name, arguments.layers, arguments.hidden, shard_norms=arguments.shard_norms) for name in variants
     ]
+    folder = arguments.dump or pathlib.Path(tempfile.mkdtemp(prefix="jax-oneshot-demo-"))
     try:
-        comparisons = _compare_all(configs, arguments, errors)
+        comparisons = _compare_all(configs, arguments, folder, errors)
     except compare.WorkerError as error:
         errors.print(f"jax-oneshot demo: {error}", style="red", markup=False, highlight=False)
         return 1
     if not arguments.json:
         _print_comparisons(out, comparisons, configs[0])
-    compilations, missing = ({}, "") if arguments.no_gpu else _compile_all(configs, errors)
-    if arguments.dump:
-        _write_reports(arguments.dump, comparisons, compilations)
+    compilations, missing = ({}, "") if arguments.no_gpu else _compile_all(configs, folder, errors)
     if arguments.json:
         print(json.dumps(_to_json(comparisons, compilations, missing), indent=1))
     elif not arguments.no_gpu:
         _print_compilations(out, compilations, missing)
+    errors.print(f"Report: {report.write_page(folder)}", markup=False, highlight=False, soft_wrap=True)
     return 0 if all(comparison.tokens_equal for comparison in comparisons) else 1
 
 
@@ -86,7 +89,9 @@ def model_config(
     return ModelConfig(family=family, scan=scan == "scan", shard_norms=shard_norms, **sizes)
 
 
-def _compare_all(configs: Sequence[ModelConfig], arguments: argparse.Namespace, errors: Console) -> list[Comparison]:
+def _compare_all(
+    configs: Sequence[ModelConfig], arguments: argparse.Namespace, folder: pathlib.Path, errors: Console
+) -> list[Comparison]:
     from jax_oneshot.demo import compare
 
     done = []
@@ -100,6 +105,7 @@ def _compare_all(configs: Sequence[ModelConfig], arguments: argparse.Namespace, 
                     steps=arguments.steps,
                     rounds=arguments.rounds,
                     progress=functools.partial(_show, status, prefix),
+                    keep=folder,
                 )
             )
             if not errors.is_terminal:
@@ -111,7 +117,9 @@ def _show(status: Status, prefix: str, text: str) -> None:
     status.update(prefix + text)
 
 
-def _compile_all(configs: Sequence[ModelConfig], errors: Console) -> tuple[dict[str, GpuCompilation], str]:
+def _compile_all(
+    configs: Sequence[ModelConfig], folder: pathlib.Path, errors: Console
+) -> tuple[dict[str, GpuCompilation], str]:
     """(compilations by variant, why there are not more)."""
     from jax_oneshot.demo import gpu_compile
 
@@ -120,7 +128,7 @@ def _compile_all(configs: Sequence[ModelConfig], errors: Console) -> tuple[dict[
         for config in configs:
             status.update(f"{config.name}: compiling for 8 H100s, without a GPU")
             try:
-                done[config.name] = gpu_compile.compile_model(gpu_compile.real_widths(config))
+                done[config.name] = gpu_compile.compile_model(gpu_compile.real_widths(config), folder)
             except gpu_compile.GpuCompileError as error:
                 return done, str(error)
             if not errors.is_terminal:
@@ -182,19 +190,6 @@ def _to_json(
         "gpu": {name: dataclasses.asdict(one) for name, one in compilations.items()},
         "gpu_missing": missing,
     }
-
-
-def _write_reports(
-    folder: pathlib.Path, comparisons: Sequence[Comparison], compilations: dict[str, GpuCompilation]
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    named = [(one.name, one.reports) for one in comparisons]
-    named += [(name, one.reports) for name, one in compilations.items()]
-    for name, reports in named:
-        for number, report in enumerate(reports):
-            path = folder / f"{number:04d}.{name}.{report['platform']}.report.json"
-            path.write_text(json.dumps(report, indent=1) + "\n")
-    print(f"Wrote the reports to {folder}", file=sys.stderr)
 
 
 def _positive(text: str) -> int:

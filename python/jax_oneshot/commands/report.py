@@ -18,13 +18,13 @@ from jax_oneshot import dumps
 from jax_oneshot.report import document as document_lib
 from jax_oneshot.report import dump_folder, page, terminal
 
-_PAGE = "report.html"
+PAGE = "report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command line."""
     parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="the folder that JAX_ONESHOT_DUMP_TO named")
-    parser.add_argument("-o", "--output", metavar="FILE.html", type=pathlib.Path, help=f"page (default: DIR/{_PAGE})")
+    parser.add_argument("-o", "--output", metavar="FILE.html", type=pathlib.Path, help=f"page (default: DIR/{PAGE})")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="print tables instead of writing a page")
     form.add_argument("--json", action="store_true", help="print all of it as JSON instead of writing a page")
@@ -45,16 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.text:
         terminal.print_document(document, Console())
         return 0
-    return _write_page(arguments, document, modules)
-
-
-def _write_page(
-    arguments: argparse.Namespace, document: dict[str, Any], modules: Sequence[document_lib.ReadModule]
-) -> int:
-    path = arguments.output or arguments.folder / _PAGE
-    html = page.render(document, modules, arguments.folder, path)
+    path = arguments.output or arguments.folder / PAGE
     try:
-        dumps.write_atomically(path, html.encode())
+        _write(path, document, modules, arguments.folder)
     except OSError as error:
         print(f"jax-oneshot report: cannot write {path}: {error.strerror}; name another file with -o", file=sys.stderr)
         return 2
@@ -62,3 +55,20 @@ def _write_page(
         print(f"jax-oneshot report: {problem}", file=sys.stderr)
     print(path)
     return 0
+
+
+def write_page(folder: pathlib.Path) -> pathlib.Path:
+    """Writes the page of a dump folder into it and returns its path. Raises FolderError, OSError."""
+    read = dump_folder.read(folder)
+    modules = [document_lib.read_module(dumped) for dumped in read.modules]
+    _write(folder / PAGE, document_lib.document(read, modules), modules, folder)
+    return folder / PAGE
+
+
+def _write(
+    path: pathlib.Path,
+    document: dict[str, Any],
+    modules: Sequence[document_lib.ReadModule],
+    folder: pathlib.Path,
+) -> None:
+    dumps.write_atomically(path, page.render(document, modules, folder, path).encode())

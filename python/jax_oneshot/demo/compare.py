@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from jax_oneshot import dumps
 from jax_oneshot.demo.models import ModelConfig
 
 DEVICES = 8
@@ -146,6 +147,7 @@ def compare(
     steps: int,
     rounds: int,
     progress: Callable[[str], None] = lambda text: None,
+    keep: pathlib.Path | None = None,
 ) -> Comparison:
     """Runs both processes.
 
@@ -155,9 +157,11 @@ def compare(
       steps: tokens to decode and compare, and steps per timing round.
       rounds: timing rounds; off and on take turns, so that both see the same machine. 0: do not time.
       progress: told what is being done.
+      keep: a folder that the dump is added to.
 
     Raises:
       WorkerError: a process failed.
+      OSError: the dump cannot be kept.
     """
     with tempfile.TemporaryDirectory() as folder:
         files = {on: os.path.join(folder, f"{on}.npz") for on in (False, True)}
@@ -171,6 +175,8 @@ def compare(
             on.ask(do="decode", steps=steps, save=files[True])
             off_ms, on_ms = _time(off, on, steps, rounds, progress)
         reports = read_reports(dump)
+        if keep is not None:
+            dumps.adopt(pathlib.Path(dump), keep)
         with np.load(files[False]) as off_run, np.load(files[True]) as on_run:
             difference = logit_difference(dict(off_run), dict(on_run))
     verdicts, absorbed = count_verdicts(reports)

@@ -65,6 +65,7 @@ def jit_step(config: models.ModelConfig) -> Any:
     def decode_step(params: Any, cache: Any, tokens: jax.Array, position: jax.Array) -> Any:
         return models.decode_step(config, params, cache, tokens, position)
 
+    decode_step.__name__ = f"{config.name.replace('-', '_')}_step"  # which names the module, in reports too
     return jax.jit(decode_step, donate_argnums=(1,))
 
 

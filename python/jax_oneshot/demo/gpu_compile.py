@@ -12,6 +12,7 @@ import importlib.resources
 import importlib.util
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jax_oneshot import dumps
 from jax_oneshot.demo import compare, decode, models
 
 TOPOLOGY = "1x1x8"  # slices x hosts x GPUs of a host
@@ -78,8 +80,12 @@ def require_plugin() -> None:
         raise GpuCompileError(HOW_TO_INSTALL.format(version=jax.__version__))
 
 
-def compile_in_process(command: Sequence[str]) -> GpuCompilation:
+def compile_in_process(command: Sequence[str], keep: pathlib.Path | None = None) -> GpuCompilation:
     """Runs `command`, which compiles for `topology_devices()` and prints {"seconds": ...} last.
+
+    Args:
+      command: a program and its arguments.
+      keep: a folder that the dump is added to.
 
     Raises:
       GpuCompileError: the plug-in is missing or the command failed.
@@ -93,12 +99,14 @@ def compile_in_process(command: Sequence[str]) -> GpuCompilation:
         if done.returncode != 0:
             raise GpuCompileError(f"the compile for GPUs ended with status {done.returncode}:\n{done.stderr[-4000:]}")
         seconds = json.loads(done.stdout.splitlines()[-1])["seconds"]
+        if keep is not None:
+            dumps.adopt(pathlib.Path(dump), keep)
         return GpuCompilation(compare.read_reports(dump), seconds)
 
 
-def compile_model(config: models.ModelConfig) -> GpuCompilation:
-    """Compiles the demo's step for `config`, as it is. Raises GpuCompileError."""
-    return compile_in_process(compare.worker_command(config, module="jax_oneshot.demo.gpu_compile"))
+def compile_model(config: models.ModelConfig, keep: pathlib.Path | None = None) -> GpuCompilation:
+    """Compiles the demo's step for `config`, as it is; see `compile_in_process`."""
+    return compile_in_process(compare.worker_command(config, module="jax_oneshot.demo.gpu_compile"), keep)
 
 
 def print_compile_seconds(step: Any, arguments: Sequence[Any]) -> None:
