@@ -38,6 +38,9 @@ class Ops(Protocol):
     def amax(self, x: Array) -> Array: ...
     def abs(self, x: Array) -> Array: ...
     def scan(self, body: Callable[[Array, Any], tuple[Array, Any]], carry: Array, xs: Any) -> tuple[Array, Any]: ...
+    def my_columns(self, x: Array) -> Array: ...
+    def gather(self, x: Array) -> Array: ...
+    def mean_of_shards(self, x: Array) -> Array: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +99,17 @@ class JaxOps:
 
     def scan(self, body: Callable[[Array, Any], tuple[Array, Any]], carry: Array, xs: Any) -> tuple[Array, Any]:
         return jax.lax.scan(body, carry, xs)
+
+    def my_columns(self, x: Array) -> Array:
+        width = x.shape[-1] // jax.lax.axis_size("tp")
+        return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index("tp") * width, width, axis=-1)
+
+    def gather(self, x: Array) -> Array:
+        return jax.lax.all_gather(x, "tp", axis=x.ndim - 1, tiled=True)
+
+    def mean_of_shards(self, x: Array) -> Array:
+        total = jax.lax.psum(jnp.sum(x, axis=-1, keepdims=True), "tp")
+        return total / (x.shape[-1] * jax.lax.axis_size("tp"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,3 +179,17 @@ class HostOps:
             carry, output = body(carry, layer)
             outputs.append(output)
         return carry, outputs
+
+    def my_columns(self, x: Array) -> Array:
+        dp, tp = self.mesh
+        width = x.shape[-1] // tp
+        whole = np.broadcast_to(x, (dp * tp, *x.shape[1:]))
+        return np.stack([whole[rank, ..., (rank % tp) * width :][..., :width] for rank in range(dp * tp)])
+
+    def gather(self, x: Array) -> Array:
+        dp, tp = self.mesh
+        whole = np.concatenate(np.moveaxis(x.reshape(dp, tp, *x.shape[1:]), 1, 0), axis=-1)
+        return np.repeat(whole, tp, axis=0)
+
+    def mean_of_shards(self, x: Array) -> Array:
+        return self.psum(np.mean(x, axis=-1, keepdims=True)) / self.mesh[1]

@@ -35,6 +35,8 @@ class Role(enum.Enum):
     RANK_VEC = ("h", True, 1.0)
     STACK = ("layers h", False, 1.0)
     RANK_STACK = ("layers h", True, 0.0)
+    SHARD_ROW = ("rows shard", True, 0.0)
+    SHARD_VEC = ("shard", True, 1.0)
 
     @property
     def varies(self) -> bool:
@@ -318,7 +320,8 @@ class Case:
     def inputs(self) -> list[np.ndarray[Any, Any]]:
         """From a seed, in the case's dtype. What varies has the ranks as its first dimension."""
         random = np.random.default_rng(zlib.crc32(self.name.rpartition("_seed")[0].encode()) + self.seed)
-        sizes = {"rows": self.shape[0], "h": self.shape[1], "1": 1, "layers": LAYERS}
+        rows, width = self.shape
+        sizes = {"rows": rows, "h": width, "shard": width // self.mesh[1], "1": 1, "layers": LAYERS}
         made = []
         for role in PATTERNS[self.pattern].roles:
             dimensions, varies, mean = role.value
@@ -338,7 +341,7 @@ class Case:
 
 def _host_form(role: Role, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Makes the array broadcast against [ranks, rows, H], layer by layer where it has layers."""
-    if role is Role.RANK_VEC:
+    if role in (Role.RANK_VEC, Role.SHARD_VEC):
         return array[:, None, :]
     if role is Role.RANK_STACK:
         return np.moveaxis(array, 1, 0)[:, :, None, :]

@@ -16,7 +16,8 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 from numerics_ops import Array, JaxOps
-from numerics_patterns import DTYPES, PATTERNS, Case, cases
+from numerics_patterns import DTYPES, PATTERNS, Case
+from numerics_sharded import all_cases
 
 
 def run(case: Case) -> list[np.ndarray[Any, Any]]:
@@ -48,7 +49,7 @@ def main() -> None:
     path, only = pathlib.Path(sys.argv[1]), sys.argv[2:]
     outputs: dict[str, np.ndarray[Any, Any]] = {}
     failures: dict[str, str] = {}
-    for name, case in cases().items():
+    for name, case in all_cases().items():
         if only and name not in only:
             continue
         try:

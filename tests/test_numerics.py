@@ -17,7 +17,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from jax_process import RunPython
-from numerics_patterns import PATTERNS, Case, cases
+from numerics_patterns import PATTERNS, Case
+from numerics_sharded import all_cases
 
 WORKER = pathlib.Path(__file__).with_name("numerics_worker.py")
 Outputs = dict[str, list[np.ndarray[Any, Any]]]
@@ -80,7 +81,7 @@ def error(got: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> np.ndarr
         return np.where(same, 0.0, np.abs(wide - expected))
 
 
-@pytest.fixture(params=list(cases().values()), ids=list(cases()))
+@pytest.fixture(params=list(all_cases().values()), ids=list(all_cases()))
 def case(request: pytest.FixtureRequest) -> Case:
     chosen: Case = request.param
     return chosen

@@ -111,10 +111,16 @@ Result<int> ExternalValues::LookThrough(Node node, const Use& use) {
     if (Result<void> ok = scope_.shards->CheckSlice(node, use.split); !ok) return Err(ok.error());
     return ReadAt(whole, use.As(Spread::kWhole));
   }
-  if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole && graph_.users(node).size() == 1) {
+  if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole) {
     if (graph_.is_root(node) || graph_.has_control_edges(node)) return Err("it is needed for itself");
     if (Result<void> ok = scope_.shards->CheckGather(node, use.split); !ok) return Err(ok.error());
     return ReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
+  }
+  if (const int fused = graph_.fused_computation(node); fused >= 0) {
+    // Of a weight, cheap to make again (XLA:CPU wraps even a lone convert); what has rows is loaded as it is.
+    const auto kind = KindAt(instruction.shape->dimensions, use.split, scope_.shards->extent(use.spread));
+    if (!kind || Widens(Kind::kRowScalar, *kind)) return Err("full-size work of its own");
+    return ReadAt(graph_.root(fused), use.At(use.split));
   }
   if (IsMove(instruction.opcode)) return LookThroughMove(node, use);
   return LookThroughElementwise(node, use);
@@ -128,7 +134,9 @@ Result<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
   if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
     return Err("a transpose moves elements");
   }
-  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape->IsRowMajor())) {
+  const hlo::Shape& to = *instruction.shape;
+  if (instruction.opcode == Opcode::kBitcast &&
+      !BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major)) {
     return Err("a bitcast between layouts");
   }
   const auto before = SplitAfterReshape(instruction.shape->dimensions, use.split, from.dimensions);
@@ -218,7 +226,9 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
     return Err("operand " + name + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
                std::to_string(extent.width));
   }
-  if (!instruction.shape->is_plain || !instruction.shape->IsRowMajor()) {
+  // Shards in another layout are copied in front of the call: they are small, and XLA:CPU likes to lay columns
+  // together.
+  if (!instruction.shape->is_plain || (!instruction.shape->IsRowMajor() && use.spread == Spread::kWhole)) {
     return Err("operand " + name + ": its layout is not row-major");
   }
   const Result<Role> role = RoleOf(node, *kind, use.spread);

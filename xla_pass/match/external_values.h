@@ -4,7 +4,7 @@
 //   broadcast(add(1, convert(g))), g: bf16[512]   ->  load g (vec); convert; constant 1; add
 //   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned in front of the call, then loaded
 //   g: bf16[64], this rank's columns of 512       ->  gathered: the call puts the ranks' shards side by side
-//   all-gather(g), read here only                 ->  the same: the all-gather becomes part of the exchange
+//   all-gather(g)                                 ->  the same: the all-gather becomes part of the exchange
 //   dynamic-slice(x, my columns), x the same      ->  load x: no rank needs another's columns of it
 //
 // Only cheap things are looked through, never ones that another region claimed.

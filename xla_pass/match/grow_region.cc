@@ -37,6 +37,14 @@ bool IsPromotion(const Graph& graph, Node node) {
   return from && (*from == DType::kBF16 || *from == DType::kF16);
 }
 
+bool IsLayoutChange(const Graph& graph, Node node) {
+  const hlo::Shape& to = *graph.at(node).shape;
+  if (graph.at(node).opcode != Opcode::kBitcast) return graph.at(node).opcode == Opcode::kCopy;
+  const hlo::Shape& from = *graph.at(graph.operand(node, 0)).shape;
+  return from.element_type == to.element_type &&
+         BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major);
+}
+
 // The all-reduce's operand, or what lone converts and copies in front of it read: XLA:CPU promotes bf16 all-reduces to
 // f32 this way, and the sum is taken in f32 regardless; and it gives some a layout of their own.
 Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand) {
@@ -56,7 +64,7 @@ Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node oper
       node = outer;
     } else if (fused >= 0 && graph.operand_count(node) == 1) {
       node = graph.root(fused);
-    } else if (graph.at(node).opcode == Opcode::kCopy || IsPromotion(graph, node)) {
+    } else if (IsLayoutChange(graph, node) || IsPromotion(graph, node)) {
       node = graph.operand(node, 0);
     } else {
       break;
@@ -114,7 +122,29 @@ class Grower {
     translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
   }
 
-  bool IsOpaque(Node node) const { return graph_.computation_index(node) == computation_ && order_.region(node) >= 0; }
+  bool IsOpaque(Node node) const {
+    return graph_.computation_index(node) == computation_ &&
+           (order_.region(node) >= 0 || kept_gathers_.count(node) != 0);
+  }
+
+  // An all-gather in front of the region goes into its exchange if nobody else wants it. False: one is wanted, start
+  // again without.
+  bool KeepWantedGathers() {
+    const size_t before = kept_gathers_.size();
+    for (Node gather : translator_->AllGathersOfOperands()) {
+      if (!IsReadHereOnly(gather, 0)) kept_gathers_.insert(gather);
+    }
+    return kept_gathers_.size() == before;
+  }
+
+  bool IsReadHereOnly(Node node, int depth) const {
+    constexpr int kMaxDepth = 8;  // moves, converts and broadcasts of a weight
+    if (graph_.is_root(node) || depth > kMaxDepth) return false;
+    const Span<Node> users = graph_.users(node);
+    return std::all_of(users.begin(), users.end(), [&](Node user) {
+      return inside_.count(user) != 0 || (order_.region(user) < 0 && IsReadHereOnly(user, depth + 1));
+    });
+  }
 
   // Tries to make of an all-reduce of row sums what stands around it: a norm of shards up to its all-gather. False, and
   // nothing has changed, where that is not what it is.
@@ -127,7 +157,8 @@ class Grower {
       Reset();
       const bool gathered =
           translator_->Computes(source_->node) && bytes <= options_.max_bytes.at(static_cast<size_t>(site.group_size));
-      if (gathered && GrowOnce() && inside_.count(site.all_reduce) != 0 && KeepAroundCollectives()) return true;
+      if (gathered && (GrowOnce() || GrowOnce()) && inside_.count(site.all_reduce) != 0 && KeepAroundCollectives())
+        return true;
     }
     source_.reset();
     extent_ = rows_of_sums;
@@ -189,7 +220,7 @@ class Grower {
       inside_.insert(unit);
       push_users(unit);
     }
-    return DropUselessSeed();
+    return DropUselessSeed() && KeepWantedGathers();
   }
 
   Result<void> TryAdd(Node unit) {
@@ -326,7 +357,7 @@ class Grower {
     region.seeds = seeds_;
     region.extent = extent_;
     region.ends = ends_;
-    region.kept_because = LayoutProblem(trimmed);
+    region.kept_because = LayoutProblem(trimmed, seed_results);
     if (!region.kept_because.empty()) return region;
     const std::unordered_set<Node> kept(trimmed.also_kept.begin(), trimmed.also_kept.end());
     for (Node member : trimmed.members) {
@@ -345,15 +376,17 @@ class Grower {
     return region;
   }
 
-  // An all-reduce in another layout is fine as long as nobody outside the region reads it or what it sums so.
-  std::string LayoutProblem(const TrimmedRegion& trimmed) const {
-    for (const CallOperand& operand : translator_->operands()) {
-      const hlo::Shape& shape = *graph_.at(operand.node).shape;
-      if (!shape.IsRowMajor()) return reason::Layout(shape.ToString());
+  // An all-reduce in another layout is fine as long as nobody outside the region reads it so, and what it sums can be
+  // read row by row.
+  std::string LayoutProblem(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) const {
+    const std::vector<Input>& inputs = translator_->builder().program().inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const hlo::Shape& shape = *graph_.at(translator_->operands()[i].node).shape;
+      if (IsCombined(inputs[i].role) && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
     }
     for (Node node : trimmed.outputs) {
       const hlo::Shape& shape = *graph_.at(node).shape;
-      if (!shape.IsRowMajor()) return reason::Layout(shape.ToString());
+      if (seed_results.count(node) != 0 && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
     }
     return "";
   }
@@ -395,6 +428,7 @@ class Grower {
   std::vector<SiteRef> seeds_;
   std::optional<ShardSource> source_;  // grown from instead of the seed's sum
   std::set<std::pair<int, int>> rejected_;
+  std::unordered_set<Node> kept_gathers_;
   std::unique_ptr<RowTranslator> translator_;
   std::vector<Node> members_;  // in the order they were added: operands first
   std::unordered_set<Node> inside_;

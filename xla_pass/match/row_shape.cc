@@ -1,6 +1,7 @@
 #include "xla_pass/match/row_shape.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace jax_oneshot {
 
@@ -67,6 +68,40 @@ bool TransposeMovesNothing(const Dims& from, const Dims& permutation) {
     last = source;
   }
   return true;
+}
+
+namespace {
+
+// The sizes other than one, the last in memory first; and for each its place among the dimensions.
+struct MemoryOrder {
+  std::vector<int64_t> sizes;
+  std::vector<int64_t> places;
+  bool is_row_major = true;
+};
+
+MemoryOrder OrderInMemory(const Dims& dims, const Dims& layout) {
+  std::vector<int64_t> place(dims.size(), -1);
+  int64_t next = 0;
+  for (size_t d = 0; d < dims.size(); ++d) {
+    if (dims[d] != 1) place[d] = next++;
+  }
+  MemoryOrder order;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const size_t d = layout.size() == dims.size() ? static_cast<size_t>(layout[i]) : dims.size() - 1 - i;
+    if (place[d] < 0) continue;
+    order.is_row_major &= order.places.empty() || order.places.back() > place[d];
+    order.sizes.push_back(dims[d]);
+    order.places.push_back(place[d]);
+  }
+  return order;
+}
+
+}  // namespace
+
+bool BitcastReshapes(const Dims& from, const Dims& from_layout, const Dims& to, const Dims& to_layout) {
+  const MemoryOrder a = OrderInMemory(from, from_layout);
+  const MemoryOrder b = OrderInMemory(to, to_layout);
+  return (a.is_row_major && b.is_row_major) || (a.sizes == b.sizes && a.places == b.places);
 }
 
 bool ReducesTheWidth(const Dims& from, int split, const Dims& reduced) {

@@ -40,6 +40,10 @@ std::optional<int> SplitBeforeBroadcast(const Dims& from, const Dims& mapping, i
 // True when a transpose moves only dimensions of size one.
 bool TransposeMovesNothing(const Dims& from, const Dims& permutation);
 
+// bitcast between two layouts (minor_to_major; empty: row-major): true when it is a reshape all the same, which it is
+// where both are row-major, and where only dimensions of size one come or go.
+bool BitcastReshapes(const Dims& from, const Dims& from_layout, const Dims& to, const Dims& to_layout);
+
 // reduce(from, dimensions=reduced): true when exactly the width is reduced away.
 bool ReducesTheWidth(const Dims& from, int split, const Dims& reduced);
 int SplitAfterReduce(int split, const Dims& reduced);

@@ -243,7 +243,9 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
   if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
     return Err("transpose moves elements between rows");
   }
-  if (instruction.opcode == Opcode::kBitcast && (!from.IsRowMajor() || !instruction.shape->IsRowMajor())) {
+  const hlo::Shape& to = *instruction.shape;
+  if (instruction.opcode == Opcode::kBitcast &&
+      !BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major)) {
     return Err("bitcast changes the layout");
   }
   const auto split = SplitAfterReshape(from.dimensions, value->split, instruction.shape->dimensions);
@@ -365,7 +367,7 @@ Result<Output> RowTranslator::ExportOf(Node node) const {
   const RowValue* value = Find(node);
   if (value == nullptr) return Err(Quote(instruction) + " has no single value");
   if (value->id < 0 || value->partial) return Err(Quote(instruction) + " is a partial row reduction");
-  if (!instruction.shape->is_plain || !instruction.shape->IsRowMajor()) {
+  if (!instruction.shape->is_plain || (!instruction.shape->IsRowMajor() && value->spread == Spread::kWhole)) {
     return Err(Quote(instruction) + ": its layout is not row-major");
   }
   const auto kind = KindAt(instruction.shape->dimensions, value->split, shards_.extent(value->spread));

@@ -51,24 +51,31 @@ std::optional<ShardSource> FindShardSource(const Graph& graph, Node all_reduce, 
   }
   const hlo::Instruction& reduce = graph.at(node);
   if (reduce.opcode != Opcode::kReduce || reduce.shape->IsTuple()) return std::nullopt;
-  const auto rank = static_cast<int>(graph.at(graph.operand(node, 0)).shape->dimensions.size());
-  ShardSource source;
-  source.split = rank - static_cast<int>(reduce.dimensions.size());
-  if (!std::all_of(reduce.dimensions.begin(), reduce.dimensions.end(), [&](int64_t d) { return d >= source.split; })) {
+  const Dims dims = graph.at(graph.operand(node, 0)).shape->dimensions;
+  int split = static_cast<int>(dims.size() - reduce.dimensions.size());
+  if (!std::all_of(reduce.dimensions.begin(), reduce.dimensions.end(), [&](int64_t d) { return d >= split; })) {
     return std::nullopt;
   }
+  ShardSource source;
   for (int step = 0; step < kMaxSteps; ++step) {
-    if (graph.computation_index(node) == computation && !IsReduction(graph.at(node).opcode)) source.node = node;
     const Opcode opcode = graph.at(node).opcode;
-    const bool is_elementwise = ElementwiseOp(opcode).has_value() || opcode == Opcode::kCopy;
-    if (!IsReduction(opcode) && !is_elementwise) break;
-    node = is_elementwise ? OnlyLargeOperand(graph, node) : SeeThrough(graph, graph.operand(node, 0));
-    if (node == kNoNode) break;
+    if (graph.computation_index(node) == computation && !IsReduction(opcode)) {
+      source.node = node;
+      source.split = split;
+    }
+    if (!IsReduction(opcode) && !IsMove(opcode) && !ElementwiseOp(opcode)) break;
+    const Node next = ElementwiseOp(opcode) ? OnlyLargeOperand(graph, node) : SeeThrough(graph, graph.operand(node, 0));
+    if (next == kNoNode) break;
+    if (IsMove(opcode)) {
+      const auto before = SplitAfterReshape(graph.at(node).shape->dimensions, split, graph.at(next).shape->dimensions);
+      if (!before) break;
+      split = *before;
+    }
+    node = next;
   }
   if (source.node == kNoNode) return std::nullopt;
-  const Dims dims = graph.at(source.node).shape->dimensions;
-  if (static_cast<int>(dims.size()) != rank) return std::nullopt;
-  source.extent = {Product(dims, 0, source.split), Product(dims, source.split, dims.size()) * ranks};
+  const Dims found = graph.at(source.node).shape->dimensions;
+  source.extent = {Product(found, 0, source.split), Product(found, source.split, found.size()) * ranks};
   return source;
 }
 

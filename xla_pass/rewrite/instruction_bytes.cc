@@ -32,6 +32,15 @@ std::string ShapeWithLayout(const hlo::Shape& shape) {
          Writer().Bytes(hlo::fields::shape::kLayout, RowMajorLayout(shape.dimensions.size())).Take();
 }
 
+std::string RowMajorShape(const hlo::Shape& shape) {
+  if (shape.IsRowMajor()) return ShapeWithLayout(shape);
+  return Writer()
+      .Integer(hlo::fields::shape::kElementType, static_cast<int64_t>(shape.element_type))
+      .Packed(hlo::fields::shape::kDimensions, shape.dimensions)
+      .Bytes(hlo::fields::shape::kLayout, RowMajorLayout(shape.dimensions.size()))
+      .Take();
+}
+
 std::string TupleShape(const std::vector<std::string>& element_shapes) {
   Writer out;
   out.Integer(hlo::fields::shape::kElementType, static_cast<int64_t>(hlo::PrimitiveType::kTuple));
@@ -63,6 +72,13 @@ std::string GetTupleElementBytes(const InstructionIdentity& identity, const std:
   Writer out;
   WriteIdentity(identity, "get-tuple-element", shape, &out);
   out.Integer(field::kTupleIndex, index).Packed(field::kOperandIds, {tuple_id});
+  return out.Take();
+}
+
+std::string CopyBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id) {
+  Writer out;
+  WriteIdentity(identity, "copy", shape, &out);
+  out.Packed(field::kOperandIds, {operand_id});
   return out.Take();
 }
 

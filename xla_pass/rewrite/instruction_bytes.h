@@ -19,6 +19,7 @@ struct InstructionIdentity {
 
 // The shape's own bytes, with a row-major layout added where it has none.
 std::string ShapeWithLayout(const hlo::Shape& shape);
+std::string RowMajorShape(const hlo::Shape& shape);
 std::string TupleShape(const std::vector<std::string>& element_shapes);
 
 struct CustomCall {
@@ -32,6 +33,8 @@ struct CustomCall {
 std::string CustomCallBytes(const CustomCall& call);
 std::string GetTupleElementBytes(const InstructionIdentity& identity, const std::string& shape, int64_t tuple_id,
                                  int64_t index);
+// The operand in the layout of `shape`.
+std::string CopyBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id);
 // partition-id or replica-id: a u32 scalar.
 std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view opcode);
 std::string U32ScalarShape();

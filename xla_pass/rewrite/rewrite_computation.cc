@@ -127,8 +127,8 @@ class Rewriter {
   void AppendCall(const Region& region) {
     CustomCall call;
     for (const CallOperand& operand : region.operands) {
-      call.operand_ids.push_back(operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id);
-      call.operand_shapes.push_back(ShapeWithLayout(*graph_.at(operand.node).shape));
+      call.operand_ids.push_back(AppendOperand(operand));
+      call.operand_shapes.push_back(RowMajorShape(*graph_.at(operand.node).shape));
     }
     if (context_->pass_logical_ids) {
       AppendLogicalIdsOnce();
@@ -144,13 +144,23 @@ class Rewriter {
     AppendResults(region, std::move(call));
   }
 
+  // The id of the operand's value, row-major.
+  int64_t AppendOperand(const CallOperand& operand) {
+    const int64_t id = operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id;
+    const hlo::Shape& shape = *graph_.at(operand.node).shape;
+    if (shape.IsRowMajor()) return id;
+    const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+    AppendNew(CopyBytes(identity, RowMajorShape(shape), id));
+    return identity.id;
+  }
+
   void AppendResults(const Region& region, CustomCall call) {
     std::vector<std::string> shapes(region.program.outputs.size());
     for (size_t i = 0; i < region.outputs.size(); ++i) {
-      shapes[region.output_indices[i]] = ShapeWithLayout(*graph_.at(region.outputs[i]).shape);
+      shapes[region.output_indices[i]] = RowMajorShape(*graph_.at(region.outputs[i]).shape);
     }
     const hlo::Instruction& first = graph_.at(region.outputs[0]);
-    if (region.outputs.size() == 1) {
+    if (region.outputs.size() == 1 && first.shape->IsRowMajor()) {
       call.identity = {std::string(first.name), first.id, first.metadata()};
       call.shape = shapes[0];
       AppendNew(CustomCallBytes(call));
@@ -161,11 +171,17 @@ class Rewriter {
     const int64_t tuple_id = call.identity.id;
     AppendNew(CustomCallBytes(call));
     for (size_t i = 0; i < region.outputs.size(); ++i) {
-      const hlo::Instruction& output = graph_.at(region.outputs[i]);
-      const int index = region.output_indices[i];
-      AppendNew(GetTupleElementBytes({std::string(output.name), output.id, output.metadata()}, shapes[index], tuple_id,
-                                     index));
+      AppendResult(graph_.at(region.outputs[i]), shapes[region.output_indices[i]], tuple_id, region.output_indices[i]);
     }
+  }
+
+  // One element of the call's tuple, under the identity and in the layout of the instruction it stands for.
+  void AppendResult(const hlo::Instruction& output, const std::string& row_major, int64_t tuple_id, int index) {
+    const InstructionIdentity identity = {std::string(output.name), output.id, output.metadata()};
+    if (output.shape->IsRowMajor()) return AppendNew(GetTupleElementBytes(identity, row_major, tuple_id, index));
+    const InstructionIdentity element = NewIdentity("jax_oneshot_result", "");
+    AppendNew(GetTupleElementBytes(element, row_major, tuple_id, index));
+    AppendNew(CopyBytes(identity, std::string(output.shape->bytes), element.id));
   }
 
   void AppendLogicalIdsOnce() {
