@@ -166,16 +166,21 @@ def _print_compilations(out: Console, compilations: dict[str, GpuCompilation], m
     if compilations:
         title = "The same models compiled for 8 H100s by XLA:GPU, no GPU needed\nhidden 3584, as Gemma 2 9B"
         out.print(title, style="bold", highlight=False)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
         table.add_column("model", no_wrap=True)
-        for heading in ("collectives", "after", "all-reduces", "fused", "plain", "kept", "compile"):
+        for heading in "all-\nred.|fused|plain|kept|collectives\nbefore|collectives\nafter|compile".split("|"):
             table.add_column(heading, justify="right")
         for name, one in compilations.items():
             verdicts, _ = compare.count_verdicts(one.reports)
             totals = [sum(report[key] for report in one.reports) for key in ("collectives_before", "collectives_after")]
-            counts = [*totals, sum(verdicts.values()), *verdicts.values()]
+            counts = [sum(verdicts.values()), *verdicts.values(), *totals]
             table.add_row(name, *map(str, counts), f"{one.seconds:.1f} s")
         out.print(table)
+        out.print(
+            "fused: all-reduces that became part of a one-shot call; plain: a one-shot call with nothing behind it; "
+            "collectives: of the whole step, one-shot calls included; compile: with the pass.\n",
+            highlight=False,
+        )
     if missing:
         out.print(missing, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
