@@ -168,7 +168,7 @@ def _print_compilations(out: Console, compilations: dict[str, GpuCompilation], m
         out.print(title, style="bold", highlight=False)
         table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
         table.add_column("model", no_wrap=True)
-        for heading in "all-\nred.|fused|plain|kept|collectives\nbefore|collectives\nafter|compile".split("|"):
+        for heading in ["all-\nred.", "fused", "plain", "kept", "collectives\nbefore", "collectives\nafter", "compile"]:
             table.add_column(heading, justify="right")
         for name, one in compilations.items():
             verdicts, _ = compare.count_verdicts(one.reports)
