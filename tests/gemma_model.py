@@ -1,6 +1,6 @@
 """The PyPI package `gemma` as a test model, unmodified: 4 layers, Megatron's layout put on from outside.
 
-In:  argv: "serve" or "gpu", then "gemma2" or "gemma3".
+In:  argv: "serve" or "gpu", then "gemma2" or "gemma3", then "shard-norms" to split the norms' scales as well.
 Out: serve: answers on stdout as jax_oneshot.demo.decode does (small widths, random weights, 8 CPU devices);
      gpu: compiles one decoding step at real widths for 8 H100s from abstract weights, prints the seconds.
 """
@@ -57,7 +57,7 @@ def jit_step(model: Any) -> Any:
     return jax.jit(step, donate_argnums=(1,))
 
 
-def abstract_arguments(model: Any, mesh: Mesh) -> tuple[Any, ...]:
+def abstract_arguments(model: Any, mesh: Mesh, shard_norms: bool) -> tuple[Any, ...]:
     """(params, cache, tokens, position) as ShapeDtypeStructs on `mesh`."""
     params = jax.eval_shape(functools.partial(_init, model), jax.random.key(0))
     cache = jax.eval_shape(functools.partial(model.config.init_cache, BATCH, jnp.bfloat16, cache_length=CACHE_LENGTH))
@@ -66,6 +66,8 @@ def abstract_arguments(model: Any, mesh: Mesh) -> tuple[Any, ...]:
     def weight(path: Any, leaf: Any) -> Any:
         name = "/".join(part.key for part in path)
         split = {**SPLIT_DIMENSION, "gating_einsum": gating}
+        if shard_norms and leaf.shape == (model.config.embed_dim,):  # not those of queries and keys: one per head
+            split["scale"] = 0
         return _split(mesh, leaf, next((split[end] for end in split if name.endswith(end)), None))
 
     return (
@@ -76,11 +78,11 @@ def abstract_arguments(model: Any, mesh: Mesh) -> tuple[Any, ...]:
     )
 
 
-def build(name: str, seed: int = 0) -> decode.Decoder:
+def build(name: str, shard_norms: bool, seed: int = 0) -> decode.Decoder:
     """The small model on the CPU devices."""
     model = make_model(name, **SMALL_WIDTHS)
     mesh = Mesh(np.array(jax.devices()), ("tp",))
-    params, cache, tokens, position = abstract_arguments(model, mesh)
+    params, cache, tokens, position = abstract_arguments(model, mesh, shard_norms)
     step = jit_step(model).lower(params, cache, tokens, position).compile()
     weights = jax.tree_util.tree_map_with_path(functools.partial(_random, np.random.default_rng(seed)), params)
     first = np.random.default_rng(seed).integers(1, SMALL_WIDTHS["num_embed"], BATCH, dtype=np.int32)
@@ -94,11 +96,11 @@ def build(name: str, seed: int = 0) -> decode.Decoder:
     )
 
 
-def compile_for_gpus(name: str) -> None:
+def compile_for_gpus(name: str, shard_norms: bool) -> None:
     """Compiles the model at its real widths for 8 abstract H100s."""
     model = make_model(name)
     mesh = Mesh(np.array(gpu_compile.topology_devices()), ("tp",))
-    gpu_compile.print_compile_seconds(jit_step(model), abstract_arguments(model, mesh))
+    gpu_compile.print_compile_seconds(jit_step(model), abstract_arguments(model, mesh, shard_norms))
 
 
 def _init(model: Any, key: jax.Array) -> Any:
@@ -121,8 +123,9 @@ def _random(random: np.random.Generator, path: Any, leaf: Any) -> jax.Array:
 
 
 if __name__ == "__main__":
-    what, which = sys.argv[1:]
+    what, which, *flags = sys.argv[1:]
+    sharded = flags == ["shard-norms"]
     if what == "gpu":
-        compile_for_gpus(which)
+        compile_for_gpus(which, sharded)
     else:
-        decode.serve(functools.partial(build, which), sys.stdin, sys.stdout)
+        decode.serve(functools.partial(build, which, sharded), sys.stdin, sys.stdout)

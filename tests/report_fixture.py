@@ -27,5 +27,6 @@ NATIVE: dict[str, Any] = {
     "calls": [{"row_program": VERDICT["row_program"], "rows": 8, "width": 4096, "group_size": 8}],
     "collectives_before": 2,
     "collectives_after": 1,
+    "loops": [{"computation": "main", "collectives_before": 2, "collectives_after": 1}],
     "rewrites": 1,
 }

@@ -40,6 +40,14 @@ def test_the_table_fits_80_columns_and_says_what_was_fused() -> None:
     assert "llama (1 of 1)" in done.stderr  # progress, also where there is no terminal
 
 
+def test_norm_weights_can_be_split_too() -> None:
+    done = small_demo("--shard-norms")
+    assert done.returncode == 0, done.stderr
+    (row,) = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("llama-sharded")]
+    assert int(row[1]) == int(row[2]) > 3, "the row sums' all-reduces are counted, and all are fused"
+    assert row[6] == "yes"
+
+
 def test_json_holds_the_figures_and_the_reports(tmp_path: pathlib.Path) -> None:
     done = small_demo("--json", "--dump", str(tmp_path))
     assert done.returncode == 0, done.stderr

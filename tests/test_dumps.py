@@ -50,6 +50,7 @@ def test_the_report_has_exactly_the_fields_of_the_contract() -> None:
         ],
         "collectives_before": 2,
         "collectives_after": 1,
+        "loops": [{"computation": "main", "collectives_before": 2, "collectives_after": 1}],
     }
 
 

@@ -42,14 +42,18 @@ bool IsCollective(Opcode opcode) {
   }
 }
 
+int64_t CountCollectives(const hlo::Computation& computation) {
+  int64_t count = 0;
+  for (const hlo::Instruction& instruction : computation.instructions) {
+    count += IsCollective(instruction.opcode) ||
+             (instruction.opcode == Opcode::kCustomCall && instruction.custom_call_target() == kCallTarget);
+  }
+  return count;
+}
+
 int64_t CountCollectives(const hlo::Module& module) {
   int64_t count = 0;
-  for (const hlo::Computation& computation : module.computations) {
-    for (const hlo::Instruction& instruction : computation.instructions) {
-      count += IsCollective(instruction.opcode) ||
-               (instruction.opcode == Opcode::kCustomCall && instruction.custom_call_target() == kCallTarget);
-    }
-  }
+  for (const hlo::Computation& computation : module.computations) count += CountCollectives(computation);
   return count;
 }
 
@@ -70,13 +74,22 @@ class Pass {
     report.num_replicas = module_.replica_count;
     report.num_partitions = module_.partition_count;
     for (const ReachableComputation& reachable : FindReachable(module_)) {
+      const int64_t removed_before = report.collectives_before - report.collectives_after;
       if (Result<void> ok = RunOn(reachable); !ok) return Err(ok.error());
+      const int64_t removed_here = report.collectives_before - report.collectives_after - removed_before;
+      if (reachable.in_loop) CountLoop(module_.computations[reachable.computation], removed_here);
     }
     if (!edits_.empty()) result_.module = SpliceModule(module_, edits_, FindUncalled(graph_, removed_));
     return std::move(result_);
   }
 
  private:
+  void CountLoop(const hlo::Computation& computation, int64_t removed) {
+    const int64_t before = CountCollectives(computation);
+    if (before == 0) return;
+    result_.report.loops.push_back({std::string(computation.name), before, before - removed});
+  }
+
   Result<void> RunOn(const ReachableComputation& reachable) {
     SiteTable sites;
     const hlo::Computation& computation = module_.computations[reachable.computation];

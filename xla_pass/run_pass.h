@@ -45,6 +45,12 @@ struct MadeCall {
   int64_t rows = 0, width = 0, group_size = 0;
 };
 
+// What one round of a loop does: of its body, and of each branch that stands in it.
+struct LoopCount {
+  std::string computation;
+  int64_t collectives_before = 0, collectives_after = 0;
+};
+
 struct PassReport {
   std::string module;
   int64_t num_partitions = 0, num_replicas = 0;
@@ -52,7 +58,8 @@ struct PassReport {
   std::vector<Verdict> all_reduces;
   std::vector<MadeCall> calls;
   int64_t collectives_before = 0, collectives_after = 0;
-  int64_t rewrites = 0;  // how many were made
+  std::vector<LoopCount> loops;  // that hold collectives
+  int64_t rewrites = 0;          // how many were made
 };
 
 struct PassResult {

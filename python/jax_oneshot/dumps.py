@@ -62,6 +62,7 @@ def build_report(
         "all_reduces": [_verdict(verdict, rewrites_before) for verdict in native["all_reduces"]],
         "collectives_before": native["collectives_before"],
         "collectives_after": native["collectives_after"],
+        "loops": native["loops"],
     }
 
 

@@ -85,11 +85,21 @@ nb::dict ToDict(const MadeCall& call) {
   return out;
 }
 
+nb::dict ToDict(const LoopCount& loop) {
+  nb::dict out;
+  out["computation"] = Text(loop.computation);
+  out["collectives_before"] = loop.collectives_before;
+  out["collectives_after"] = loop.collectives_after;
+  return out;
+}
+
 nb::dict ToDict(const PassReport& report) {
   nb::list all_reduces;
   for (const Verdict& verdict : report.all_reduces) all_reduces.append(ToDict(verdict));
   nb::list calls;
   for (const MadeCall& call : report.calls) calls.append(ToDict(call));
+  nb::list loops;
+  for (const LoopCount& loop : report.loops) loops.append(ToDict(loop));
   nb::dict out;
   out["module"] = Text(report.module);
   out["num_partitions"] = report.num_partitions;
@@ -99,6 +109,7 @@ nb::dict ToDict(const PassReport& report) {
   out["calls"] = calls;
   out["collectives_before"] = report.collectives_before;
   out["collectives_after"] = report.collectives_after;
+  out["loops"] = loops;
   out["rewrites"] = report.rewrites;
   return out;
 }
