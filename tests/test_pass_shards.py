@@ -480,9 +480,6 @@ def test_the_report_counts_what_one_round_of_a_loop_does() -> None:
   ROOT %less = pred[] compare(%i.1, %limit), direction=LT
 }}
 """
-    first = (
-        "%first = (s32[], bf16[8,8]{1,0}, bf16[8,64]{1,0}, bf16[8]{0}, s32[]) tuple(%origin, %x0, %d0, %g0, %offset)"
-    )
     main = f"""
         %d0 = bf16[8,64]{{1,0}} parameter(0)
         %x0 = bf16[8,8]{{1,0}} parameter(1)
