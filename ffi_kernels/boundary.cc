@@ -50,6 +50,22 @@ std::string ValueText(char letter, size_t i, const std::string& what) {
 
 }  // namespace
 
+std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingArgs& args) {
+  std::vector<ffi::AnyBuffer> all;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (auto buffer = args.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(*buffer);
+  }
+  return all;
+}
+
+std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingRets& rets) {
+  std::vector<ffi::AnyBuffer> all;
+  for (size_t i = 0; i < rets.size(); ++i) {
+    if (auto buffer = rets.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(**buffer);
+  }
+  return all;
+}
+
 Boundary::Boundary(const RowProgram& program, int64_t rows, int64_t width, int64_t ranks, TrailingIds ids) {
   for (size_t i = 0; i < program.inputs.size(); ++i) {
     const Input& input = program.inputs[i];

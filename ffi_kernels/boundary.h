@@ -15,6 +15,10 @@ namespace jax_oneshot {
 // Whether replica-id and partition-id follow the operands (call_attributes.h).
 enum class TrailingIds : uint8_t { kNone, kReplicaAndPartition };
 
+// All buffers of one execution.
+std::vector<xla::ffi::AnyBuffer> AllOf(const xla::ffi::RemainingArgs& args);
+std::vector<xla::ffi::AnyBuffer> AllOf(const xla::ffi::RemainingRets& rets);
+
 class Boundary {
  public:
   // Operands: the program's inputs; on CPU two u32 scalars follow. Results: the program's outputs. Of what lies in

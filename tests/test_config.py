@@ -23,6 +23,12 @@ def test_an_empty_environment_is_off_with_defaults() -> None:
         assert config.limits_for(platform, 100) == default_limits(platform, 100)
 
 
+def test_processes_on_gpus_wait_longer_for_each_other_than_threads_on_cpu() -> None:
+    config = Config()
+    assert config.timeout_ms_for("cpu") == 30_000
+    assert config.timeout_ms_for("cuda") == 600_000
+
+
 def test_every_variable_of_the_contract_is_read() -> None:
     config = Config.from_environment(
         {
@@ -39,7 +45,7 @@ def test_every_variable_of_the_contract_is_read() -> None:
     assert set(config.limits_for("cpu")) == set(config.limits_for("cuda", 90)) == {65536}
     assert config.rewrites("jit_decode_step")
     assert not config.rewrites("my_jit_decode")
-    assert config.timeout_ms == 2500
+    assert config.timeout_ms_for("cpu") == config.timeout_ms_for("cuda") == 2500
     assert config.limit == 17
 
 
@@ -73,7 +79,7 @@ def test_a_limit_that_is_no_count_is_refused(value: str) -> None:
 
 
 def test_a_short_deadline_is_not_rounded_to_nothing() -> None:
-    assert Config.from_environment({"JAX_ONESHOT_TIMEOUT_S": "0.0001"}).timeout_ms == 1
+    assert Config.from_environment({"JAX_ONESHOT_TIMEOUT_S": "0.0001"}).timeout_ms_for("cpu") == 1
 
 
 def test_a_bad_regular_expression_is_refused_with_its_fault_and_place() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -70,6 +72,18 @@ def test_only_one_ranks_reports_are_counted(tmp_path: pathlib.Path) -> None:
         report = {"all_reduces": [{"verdict": "fused"}, {"verdict": "kept"}]}
         (tmp_path / f"0000.jit_step.cuda.process{process}.report.json").write_text(json.dumps(report))
     assert tp_decode.count_verdicts(tmp_path) == {"fused": 1, "kept": 1}
+
+
+def test_the_page_shows_what_the_results_say() -> None:
+    command = [sys.executable, "tools/fill_gpu.py", "--check"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_committed_results_are_of_runs_in_which_nothing_was_wrong() -> None:
+    results = [json.loads(path.read_text()) for path in (REPOSITORY / "benchmarks" / "results").glob("decode-*.json")]
+    assert results
+    assert [result["wrong"] for result in results] == [[]] * len(results)
 
 
 def test_a_process_that_does_not_end_is_ended_at_the_limit(

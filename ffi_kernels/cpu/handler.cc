@@ -70,22 +70,6 @@ ffi::Future Failed(ffi::ErrorCode code, const std::string& message) {
   return future;
 }
 
-std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingArgs& args) {
-  std::vector<ffi::AnyBuffer> all;
-  for (size_t i = 0; i < args.size(); ++i) {
-    if (auto buffer = args.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(*buffer);
-  }
-  return all;
-}
-
-std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingRets& rets) {
-  std::vector<ffi::AnyBuffer> all;
-  for (size_t i = 0; i < rets.size(); ++i) {
-    if (auto buffer = rets.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(**buffer);
-  }
-  return all;
-}
-
 // Addresses of one rank's buffers, on their way to its seat. Each buffer is decoded once, which is a good part of what
 // one rank's arrival costs; nothing is allocated.
 struct Arrival {

@@ -16,7 +16,10 @@ from jax_oneshot import message_limits
 Platform = Literal["cpu", "cuda"]
 PLATFORMS: tuple[Platform, ...] = ("cpu", "cuda")
 
-DEFAULT_TIMEOUT_S = 30.0
+# How long a rank waits when JAX_ONESHOT_TIMEOUT_S is unset. On CPU the ranks are threads of one process, which start a
+# program together. On GPUs they may be processes, and one may still compile, or load data, while the others wait, as
+# they would in an all-reduce of NCCL's, which has no deadline at all: ten minutes pass only where something is wrong.
+DEFAULT_TIMEOUTS_S: dict[Platform, float] = {"cpu": 30.0, "cuda": 600.0}
 _MAX_TIMEOUT_S = 24 * 3600.0
 
 
@@ -52,7 +55,7 @@ class Config:
       dump_to: folder for before/after/report files, or None.
       max_bytes: largest message per rank to rewrite in bytes, or None for the platform's default.
       modules: only modules in whose name this is found are rewritten; None means all.
-      timeout_s: seconds a rank waits for its peers before the call fails.
+      timeout_s: seconds a rank waits for its peers before the call fails, or None for the platform's default.
       limit: how many rewrites are made in this process, the first ones; None means all.
     """
 
@@ -60,7 +63,7 @@ class Config:
     dump_to: pathlib.Path | None = None
     max_bytes: int | None = None
     modules: re.Pattern[str] | None = None
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float | None = None
     limit: int | None = None
 
     @classmethod
@@ -99,10 +102,10 @@ class Config:
         limits = message_limits.default_limits(platform, architecture)
         return limits if self.max_bytes is None else [self.max_bytes] * len(limits)
 
-    @property
-    def timeout_ms(self) -> int:
+    def timeout_ms_for(self, platform: Platform) -> int:
         """The deadline as the pass writes it into each call: whole milliseconds, at least one."""
-        return max(1, round(self.timeout_s * 1000))
+        seconds = DEFAULT_TIMEOUTS_S[platform] if self.timeout_s is None else self.timeout_s
+        return max(1, round(seconds * 1000))
 
     def rewrites(self, module: str) -> bool:
         """Whether JAX_ONESHOT_MODULES lets the module of this name be rewritten."""
@@ -117,10 +120,11 @@ class Config:
           architecture: compute capability of the GPU (90); None: no GPU can be asked.
         """
         limits = ",".join(f"{platform}:{self.limits_for(platform, architecture)}" for platform in PLATFORMS)
+        timeouts = ",".join(f"{platform}:{self.timeout_ms_for(platform)}" for platform in PLATFORMS)
         pattern = "" if self.modules is None else self.modules.pattern
         return (
             f"jax_oneshot={jax_oneshot.__version__};enabled={int(self.enabled)};max_bytes={limits};"
-            f"timeout_ms={self.timeout_ms};modules={pattern};limit={self.limit}"
+            f"timeout_ms={timeouts};modules={pattern};limit={self.limit}"
         )
 
 
@@ -193,7 +197,7 @@ VARIABLES: dict[str, Variable] = {
         "timeout_s",
         _seconds,
         "how long a rank waits for a missing one before the call fails",
-        default=f"{DEFAULT_TIMEOUT_S:g}",
+        default=", ".join(f"{seconds:g} ({platform})" for platform, seconds in DEFAULT_TIMEOUTS_S.items()),
         values=f"seconds, above 0 and at most {_MAX_TIMEOUT_S:.0f}",
     ),
     "JAX_ONESHOT_LIMIT": Variable(

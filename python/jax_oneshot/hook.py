@@ -121,7 +121,7 @@ class Hook:
             module,
             platform=self._platform,
             max_bytes=self._config.limits_for(self._platform, self._around.gpu_architecture()),
-            timeout_ms=self._config.timeout_ms,
+            timeout_ms=self._config.timeout_ms_for(self._platform),
             single_process=self._around.single_process(),
             keep_all_reason=keep_all_reason,
             max_rewrites=max_rewrites,

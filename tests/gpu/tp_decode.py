@@ -198,17 +198,23 @@ def check_decode(setup: Setup, checks: Checks) -> None:
 
 
 def check_deadline(setup: Setup, checks: Checks) -> None:
-    """The last rank dies halfway: every other ends with an error that names call and rank, within the deadline."""
+    """The last rank dies halfway: the others end with an error within the deadline, and it is said who was missing.
+
+    Not by every rank: under MPS the first kernel that gives up takes the others' with it, before they can say why.
+    """
     missing = setup.ranks - 1
     env = {"JAX_ONESHOT": "1", "JAX_ONESHOT_TIMEOUT_S": f"{DEADLINE_S:g}"}
     ended = run_ranks(setup, "deadline", env, die=(missing, setup.steps // 2))
-    left_at = ended[missing].seconds
+    left_at, tellers = ended[missing].seconds, 0
     for rank, one in enumerate(ended[:missing]):
         took = one.seconds - left_at
         told = f"rank {rank} of {setup.ranks} waited" in one.printed and f"for rank {missing}," in one.printed
+        tellers += told
         checks.results[f"deadline, rank {rank}"] = {"status": one.status, "seconds_after": round(took, 1), "told": told}
-        if one.status in (0, None) or took > DEADLINE_S + GRACE_S or not told:
+        if one.status in (0, None) or took > DEADLINE_S + GRACE_S:
             checks.fail(f"deadline, rank {rank}: status {one.status} {took:.1f} s after\n{one.printed[-3000:]}")
+    if tellers == 0:
+        checks.fail(f"deadline: nobody said that rank {missing} was missing\n{ended[0].printed[-3000:]}")
 
 
 def main() -> int:

@@ -12,13 +12,12 @@ CudaCall::~CudaCall() {
 
 void CudaCall::CompileAhead() {
   if (!runtime_.HasGpu()) return;
-  const Result<Gpu*> gpu = runtime_.FindGpu(0);
-  if (gpu) (void)Compile(**gpu, 1);
+  const Result<DeviceFacts> facts = runtime_.FirstGpuFacts();
+  if (facts) (void)Compile(*facts, 1);
 }
 
-Result<std::shared_ptr<const CompiledKernel>> CudaCall::Compile(const Gpu& gpu, int ranks_on_device) const {
-  return runtime_.Compile(spec_.program, spec_.rows, spec_.width, spec_.groups.group_size(), gpu.facts,
-                          ranks_on_device);
+Result<std::shared_ptr<const CompiledKernel>> CudaCall::Compile(const DeviceFacts& facts, int ranks_on_device) const {
+  return runtime_.Compile(spec_.program, spec_.rows, spec_.width, spec_.groups.group_size(), facts, ranks_on_device);
 }
 
 bool CudaCall::IsBound(int ordinal) const {
@@ -53,7 +52,7 @@ Result<std::unique_ptr<CudaCall::Bound>> CudaCall::MakeBound(int ordinal, NcclCo
 Result<void> CudaCall::ShareAndCompile(NcclComm comm, Bound* bound) const {
   int ranks_on_device = 1;
   while (true) {
-    const auto compiled = Compile(*bound->gpu, ranks_on_device);
+    const auto compiled = Compile(bound->gpu->facts, ranks_on_device);
     if (!compiled) return Err(compiled.error());
     auto workspace = runtime_.Share(bound->gpu, comm, (*compiled)->plan.message_bytes, spec_.timeout);
     if (!workspace) return Err(workspace.error());

@@ -51,7 +51,7 @@ class CudaCall {
     KernelArguments arguments;  // all but inputs and outputs
   };
 
-  Result<std::shared_ptr<const CompiledKernel>> Compile(const Gpu& gpu, int ranks_on_device) const;
+  Result<std::shared_ptr<const CompiledKernel>> Compile(const DeviceFacts& facts, int ranks_on_device) const;
   Result<std::unique_ptr<Bound>> MakeBound(int ordinal, NcclComm comm) const;
   Result<void> ShareAndCompile(NcclComm comm, Bound* bound) const;
   KernelArguments MakeArguments(const Bound& bound) const;

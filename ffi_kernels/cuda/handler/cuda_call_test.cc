@@ -88,6 +88,7 @@ TEST_F(CudaCallTest, IsCompiledAheadWhereThereIsAGpu) {
   CudaCall call(Spec(), runtime.get());
   call.CompileAhead();
   EXPECT_EQ(state.compilations, 1);
+  EXPECT_EQ(state.error_record, nullptr);  // nothing was made on the GPU
   state.gpus = 0;
   CudaCall elsewhere(Spec(16), runtime.get());
   elsewhere.CompileAhead();

@@ -61,22 +61,6 @@ ffi::Error Initialize(CudaCallState* state, int32_t ordinal, const cuda::Collect
   return ffi::Error::Success();
 }
 
-std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingArgs& args) {
-  std::vector<ffi::AnyBuffer> all;
-  for (size_t i = 0; i < args.size(); ++i) {
-    if (auto buffer = args.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(*buffer);
-  }
-  return all;
-}
-
-std::vector<ffi::AnyBuffer> AllOf(const ffi::RemainingRets& rets) {
-  std::vector<ffi::AnyBuffer> all;
-  for (size_t i = 0; i < rets.size(); ++i) {
-    if (auto buffer = rets.get<ffi::AnyBuffer>(i); buffer.has_value()) all.push_back(**buffer);
-  }
-  return all;
-}
-
 std::vector<DevicePointer> Addresses(const std::vector<ffi::AnyBuffer>& buffers) {
   std::vector<DevicePointer> addresses;
   for (const ffi::AnyBuffer& buffer : buffers) {

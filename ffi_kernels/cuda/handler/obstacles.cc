@@ -25,11 +25,10 @@ std::string FindMissingAccess(const CudaDriver& driver) {
   return "";
 }
 
-std::string FindCompileError(const PlannedCall& call, const Gpu& gpu, Runtime* runtime) {
+std::string FindCompileError(const PlannedCall& call, const DeviceFacts& facts, Runtime* runtime) {
   Result<RowProgram> program = ParseRowProgram(call.program);
   if (!program) return "the row program cannot be read: " + program.error();
-  const auto compiled =
-      runtime->Compile(*program, call.rows, call.width, static_cast<int>(call.group_size), gpu.facts, 1);
+  const auto compiled = runtime->Compile(*program, call.rows, call.width, static_cast<int>(call.group_size), facts, 1);
   return compiled ? "" : "the kernel cannot be made: " + compiled.error();
 }
 
@@ -37,10 +36,10 @@ std::string FindCompileError(const PlannedCall& call, const Gpu& gpu, Runtime* r
 
 std::string FindObstacle(const std::vector<PlannedCall>& calls, Runtime* runtime) {
   if (!runtime->HasGpu()) return "";
-  const Result<Gpu*> gpu = runtime->FindGpu(0);
-  if (!gpu) return "this machine's GPU cannot be used: " + gpu.error();
+  const Result<DeviceFacts> facts = runtime->FirstGpuFacts();
+  if (!facts) return facts.error();
   std::string obstacle = FindMissingAccess(runtime->driver());
-  for (size_t i = 0; obstacle.empty() && i < calls.size(); ++i) obstacle = FindCompileError(calls[i], **gpu, runtime);
+  for (size_t i = 0; obstacle.empty() && i < calls.size(); ++i) obstacle = FindCompileError(calls[i], *facts, runtime);
   return obstacle;
 }
 

@@ -38,6 +38,13 @@ bool Runtime::HasGpu() {
   return driver && driver->cuDeviceGetCount(&count) == kSuccess && count > 0;
 }
 
+Result<DeviceFacts> Runtime::FirstGpuFacts() {
+  if (!parts_.driver()) return Err(parts_.driver().error());
+  Device device = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver(), cuDeviceGet(&device, 0));
+  return ReadDeviceFacts(driver(), device);
+}
+
 Result<Gpu*> Runtime::FindGpu(int ordinal) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::unique_ptr<Gpu>& gpu = gpus_[ordinal];

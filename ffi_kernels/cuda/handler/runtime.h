@@ -57,9 +57,13 @@ class Runtime {
 
   // False where GPU programs can be compiled only: no driver, or no GPU.
   bool HasGpu();
-  Result<Gpu*> FindGpu(int ordinal);
-  // The driver; only after FindGpu succeeded.
+  // The driver; only where there is a GPU.
   const CudaDriver& driver() { return *parts_.driver(); }
+  // What the compiler has to know of the first GPU. Touches nothing on it: it need not be one that this process runs
+  // on, and a context there would cost its owner memory.
+  Result<DeviceFacts> FirstGpuFacts();
+  // A GPU that this process runs on.
+  Result<Gpu*> FindGpu(int ordinal);
 
   // For a GPU that `ranks_on_device` ranks of the group share.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, int64_t rows, int64_t width,

@@ -131,7 +131,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             module,
             platform=platform,
             max_bytes=config.limits_for(platform),
-            timeout_ms=config.timeout_ms,
+            timeout_ms=config.timeout_ms_for(platform),
             single_process=True,
             max_rewrites=UNLIMITED if config.limit is None else config.limit,
         )
