@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes.util
 import glob
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from jax_oneshot import nvidia_libraries
 
 Call = Mapping[str, Any]  # row_program, rows, width, group_size
 
@@ -64,10 +65,7 @@ def find_nccl() -> bool:
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         if any("/libnccl.so" in line for line in maps):
             return True
-    wheels = (os.path.join(glob.escape(folder), "nvidia", "nccl", "lib", "libnccl.so*") for folder in sys.path)
-    if any(glob.glob(pattern) for pattern in wheels):
-        return True
-    folders = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    folders = [*nvidia_libraries.folders(), *os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)]
     return any(glob.glob(os.path.join(glob.escape(folder), "libnccl.so*")) for folder in folders if folder) or bool(
         ctypes.util.find_library("nccl")
     )

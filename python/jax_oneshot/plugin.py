@@ -42,11 +42,12 @@ def initialize() -> None:
 
 def _start() -> None:
     from jax_oneshot import config as config_lib
-    from jax_oneshot import gpu_obstacles, jax_internals, native, nvidia_driver
+    from jax_oneshot import gpu_obstacles, jax_internals, native, nvidia_driver, nvidia_libraries
     from jax_oneshot.hook import Hook, Surroundings
     from jax_oneshot.rewrite_counter import RewriteCounter
 
     config = config_lib.Config.from_environment(os.environ)
+    nvidia_libraries.tell_native(os.environ)
     library = native.load()
     surroundings = Surroundings(
         run_pass=library.run_pass,

@@ -228,7 +228,10 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=120.0, help="seconds until a run that does not end is ended")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--no-mps", action="store_true")
+    parser.add_argument("--nccl", type=pathlib.Path, help="a libnccl.so.2 to use instead of the installed one")
     arguments = parser.parse_args()
+    if arguments.nccl:
+        os.environ["LD_PRELOAD"] = str(arguments.nccl.resolve(strict=True))
     checks = Checks()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

@@ -1,0 +1,25 @@
+"""In: Python's module path. Out: where NVIDIA's Python packages put their libraries; told to the native module, too.
+
+The native module looks for NVRTC beside itself, where pip puts both. In a source tree, or with a PYTHONPATH, it lies
+elsewhere; only Python knows where its packages are.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import MutableMapping
+
+VARIABLE = "ONESHOT_CUDA_LIBRARIES"  # ffi_kernels/cuda/driver/library.h
+
+
+def folders() -> list[str]:
+    """`nvidia/*/lib` of every folder that modules are imported from, in that order; newer CUDA before older."""
+    patterns = (os.path.join(glob.escape(folder), "nvidia", "*", "lib") for folder in sys.path)
+    return [found for pattern in patterns for found in sorted(glob.glob(pattern), reverse=True)]
+
+
+def tell_native(environ: MutableMapping[str, str]) -> None:
+    """Puts the folders into the variable that the native module reads, unless the user has set it."""
+    environ.setdefault(VARIABLE, os.pathsep.join(folders()))
