@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
+#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/match/test_graph.h"
+#include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
@@ -63,6 +68,36 @@ TEST(Graph, KnowsBothEndsOfAControlDependency) {
   EXPECT_TRUE(test.graph().has_control_edges(test["a"]));
   EXPECT_TRUE(test.graph().has_control_edges(test["b"]));
   EXPECT_FALSE(test.graph().has_control_edges(test["c"]));
+}
+
+HandInstruction Element(int64_t id, std::string name, int64_t tuple, int64_t index) {
+  HandInstruction element = HandOp(id, std::move(name), "get-tuple-element", {tuple});
+  element.more = wire::Writer().Integer(hlo::fields::hlo_instruction::kTupleIndex, index).Take();
+  return element;
+}
+
+// start = tuple(a, b); while(start) { x = state[0]; y = state[1]; next = tuple(negate(x), y) }
+TEST(Graph, FindsWhatALoopNeverChangesInFrontOfIt) {
+  HandComputation body{1, "body", {HandParameter(10, 0)}, 14};
+  body.instructions.push_back(Element(11, "x", 10, 0));
+  body.instructions.push_back(Element(12, "y", 10, 1));
+  body.instructions.push_back(HandOp(13, "next_x", "negate", {11}));
+  body.instructions.push_back(HandOp(14, "next", "tuple", {13, 12}));
+  HandComputation condition{2, "condition", {HandParameter(20, 0)}, 21};
+  condition.instructions.push_back(Element(21, "c", 20, 1));
+  HandComputation main{3, "main", {HandParameter(30, 0), HandParameter(31, 1)}, 34};
+  main.instructions[0].name = "a";
+  main.instructions[1].name = "b";
+  main.instructions.push_back(HandOp(32, "start", "tuple", {30, 31}));
+  main.instructions.push_back(HandOp(33, "loop", "while", {32}));
+  main.instructions.back().called_computations = {1, 2};
+  main.instructions.push_back(Element(34, "result", 33, 1));
+  const TestGraph test({body, condition, main}, 3);
+  EXPECT_EQ(test.graph().BeforeLoop(test["y"]), test["b"]);
+  EXPECT_EQ(test.graph().BeforeLoop(test["x"]), kNoNode) << "changes from round to round";
+  EXPECT_EQ(test.graph().BeforeLoop(test["c"]), kNoNode) << "read in the condition, whose result is no state";
+  EXPECT_EQ(test.graph().BeforeLoop(test["result"]), kNoNode) << "stands behind the loop";
+  EXPECT_EQ(test.graph().BeforeLoop(test["next_x"]), kNoNode);
 }
 
 }  // namespace

@@ -74,5 +74,24 @@ TEST(ReducesTheWidth, OnlyWhenAllOfItAndNothingElseIsReduced) {
   EXPECT_EQ(SplitAfterReduce(2, V{1, 2}), 1);
 }
 
+using Layout = std::vector<int64_t>;  // minor to major
+
+bool Bitcast(const Layout& from, const Layout& from_layout, const Layout& to, const Layout& to_layout) {
+  return BitcastReshapes(from, from_layout, to, to_layout);
+}
+
+TEST(RowShape, TakesABitcastBetweenRowMajorShapesForAReshape) {
+  EXPECT_TRUE(Bitcast({8, 64}, {1, 0}, {2, 4, 64}, {2, 1, 0}));
+  EXPECT_TRUE(Bitcast({8, 64}, {}, {2, 4, 64}, {})) << "no layout is row-major";
+  EXPECT_TRUE(Bitcast({8, 1}, {0, 1}, {8}, {0})) << "dimensions of size one may lie anywhere";
+}
+
+TEST(RowShape, LetsDimensionsOfSizeOneComeAndGoInAnyLayout) {
+  EXPECT_TRUE(Bitcast({1, 4, 96}, {1, 2, 0}, {4, 96}, {0, 1}));
+  EXPECT_FALSE(Bitcast({1, 4, 96}, {2, 1, 0}, {4, 96}, {0, 1})) << "rows and columns change places";
+  EXPECT_FALSE(Bitcast({4, 96}, {0, 1}, {96, 4}, {1, 0})) << "a transpose for which nothing moves";
+  EXPECT_FALSE(Bitcast({4, 96}, {0, 1}, {2, 2, 96}, {1, 0, 2}));
+}
+
 }  // namespace
 }  // namespace jax_oneshot

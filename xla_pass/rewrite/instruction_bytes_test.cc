@@ -101,5 +101,19 @@ TEST(InstructionBytes, GivesAShapeWithoutLayoutTheRowMajorOne) {
   EXPECT_TRUE(again->IsRowMajor());
 }
 
+TEST(InstructionBytes, CopiesBetweenLayouts) {
+  const std::string columns_first = hlo::HandShape(PrimitiveType::kBF16, {4, 8}, {0, 1});
+  const Result<hlo::Shape> shape = hlo::ParseShape(columns_first);
+  ASSERT_TRUE(shape) << shape.error();
+  const std::string row_major = RowMajorShape(*shape);
+  const ReadBack read({CopyBytes({"there", 8, ""}, row_major, 1), CopyBytes({"back", 9, ""}, columns_first, 8)}, 9);
+  ASSERT_TRUE(read.module()) << read.module().error();
+  EXPECT_EQ(read.at(1).opcode_name, "copy");
+  EXPECT_EQ(read.at(1).shape->ToString(), "bf16[4,8]");
+  EXPECT_TRUE(read.at(1).shape->IsRowMajor());
+  EXPECT_FALSE(read.at(2).shape->IsRowMajor());
+  EXPECT_EQ(read.at(2).operands[0], 1);
+}
+
 }  // namespace
 }  // namespace jax_oneshot
