@@ -46,6 +46,13 @@ def test_gpus_of_several_hosts_are_named() -> None:
     assert "belong to 3 hosts; the kernels reach GPUs of one host only" in Machine(hosts=3).obstacles([CALL])
 
 
+def test_a_flag_that_lets_calls_overtake_each_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=/tmp --xla_gpu_command_buffer_scheduling_mode=CONCURRENT")
+    assert "XLA_FLAGS has --xla_gpu_command_buffer_scheduling_mode=CONCURRENT" in Machine().obstacles([CALL])
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_command_buffer_scheduling_mode=LHS")
+    assert Machine().obstacles([CALL]) == ""
+
+
 def test_a_missing_nccl_is_named_with_the_package_that_has_it() -> None:
     reason = Machine(nccl=False).obstacles([CALL])
     assert "no libnccl.so.2 was found" in reason

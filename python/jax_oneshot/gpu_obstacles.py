@@ -17,6 +17,10 @@ from jax_oneshot import nvidia_libraries
 
 Call = Mapping[str, Any]  # row_program, rows, width, group_size
 
+# Lets independent operations of a command buffer run side by side. Calls of one group share a workspace and must follow
+# each other in one order on all ranks, as they do in every other mode; XLA only knows that of its own collectives.
+_CONCURRENT = "--xla_gpu_command_buffer_scheduling_mode=CONCURRENT"
+
 
 class GpuObstacles:
     """Asks everything that can be known beforehand; what does not change is asked once."""
@@ -50,6 +54,8 @@ class GpuObstacles:
                 f"the GPUs of this program belong to {hosts} hosts; the kernels reach GPUs of one host only, and which "
                 "hosts a group spans is not known when a module is compiled"
             )
+        if _CONCURRENT in os.environ.get("XLA_FLAGS", "").split():
+            return f"XLA_FLAGS has {_CONCURRENT}, under which calls may overtake each other; leave it out"
         if not self._find_nccl():
             return (
                 "no libnccl.so.2 was found, through which ranks find each other; install nvidia-nccl-cu13, "
