@@ -224,6 +224,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--hidden", type=int, default=1024)
+    parser.add_argument("--family", default="llama", help="llama, gemma2 or gpt2")
+    parser.add_argument("--scan", action="store_true", help="layers run in a loop")
     parser.add_argument("--shard-norms", action="store_true", help="weights of norms lie in shards")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds until a run that does not end is ended")
     parser.add_argument("--json", type=pathlib.Path)
@@ -235,7 +237,7 @@ def main() -> int:
     checks = Checks()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        model = {"layers": arguments.layers, "hidden": arguments.hidden, "shard_norms": arguments.shard_norms}
+        model = {name: getattr(arguments, name) for name in ("family", "scan", "layers", "hidden", "shard_norms")}
         setup = Setup(arguments.ranks, arguments.steps, model, folder, arguments.limit)
         service = contextlib.nullcontext(False) if arguments.no_mps else mps(folder)
         with service as with_mps:
