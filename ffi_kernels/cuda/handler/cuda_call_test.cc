@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kPlain[] = "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 } -> (x0: row)";
 
-CallSpec Spec(int64_t rows = 8, int64_t group_size = 2) {
+CallSpec Spec(int64_t rows = 8, int64_t group_size = 2, int64_t timeout_ms = 5000) {
   CallAttributes a;
   a.program = kPlain;
   a.group_mode = "cross_partition";
@@ -19,7 +19,7 @@ CallSpec Spec(int64_t rows = 8, int64_t group_size = 2) {
   a.group_size = group_size;
   a.channel_id = 7;
   a.call = 3;
-  a.timeout_ms = 5000;
+  a.timeout_ms = timeout_ms;
   return *MakeCallSpec(a);
 }
 
@@ -105,6 +105,13 @@ TEST_F(CudaCallTest, SaysThatACommunicatorIsTooLarge) {
   state.ranks = 17;
   CudaCall call(Spec(), runtime.get());
   EXPECT_EQ(call.Bind(0, &comms[0]).error(), "the group has 17 ranks, expected at most 16");
+}
+
+TEST_F(CudaCallTest, DoesNotWaitForABusyGpuForEver) {
+  state.query = kErrorNotReady;
+  CudaCall call(Spec(8, 2, 1), runtime.get());
+  const std::string error = call.Bind(0, &comms[0]).error();
+  EXPECT_NE(error.find("waited 1 ms in ncclAllGather"), std::string::npos) << error;
 }
 
 TEST_F(CudaCallTest, FailsEveryLaunchOnceAKernelGaveUp) {

@@ -82,7 +82,7 @@ void AddMemory(CudaDriver* driver) {
 
 void AddLaunches(CudaDriver* driver) {
   driver->cuStreamCreate = [](Stream* stream, unsigned) { return *stream = HandleOf<Stream>(0), kSuccess; };
-  driver->cuStreamQuery = [](Stream) { return kSuccess; };
+  driver->cuStreamQuery = [](Stream) { return g_state.query; };
   driver->cuModuleLoadData = [](Module* module, const void*) {
     return *module = HandleOf<Module>(++g_state.modules), kSuccess;
   };

@@ -21,6 +21,7 @@ struct FakeGpuState {
   bool compiles = true;
   std::string nvrtc_missing;  // not empty: why there is none
   int ranks = 2;
+  Status query = kSuccess;  // what a stream says it is
 
   int compilations = 0, modules = 0, gathers = 0;
   std::vector<LaunchConfig> launches;

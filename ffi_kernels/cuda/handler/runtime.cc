@@ -2,6 +2,7 @@
 #include "ffi_kernels/cuda/handler/runtime.h"
 
 #include <iostream>
+#include <thread>
 
 #include "ffi_kernels/cuda/comm/nccl_communicator.h"
 #include "ffi_kernels/cuda/comm/peer_memory.h"
@@ -12,11 +13,17 @@ namespace {
 
 void LogToStderr(const std::string& message) { std::cerr << "jax_oneshot: error: " + message + "\n" << std::flush; }
 
-Result<void> WaitUntilIdle(PeerDevice* device) {
+Result<void> WaitUntilIdle(PeerDevice* device, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
     const Result<bool> idle = device->Idle();
     if (!idle) return Err(idle.error());
     if (*idle) return {};
+    if (std::chrono::steady_clock::now() > deadline) {
+      return Err("device " + std::to_string(device->ordinal()) + " did not clear a workspace within " +
+                 std::to_string(timeout.count()) + " ms: is something else keeping it busy?");
+    }
+    std::this_thread::yield();
   }
 }
 
@@ -145,7 +152,7 @@ Result<PeerMemory> Runtime::MakeWorkspace(Gpu* gpu, NcclComm comm, int64_t capac
     const ScopedContext current(driver(), device->context());
     const auto stream = static_cast<Stream>(device->stream());
     if (Result<void> queued = InitialiseWorkspace(driver(), layout, workspace, stream); !queued) return queued;
-    return WaitUntilIdle(device);
+    return WaitUntilIdle(device, timeout);
   };
   return SharePeerMemory(*communicator, device, OwnWhereabouts(), {layout.TotalBytes(), initialise});
 }
