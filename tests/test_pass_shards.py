@@ -299,6 +299,20 @@ def test_a_norm_of_shards_that_no_all_reduce_stands_before_gathers_them() -> Non
     assert (run.report["collectives_before"], run.report["collectives_after"]) == (2, 1)
 
 
+def test_a_rank_s_own_row_sum_that_is_read_elsewhere_stays() -> None:
+    """The call has no such value, so the norm cannot be grown from its row sums."""
+    run = run_pass(
+        entry(f"""
+        %y = bf16[8,8]{{1,0}} parameter(0)
+        %g = bf16[8]{{0}} parameter(1)
+        {NORM}
+        {GATHER}
+        ROOT %out = (bf16[8,64]{{1,0}}, f32[8]{{0}}) tuple(%full, %s)""")
+    )
+    assert "gather" not in run.only["row_program"]
+    assert run.report["collectives_after"] == 2
+
+
 def test_beyond_the_limit_of_a_message_shards_are_not_gathered() -> None:
     text = entry(f"""
         %y = bf16[8,8]{{1,0}} parameter(0)

@@ -13,7 +13,9 @@
 
 #include "ffi_kernels/row_program/text.h"
 #include "ffi_kernels/row_program/validate.h"
+#include "xla_pass/match/around_collectives.h"
 #include "xla_pass/match/op_table.h"
+#include "xla_pass/match/readable_operand.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/row_translator.h"
 #include "xla_pass/match/shard_source.h"
@@ -28,50 +30,6 @@ using hlo::Opcode;
 constexpr int kMaxMembers = 256;
 // How far behind an operand another all-reduce is looked for (biases, converts and reshapes between).
 constexpr int kMaxJoinSteps = 16;
-
-bool IsPromotion(const Graph& graph, Node node) {
-  const hlo::Instruction& instruction = graph.at(node);
-  if (instruction.opcode != Opcode::kConvert || instruction.shape->element_type != hlo::PrimitiveType::kF32)
-    return false;
-  const Result<DType> from = ToDType(graph.at(graph.operand(node, 0)).shape->element_type);
-  return from && (*from == DType::kBF16 || *from == DType::kF16);
-}
-
-bool IsLayoutChange(const Graph& graph, Node node) {
-  const hlo::Shape& to = *graph.at(node).shape;
-  if (graph.at(node).opcode != Opcode::kBitcast) return graph.at(node).opcode == Opcode::kCopy;
-  const hlo::Shape& from = *graph.at(graph.operand(node, 0)).shape;
-  return from.element_type == to.element_type &&
-         BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major);
-}
-
-// The all-reduce's operand, or what lone converts and copies in front of it read: XLA:CPU promotes bf16 all-reduces to
-// f32 this way, and the sum is taken in f32 regardless; and it gives some a layout of their own.
-Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand) {
-  constexpr int kMaxSteps = 16;
-  const int computation = graph.computation_index(operand);
-  const auto is_row_major = [&](Node node) {
-    return graph.at(node).shape->is_plain && graph.at(node).shape->IsRowMajor();
-  };
-  Node node = operand;
-  for (int step = 0; step < kMaxSteps; ++step) {
-    if (graph.computation_index(node) == computation) {
-      if (is_row_major(node) || !is_row_major(operand)) operand = node;
-      if (order.region(node) >= 0) break;
-    }
-    const int fused = graph.fused_computation(node);
-    if (const Node outer = graph.Outer(node); outer != kNoNode) {
-      node = outer;
-    } else if (fused >= 0 && graph.operand_count(node) == 1) {
-      node = graph.root(fused);
-    } else if (IsLayoutChange(graph, node) || IsPromotion(graph, node)) {
-      node = graph.operand(node, 0);
-    } else {
-      break;
-    }
-  }
-  return operand;
-}
 
 class Grower {
  public:
@@ -157,39 +115,26 @@ class Grower {
       Reset();
       const bool gathered =
           translator_->Computes(source_->node) && bytes <= options_.max_bytes.at(static_cast<size_t>(site.group_size));
-      if (gathered && (GrowOnce() || GrowOnce()) && inside_.count(site.all_reduce) != 0 && KeepAroundCollectives())
-        return true;
+      if (gathered && (GrowOnce() || GrowOnce())) {
+        KeepAroundCollectives();
+        if (IsNorm(site.all_reduce, Trim(SeedResults()).members)) return true;
+      }
     }
     source_.reset();
     extent_ = rows_of_sums;
     return false;
   }
 
-  bool IsCollective(Node node) const {
-    return graph_.at(node).opcode == Opcode::kAllReduce || graph_.at(node).opcode == Opcode::kAllGather;
+  // What stays of the region holds the all-reduce and an all-gather.
+  bool IsNorm(Node all_reduce, const std::vector<Node>& members) const {
+    return std::find(members.begin(), members.end(), all_reduce) != members.end() &&
+           std::any_of(members.begin(), members.end(),
+                       [&](Node member) { return graph_.at(member).opcode == Opcode::kAllGather; });
   }
 
-  // Lets go of members that no absorbed collective needs and none precedes. False: no all-gather was absorbed.
-  bool KeepAroundCollectives() {
-    std::unordered_set<Node> before, after;
-    for (auto it = members_.rbegin(); it != members_.rend(); ++it) {
-      const Span<Node> users = graph_.users(*it);
-      const bool is_needed =
-          std::any_of(users.begin(), users.end(), [&](Node user) { return before.count(user) != 0; });
-      if (is_needed || IsCollective(*it)) before.insert(*it);
-    }
-    std::vector<Node> kept;
-    bool has_gather = false;
-    for (Node member : members_) {
-      bool follows = IsCollective(member);
-      for (int i = 0; i < graph_.operand_count(member); ++i) follows |= after.count(graph_.operand(member, i)) != 0;
-      if (follows) after.insert(member);
-      if (follows || before.count(member) != 0) kept.push_back(member);
-      has_gather |= graph_.at(member).opcode == Opcode::kAllGather;
-    }
-    members_ = kept;
-    inside_ = std::unordered_set<Node>(kept.begin(), kept.end());
-    return has_gather;
+  void KeepAroundCollectives() {
+    members_ = AroundCollectives(graph_, members_);
+    inside_ = std::unordered_set<Node>(members_.begin(), members_.end());
   }
 
   // Grows from the present seeds. False: there is another seed now (or one less), start again.
@@ -326,14 +271,23 @@ class Grower {
     ends_ = reason::RegionEnds(graph_.at(unit).name, why);
   }
 
-  Result<Region> Finish() {
+  // Of the all-reduces that are summed.
+  std::unordered_set<Node> SeedResults() const {
     std::unordered_set<Node> seed_results;
     for (const SiteRef& seed : source_ ? std::vector<SiteRef>() : seeds_) {
       const auto& results = sites_.element(seed).results;
       seed_results.insert(results.begin(), results.end());
     }
-    const TrimmedRegion trimmed =
-        TrimRegion(graph_, *translator_, members_, seed_results, options_.compiler_fuses_later);
+    return seed_results;
+  }
+
+  TrimmedRegion Trim(const std::unordered_set<Node>& seed_results) const {
+    return TrimRegion(graph_, *translator_, members_, seed_results, options_.compiler_fuses_later);
+  }
+
+  Result<Region> Finish() {
+    const std::unordered_set<Node> seed_results = SeedResults();
+    const TrimmedRegion trimmed = Trim(seed_results);
     if (trimmed.members.size() != members_.size()) {
       if (Result<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Err(ok.error());
     }

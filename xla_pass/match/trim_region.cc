@@ -43,9 +43,10 @@ class Trimmer {
     return std::any_of(users.begin(), users.end(), [&](Node user) { return IsInside(user); });
   }
 
+  // What nobody reads at all counts as read outside: a region returns something, dead as it may be.
   bool HasReaderOutside(Node node) const {
-    if (graph_.is_root(node)) return true;
     const Span<Node> users = graph_.users(node);
+    if (graph_.is_root(node) || users.empty()) return true;
     return std::any_of(users.begin(), users.end(),
                        [&](Node user) { return !IsInside(user) || also_kept_.count(user) != 0; });
   }
@@ -83,9 +84,6 @@ class Trimmer {
       const Node node = *it;
       if (!IsInside(node) || IsTupleFusion(node) || !HasReaderOutside(node)) continue;
       (IsFree(node) ? also_kept_ : outputs_).insert(node);
-    }
-    for (Node seed : seeds_) {
-      if (graph_.users(seed).empty()) outputs_.insert(seed);
     }
   }
 
