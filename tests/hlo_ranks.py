@@ -75,6 +75,8 @@ def _local(op: str, operands: list[Any], dims: tuple[int, ...], dtype: Any, axes
         return operands
     if op == "get-tuple-element":
         return operands[0][int(re.findall(r"index=(\d+)", rest)[0])]
+    if op == "copy":
+        return operands[0]
     if op == "convert":
         return operands[0].astype(dtype)
     if op == "broadcast":

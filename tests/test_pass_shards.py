@@ -254,6 +254,36 @@ def test_equal_gathers_of_one_value_are_served_by_one_output() -> None:
     assert run.report["collectives_after"] == 1
 
 
+SECOND_GATHERS = {
+    "the same": ("%again = " + all_gather("%other").replace("channel_id=3", "channel_id=9"), 1),
+    "of another value": ("%again = " + all_gather("%x").replace("channel_id=3", "channel_id=9"), 2),
+    "along another dimension": ("%again = " + all_gather("%other", "bf16[64,8]{1,0}", dimension=0), 2),
+    "among other ranks": (
+        "%again = bf16[8,64]{1,0} all-gather(%other), channel_id=9, replica_groups={{1,0,2,3,4,5,6,7}}, "
+        "use_global_device_ids=true, dimensions={1}",
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("second", SECOND_GATHERS)
+def test_of_two_equal_gathers_outside_a_region_one_is_left(second: str) -> None:
+    text, gathers = SECOND_GATHERS[second]
+    shape = text.split(" = ")[1].split(" ")[0]
+    run = run_pass(
+        entry(f"""{PARAMETERS}
+        %other = bf16[8,8]{{1,0}} parameter(3)
+        {SUM}
+        %once = {all_gather("%other")}
+        {text}
+        ROOT %out = (bf16[8,64]{{1,0}}, bf16[8,64]{{1,0}}, {shape}) tuple(%ar, %once, %again)""")
+    )
+    left = [line for line in run.body if "all-gather(" in line]
+    assert len(left) == gathers
+    assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 1 + gathers)
+    assert ("%again = bf16[8,64]{1,0} copy(%once)" in run.body) == (gathers == 1)
+
+
 def test_a_vector_gathered_for_the_norm_alone_goes_into_the_exchange() -> None:
     body = f"""{PARAMETERS}
         {SUM}

@@ -248,6 +248,7 @@ class Pass {
     removed_.insert(removed_.end(), rewritten->removed.begin(), rewritten->removed.end());
     for (Node node : rewritten->removed) result_.report.collectives_after -= IsCollective(graph_.at(node).opcode);
     result_.report.collectives_after += static_cast<int64_t>(regions.size());
+    result_.report.collectives_after -= static_cast<int64_t>(rewritten->replaced.size());
     storage_.push_back(*std::move(rewritten));
     edits_.push_back(storage_.back().edit);
     return {};

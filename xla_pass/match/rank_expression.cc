@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,13 +58,8 @@ int64_t Compare(std::string_view direction, int64_t a, int64_t b) {
   return static_cast<int64_t>(a >= b);
 }
 
-// Operands are values of types of at most 32 bits, or small ones of wider types (Wrapped), so that nothing overflows:
-// the operands of a multiplication are checked.
-Result<int64_t> Apply(const hlo::Instruction& instruction, const std::array<int64_t, 3>& x) {
-  constexpr int64_t kLarge = int64_t{1} << 31;
-  const auto is_small = [](int64_t value) { return value > -kLarge && value < kLarge; };
-  if (!is_small(x[0]) || !is_small(x[1]) || !is_small(x[2])) return NotEvaluated(instruction, "reads a large number");
-  switch (instruction.opcode) {
+std::optional<int64_t> Arithmetic(Opcode opcode, const std::array<int64_t, 3>& x) {
+  switch (opcode) {
     case Opcode::kConvert:
       return x[0];
     case Opcode::kNegate:
@@ -77,13 +73,22 @@ Result<int64_t> Apply(const hlo::Instruction& instruction, const std::array<int6
     case Opcode::kMultiply:
       return x[0] * x[1];
     case Opcode::kDivide:
+      return x[0] / x[1];
     case Opcode::kRemainder:
-      if (x[1] == 0) return NotEvaluated(instruction, "divides by zero");
-      return instruction.opcode == Opcode::kDivide ? x[0] / x[1] : x[0] % x[1];
+      return x[0] % x[1];
     case Opcode::kMaximum:
       return std::max(x[0], x[1]);
     case Opcode::kMinimum:
       return std::min(x[0], x[1]);
+    case Opcode::kClamp:
+      return std::min(std::max(x[0], x[1]), x[2]);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<int64_t> Logic(const hlo::Instruction& instruction, const std::array<int64_t, 3>& x) {
+  switch (instruction.opcode) {
     case Opcode::kAnd:
       return x[0] & x[1];
     case Opcode::kOr:
@@ -96,11 +101,23 @@ Result<int64_t> Apply(const hlo::Instruction& instruction, const std::array<int6
       return Compare(instruction.comparison_direction(), x[0], x[1]);
     case Opcode::kSelect:
       return x[0] != 0 ? x[1] : x[2];
-    case Opcode::kClamp:
-      return std::min(std::max(x[0], x[1]), x[2]);
     default:
-      return NotEvaluated(instruction, "is not understood");
+      return std::nullopt;
   }
+}
+
+// Small operands, so that nothing overflows.
+Result<int64_t> Apply(const hlo::Instruction& instruction, const std::array<int64_t, 3>& x) {
+  constexpr int64_t kLarge = int64_t{1} << 31;
+  if (std::any_of(x.begin(), x.end(), [](int64_t value) { return value <= -kLarge || value >= kLarge; })) {
+    return NotEvaluated(instruction, "reads a large number");
+  }
+  const bool divides = instruction.opcode == Opcode::kDivide || instruction.opcode == Opcode::kRemainder;
+  if (divides && x[1] == 0) return NotEvaluated(instruction, "divides by zero");
+  const std::optional<int64_t> number = Arithmetic(instruction.opcode, x);
+  const std::optional<int64_t> value = number ? number : Logic(instruction, x);
+  if (!value) return NotEvaluated(instruction, "is not understood");
+  return *value;
 }
 
 }  // namespace
@@ -139,7 +156,7 @@ Result<int64_t> RankExpression::EvaluateNew(Node node) {
   }
   std::array<int64_t, 3> operands = {0, 0, 0};
   for (int i = 0; i < graph_.operand_count(node); ++i) {
-    const Result<int64_t> operand = Evaluate(graph_.operand(node, i));
+    Result<int64_t> operand = Evaluate(graph_.operand(node, i));
     if (!operand) return operand;
     operands[i] = *operand;
   }
@@ -174,7 +191,7 @@ Result<int64_t> RankExpression::LookUp(Node slice) {
   if (!elements) return NotEvaluated(instruction, "is no look-up in a constant of integers");
   int64_t index = 0;
   for (int d = 0; d < static_cast<int>(shape.dimensions.size()); ++d) {
-    const Result<int64_t> position = Evaluate(graph_.operand(slice, d + 1));
+    Result<int64_t> position = Evaluate(graph_.operand(slice, d + 1));
     if (!position) return position;
     index = index * shape.dimensions[d] + std::clamp<int64_t>(*position, 0, shape.dimensions[d] - 1);
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "xla_pass/rewrite/call_text.h"
+#include "xla_pass/rewrite/equal_gathers.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/rewrite/liveness.h"
 
@@ -32,6 +33,8 @@ class Rewriter {
     for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
       for (Node output : regions_[r].outputs) producer_[output] = r;
     }
+    equal_gathers_ = FindEqualGathers(graph_, computation_, removed_);
+    for (const auto& [gather, first] : equal_gathers_) out_.replaced.push_back(gather);
     state_.assign(count_ + regions_.size(), State::kNew);
     for (int i = 0; i < count_; ++i) {
       const Node node = graph_.node(computation_, i);
@@ -67,6 +70,9 @@ class Rewriter {
       return;
     }
     const hlo::Instruction& instruction = instructions_[vertex];
+    if (const auto equal = equal_gathers_.find(first_ + vertex); equal != equal_gathers_.end()) {
+      return visit(equal->second);
+    }
     for (int operand : instruction.operands) visit(first_ + operand);
     for (int predecessor : instruction.control_predecessors) visit(first_ + predecessor);
   }
@@ -109,6 +115,11 @@ class Rewriter {
   void Append(int vertex) {
     if (vertex >= count_) {
       AppendCall(regions_[vertex - count_]);
+    } else if (const auto equal = equal_gathers_.find(first_ + vertex); equal != equal_gathers_.end()) {
+      // A copy that XLA drops: it keeps the id and name that readers know.
+      const hlo::Instruction& gather = instructions_[vertex];
+      const InstructionIdentity identity = {std::string(gather.name), gather.id, gather.metadata()};
+      AppendNew(CopyBytes(identity, ShapeWithLayout(*gather.shape), graph_.at(equal->second).id));
     } else {
       out_.edit.instructions.push_back(instructions_[vertex].bytes);
     }
@@ -221,6 +232,7 @@ class Rewriter {
   RewriteContext* context_;
   int64_t next_local_id_ = 0;
   std::vector<bool> removed_;
+  std::unordered_map<Node, Node> equal_gathers_;
   std::unordered_map<Node, int> producer_;  // output -> region
   std::vector<State> state_;
   std::vector<int> stack_;                 // of Emit; kept to be allocated once

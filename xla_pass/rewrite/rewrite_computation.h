@@ -33,6 +33,7 @@ struct RewrittenComputation {
   ComputationEdit edit;
   std::deque<std::string> storage;  // new instructions that the edit points at
   std::vector<Node> removed;        // instructions that are gone
+  std::vector<Node> replaced;       // all-gathers that became copies of equal ones
 };
 
 // Fails, with nothing changed, when the regions cannot be put in an order (an internal surprise).
