@@ -14,23 +14,52 @@ using wire::Writer;
 // The same test as the parser's, so that both count alike.
 bool IsMessage(const Field& f, uint32_t number) { return f.number == number && f.wire_type == wire::kLengthDelimited; }
 
-// The new instructions stand where the first old one stood.
-std::string SpliceComputation(const hlo::Computation& computation, const ComputationEdit& edit) {
+int64_t InstructionFieldsBytes(const ComputationEdit& edit) {
   namespace field = hlo::fields::hlo_computation;
-  Writer out;
-  out.Reserve(computation.bytes.size());
+  int64_t bytes = 0;
+  for (std::string_view instruction : edit.instructions) {
+    bytes += wire::HeaderBytes(field::kInstructions, instruction.size()) + static_cast<int64_t>(instruction.size());
+  }
+  return bytes;
+}
+
+// What stands in a computation beside its instructions.
+int64_t OtherFieldsBytes(const hlo::Computation& computation) {
+  int64_t bytes = 0;
+  Reader reader(computation.bytes);
+  Field f;
+  while (reader.Next(&f)) {
+    if (!IsMessage(f, hlo::fields::hlo_computation::kInstructions)) bytes += static_cast<int64_t>(f.bytes.size());
+  }
+  return bytes;
+}
+
+// The new instructions stand where the first old one stood.
+void WriteComputation(const hlo::Computation& computation, const ComputationEdit& edit, Writer* out) {
+  namespace field = hlo::fields::hlo_computation;
+  out->Header(hlo::fields::hlo_module::kComputations, OtherFieldsBytes(computation) + InstructionFieldsBytes(edit));
   bool written = false;
   Reader reader(computation.bytes);
   Field f;
   while (reader.Next(&f)) {
     if (!IsMessage(f, field::kInstructions)) {
-      out.Verbatim(f.bytes);
+      out->Verbatim(f.bytes);
     } else if (!written) {
-      for (std::string_view instruction : edit.instructions) out.Bytes(field::kInstructions, instruction);
+      for (std::string_view instruction : edit.instructions) out->Bytes(field::kInstructions, instruction);
       written = true;
     }
   }
-  return out.Take();
+}
+
+// Large modules are mostly one computation: growing the output while writing would copy it several times.
+size_t LargestResult(const hlo::Module& module, const std::vector<ComputationEdit>& edits) {
+  constexpr size_t kHeader = 16;
+  size_t bytes = module.bytes.size();
+  for (const ComputationEdit& edit : edits) bytes += static_cast<size_t>(InstructionFieldsBytes(edit)) + kHeader;
+  for (const ComputationEdit& edit : edits) {
+    for (const hlo::Instruction& old : module.computations[edit.computation].instructions) bytes -= old.bytes.size();
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -43,7 +72,7 @@ std::string SpliceModule(const hlo::Module& module, const std::vector<Computatio
   for (const ComputationEdit& edit : edits) edit_of[edit.computation] = &edit;
   for (int computation : removed) is_removed[computation] = true;
   Writer out;
-  out.Reserve(module.bytes.size());
+  out.Reserve(LargestResult(module, edits));
   int index = 0;
   Reader reader(module.bytes);
   Field f;
@@ -57,7 +86,7 @@ std::string SpliceModule(const hlo::Module& module, const std::vector<Computatio
     if (edit_of[computation] == nullptr) {
       out.Verbatim(f.bytes);
     } else {
-      out.Bytes(field::kComputations, SpliceComputation(module.computations[computation], *edit_of[computation]));
+      WriteComputation(module.computations[computation], *edit_of[computation], &out);
     }
   }
   return out.Take();

@@ -113,15 +113,24 @@ bool AppendIntegers(const Field& field, std::vector<int64_t>* out) {
   return true;
 }
 
+int64_t HeaderBytes(uint32_t number, size_t value_bytes) {
+  return protozero::length_of_varint(static_cast<uint64_t>(number) << 3) + protozero::length_of_varint(value_bytes);
+}
+
 Writer& Writer::Integer(uint32_t number, int64_t value) {
   WriteTag(number, kVarint, &out_);
   WriteVarint(static_cast<uint64_t>(value), &out_);
   return *this;
 }
 
-Writer& Writer::Bytes(uint32_t number, std::string_view value) {
+Writer& Writer::Header(uint32_t number, int64_t value_bytes) {
   WriteTag(number, kLengthDelimited, &out_);
-  WriteVarint(value.size(), &out_);
+  WriteVarint(static_cast<uint64_t>(value_bytes), &out_);
+  return *this;
+}
+
+Writer& Writer::Bytes(uint32_t number, std::string_view value) {
+  Header(number, static_cast<int64_t>(value.size()));
   out_.append(value);
   return *this;
 }

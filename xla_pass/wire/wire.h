@@ -44,11 +44,15 @@ class Reader {
 // Appends the integers of a repeated integer field, packed or not, to *out. Fails on malformed packed bytes.
 bool AppendIntegers(const Field& field, std::vector<int64_t>* out);
 
+// Bytes of the tag and length in front of a length-delimited value.
+int64_t HeaderBytes(uint32_t number, size_t value_bytes);
+
 // Builds one message.
 class Writer {
  public:
   Writer& Integer(uint32_t number, int64_t value);                      // skips nothing: writes zero too
   Writer& Bytes(uint32_t number, std::string_view value);               // string, bytes, sub-message
+  Writer& Header(uint32_t number, int64_t value_bytes);                 // of a sub-message that is written next
   Writer& Packed(uint32_t number, const std::vector<int64_t>& values);  // nothing when empty
   Writer& Verbatim(std::string_view field_bytes);                       // a field as Reader gave it
   void Reserve(size_t bytes) { out_.reserve(bytes); }
