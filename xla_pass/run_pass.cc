@@ -166,7 +166,7 @@ class Pass {
   }
 
   Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) {
-    const GrowOptions grow = {options_.platform == Platform::kCuda, options_.max_bytes, &replication_};
+    const GrowOptions grow = {options_.platform == Platform::kCuda, options_.max_bytes, &replication_, &programs_};
     std::vector<Region> regions;
     for (int s = 0; s < sites.size(); ++s) {
       for (int e = 0; e < static_cast<int>(sites.site(s).elements.size()); ++e) {
@@ -258,6 +258,7 @@ class Pass {
   const PassOptions& options_;
   Graph graph_;
   ReplicationCache replication_;
+  KnownPrograms programs_;
   std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its place in the report
   RewriteContext context_;
   PassResult result_;

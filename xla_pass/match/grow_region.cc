@@ -11,8 +11,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "ffi_kernels/row_program/text.h"
-#include "ffi_kernels/row_program/validate.h"
 #include "xla_pass/match/around_collectives.h"
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/readable_operand.h"
@@ -322,11 +320,13 @@ class Grower {
     Result<std::vector<Output>> outputs = EmitOutputs(trimmed, &region);
     if (!outputs) return Err(outputs.error());
     NoteCollectives(&region);
-    const ProgramBuilder::Finished finished = translator_->builder().Finish(*outputs);
-    region.program = finished.program;
-    region.program_text = PrintRowProgram(region.program);
+    ProgramBuilder::Finished finished = translator_->builder().Finish(*outputs);
+    const Result<const std::string*> text = options_.programs->TextOf(finished.program);
+    if (!text) return Err(text.error());
+    region.program = std::move(finished.program);
+    region.program_text = **text;
+    region.operands.reserve(finished.kept_inputs.size());
     for (int input : finished.kept_inputs) region.operands.push_back(translator_->operands()[input]);
-    if (Result<void> ok = ValidateRowProgram(region.program); !ok) return Err(ok.error());
     return region;
   }
 

@@ -13,6 +13,7 @@
 #include "ffi_kernels/base/result.h"
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/known_programs.h"
 #include "xla_pass/match/message_limits.h"
 #include "xla_pass/match/region.h"
 #include "xla_pass/match/replication.h"
@@ -24,6 +25,7 @@ struct GrowOptions {
   bool compiler_fuses_later = false;
   MessageLimits max_bytes = {};  // the largest message per rank
   ReplicationCache* replication = nullptr;
+  KnownPrograms* programs = nullptr;
 };
 
 // Fails only on an internal surprise: an all-reduce alone is a region, unless it stands in another layout

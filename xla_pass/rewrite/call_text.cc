@@ -1,43 +1,76 @@
 #include "xla_pass/rewrite/call_text.h"
 
+#include <charconv>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "ffi_kernels/call_attributes.h"
 
 namespace jax_oneshot {
 namespace {
 
-std::string Int(const char* name, int64_t value) {
-  return std::string(name) + " = " + std::to_string(value) + " : i64";
-}
+// Appends to one string: the pass writes one for every call.
+class Attributes {
+ public:
+  explicit Attributes(size_t reserve) { out_.reserve(reserve); }
 
-// The canonical program text holds no quote and no backslash, so it needs no escaping.
-std::string Text(const char* name, const std::string& value) { return std::string(name) + " = \"" + value + "\""; }
-
-std::string GroupsText(const hlo::ReplicaGroups& groups) {
-  std::string out = std::string(kAttrGroups) + " = array<i64: ";
-  bool first = true;
-  for (const auto& group : groups.groups) {
-    for (int64_t id : group) {
-      out += (first ? "" : ", ") + std::to_string(id);
-      first = false;
-    }
+  Attributes& Int(const char* name, int64_t value) {
+    Name(name).Number(value);
+    out_ += " : i64";
+    return *this;
   }
-  return out + ">";
-}
+  // The canonical program text holds no quote and no backslash, so it needs no escaping.
+  Attributes& Text(const char* name, std::string_view value) {
+    Name(name).out_.append("\"").append(value).append("\"");
+    return *this;
+  }
+  Attributes& Ints(const char* name, const std::vector<std::vector<int64_t>>& lists) {
+    Name(name).out_ += "array<i64: ";
+    const char* separator = "";
+    for (const auto& list : lists) {
+      for (int64_t value : list) {
+        out_ += separator;
+        Number(value);
+        separator = ", ";
+      }
+    }
+    out_ += ">";
+    return *this;
+  }
+  std::string Take() {
+    out_ += "}";
+    return std::move(out_);
+  }
+
+ private:
+  Attributes& Name(const char* name) {
+    out_.append(out_.empty() ? "{" : ", ").append(name).append(" = ");
+    return *this;
+  }
+  void Number(int64_t value) {
+    char buffer[24];
+    out_.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  }
+
+  std::string out_;
+};
 
 }  // namespace
 
 std::string CallBackendConfig(const Region& region, const Site& site, const CallNumbers& numbers) {
-  std::string out = "{";
-  out += Int(kAttrCall, numbers.call) + ", ";
-  out += Int(kAttrChannelId, numbers.channel_id) + ", ";
-  out += Text(kAttrGroupMode, GroupModeName(site.groups.mode)) + ", ";
-  out += Int(kAttrGroupSize, site.group_size) + ", ";
-  out += GroupsText(site.groups) + ", ";
-  out += Text(kAttrProgram, region.program_text) + ", ";
-  out += Int(kAttrRows, region.extent.rows) + ", ";
-  out += Int(kAttrTimeoutMs, numbers.timeout_ms) + ", ";
-  out += Int(kAttrWidth, region.extent.width) + "}";
-  return out;
+  constexpr size_t kAllButTheProgram = 512;
+  return Attributes(kAllButTheProgram + region.program_text.size())
+      .Int(kAttrCall, numbers.call)
+      .Int(kAttrChannelId, numbers.channel_id)
+      .Text(kAttrGroupMode, GroupModeName(site.groups.mode))
+      .Int(kAttrGroupSize, site.group_size)
+      .Ints(kAttrGroups, site.groups.groups)
+      .Text(kAttrProgram, region.program_text)
+      .Int(kAttrRows, region.extent.rows)
+      .Int(kAttrTimeoutMs, numbers.timeout_ms)
+      .Int(kAttrWidth, region.extent.width)
+      .Take();
 }
 
 }  // namespace jax_oneshot

@@ -1,8 +1,5 @@
 #include "xla_pass/rewrite/liveness.h"
 
-#include <algorithm>
-#include <unordered_set>
-
 #include "xla_pass/match/op_table.h"
 
 namespace jax_oneshot {
@@ -20,13 +17,26 @@ bool IsPure(Opcode opcode) {
          opcode == Opcode::kPartitionId || opcode == Opcode::kReplicaId;
 }
 
+// A value read twice by one instruction has it as a user once.
+bool IsRepeated(const Graph& graph, Node node, int operand) {
+  for (int i = 0; i < operand; ++i) {
+    if (graph.operand(node, i) == graph.operand(node, operand)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTable& sites,
                               const std::vector<Region>& regions) {
   const Node first = graph.node(computation, 0);
-  std::vector<bool> removed(graph.module().computations[computation].instructions.size(), false);
-  std::unordered_set<Node> read_by_calls;
+  const auto count = static_cast<Node>(graph.module().computations[computation].instructions.size());
+  std::vector<bool> removed(count, false);
+  // Counted, not looked up in the list of users: a constant may have thousands of them.
+  std::vector<int> readers(count);
+  for (Node i = 0; i < count; ++i) {
+    readers[i] = static_cast<int>(graph.users(first + i).size()) + (graph.is_root(first + i) ? 1 : 0);
+  }
   std::vector<Node> work;
   const auto remove = [&](Node node) {
     if (removed[node - first]) return;
@@ -34,7 +44,7 @@ std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTab
     work.push_back(node);
   };
   for (const Region& region : regions) {
-    for (Node leaf : region.InputLeaves()) read_by_calls.insert(leaf);
+    for (Node leaf : region.InputLeaves()) ++readers[leaf - first];
     for (Node member : region.members) remove(member);
     // A tuple all-reduce has no region of its own: its elements do.
     for (const SiteRef& seed : region.seeds) remove(sites.site(seed.site).all_reduce);
@@ -44,10 +54,8 @@ std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTab
     work.pop_back();
     for (int i = 0; i < graph.operand_count(node); ++i) {
       const Node operand = graph.operand(node, i);
-      const Span<Node> users = graph.users(operand);
-      const bool is_read = graph.is_root(operand) || read_by_calls.count(operand) != 0 ||
-                           std::any_of(users.begin(), users.end(), [&](Node user) { return !removed[user - first]; });
-      if (!is_read && IsPure(graph.at(operand).opcode) && !graph.has_control_edges(operand)) remove(operand);
+      if (IsRepeated(graph, node, i) || --readers[operand - first] > 0) continue;
+      if (IsPure(graph.at(operand).opcode) && !graph.has_control_edges(operand)) remove(operand);
     }
   }
   return removed;
