@@ -64,6 +64,7 @@ class Pass {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.timeout_ms = options.timeout_ms;
     context_.pass_logical_ids = options.platform == Platform::kCpu;
+    context_.keep_slices_apart = options.platform == Platform::kCuda;
   }
 
   Result<PassResult> Run() {

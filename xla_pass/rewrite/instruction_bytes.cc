@@ -82,6 +82,13 @@ std::string CopyBytes(const InstructionIdentity& identity, const std::string& sh
   return out.Take();
 }
 
+std::string BarrierBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id) {
+  Writer out;
+  WriteIdentity(identity, "opt-barrier", shape, &out);
+  out.Packed(field::kOperandIds, {operand_id});
+  return out.Take();
+}
+
 std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view opcode) {
   Writer out;
   WriteIdentity(identity, opcode, U32ScalarShape(), &out);

@@ -35,6 +35,8 @@ std::string GetTupleElementBytes(const InstructionIdentity& identity, const std:
                                  int64_t index);
 // The operand in the layout of `shape`.
 std::string CopyBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id);
+// The operand, kept apart from what reads it.
+std::string BarrierBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id);
 // partition-id or replica-id: a u32 scalar.
 std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view opcode);
 std::string U32ScalarShape();

@@ -7,6 +7,7 @@
 #include "xla_pass/rewrite/equal_gathers.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/rewrite/liveness.h"
+#include "xla_pass/rewrite/slices_apart.h"
 
 namespace jax_oneshot {
 namespace {
@@ -157,12 +158,19 @@ class Rewriter {
 
   // The id of the operand's value, row-major.
   int64_t AppendOperand(const CallOperand& operand) {
-    const int64_t id = operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id;
+    int64_t id = operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id;
     const hlo::Shape& shape = *graph_.at(operand.node).shape;
-    if (shape.IsRowMajor()) return id;
-    const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
-    AppendNew(CopyBytes(identity, RowMajorShape(shape), id));
-    return identity.id;
+    if (!shape.IsRowMajor()) {
+      const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+      AppendNew(CopyBytes(identity, RowMajorShape(shape), id));
+      id = identity.id;
+    }
+    if (context_->keep_slices_apart && ReadsSlice(graph_, operand.node)) {
+      const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+      AppendNew(BarrierBytes(identity, RowMajorShape(shape), id));
+      id = identity.id;
+    }
+    return id;
   }
 
   void AppendResults(const Region& region, CustomCall call) {
@@ -171,7 +179,7 @@ class Rewriter {
       shapes[region.output_indices[i]] = RowMajorShape(*graph_.at(region.outputs[i]).shape);
     }
     const hlo::Instruction& first = graph_.at(region.outputs[0]);
-    if (region.outputs.size() == 1 && first.shape->IsRowMajor()) {
+    if (region.outputs.size() == 1 && first.shape->IsRowMajor() && !IsApart(region.outputs[0])) {
       call.identity = {std::string(first.name), first.id, first.metadata()};
       call.shape = shapes[0];
       AppendNew(CustomCallBytes(call));
@@ -182,16 +190,22 @@ class Rewriter {
     const int64_t tuple_id = call.identity.id;
     AppendNew(CustomCallBytes(call));
     for (size_t i = 0; i < region.outputs.size(); ++i) {
-      AppendResult(graph_.at(region.outputs[i]), shapes[region.output_indices[i]], tuple_id, region.output_indices[i]);
+      AppendResult(region.outputs[i], shapes[region.output_indices[i]], tuple_id, region.output_indices[i]);
     }
   }
 
+  bool IsApart(Node output) const { return context_->keep_slices_apart && IsWrittenIntoSlice(graph_, output); }
+
   // One element of the call's tuple, under the identity and in the layout of the instruction it stands for.
-  void AppendResult(const hlo::Instruction& output, const std::string& row_major, int64_t tuple_id, int index) {
+  void AppendResult(Node node, const std::string& row_major, int64_t tuple_id, int index) {
+    const hlo::Instruction& output = graph_.at(node);
     const InstructionIdentity identity = {std::string(output.name), output.id, output.metadata()};
-    if (output.shape->IsRowMajor()) return AppendNew(GetTupleElementBytes(identity, row_major, tuple_id, index));
+    if (output.shape->IsRowMajor() && !IsApart(node)) {
+      return AppendNew(GetTupleElementBytes(identity, row_major, tuple_id, index));
+    }
     const InstructionIdentity element = NewIdentity("jax_oneshot_result", "");
     AppendNew(GetTupleElementBytes(element, row_major, tuple_id, index));
+    if (output.shape->IsRowMajor()) return AppendNew(BarrierBytes(identity, row_major, element.id));
     AppendNew(CopyBytes(identity, std::string(output.shape->bytes), element.id));
   }
 

@@ -6,6 +6,8 @@
 //   %n = get-tuple-element(%jax_oneshot.0), index=0;  %y = get-tuple-element(%jax_oneshot.0), index=1
 //   %q = dot(%n, ..)                                   (byte for byte as it was)
 //
+// On GPU, %g = dynamic-slice(..) becomes %b = opt-barrier(%g), and the call reads %b.
+//
 // What the call returns keeps the id and the name of the instruction it stands for, so no reader has to change.
 #ifndef XLA_PASS_REWRITE_REWRITE_COMPUTATION_H_
 #define XLA_PASS_REWRITE_REWRITE_COMPUTATION_H_
@@ -27,6 +29,8 @@ struct RewriteContext {
   int64_t next_name = 0;            // suffix of the next new instruction's name
   int64_t timeout_ms = 0;
   bool pass_logical_ids = false;  // CPU: replica-id and partition-id follow the call's operands
+  // GPU: slices before a call and updates after it stay instructions of their own (slices_apart.h says why).
+  bool keep_slices_apart = false;
 };
 
 struct RewrittenComputation {
