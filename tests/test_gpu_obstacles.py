@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+import types
 from typing import Any
 
 import pytest
-from jax_oneshot import gpu_obstacles, native
+from jax_oneshot import gpu_obstacles, jax_internals, native
 from jax_oneshot.gpu_obstacles import GpuObstacles
 
 CALL = {
@@ -44,6 +45,24 @@ def test_nothing_is_asked_where_no_gpu_is_here_to_run_the_module() -> None:
 
 def test_gpus_of_several_hosts_are_named() -> None:
     assert "belong to 3 hosts; the kernels reach GPUs of one host only" in Machine(hosts=3).obstacles([CALL])
+
+
+def test_hosts_are_counted_by_what_xla_calls_their_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backend(*devices: Any) -> Any:
+        return types.SimpleNamespace(devices=lambda: devices)
+
+    def device(**index: int) -> Any:
+        return types.SimpleNamespace(**index)
+
+    backends: dict[str, Any] = {}
+    monkeypatch.setattr("jax._src.xla_bridge._backends", backends)
+    assert jax_internals.gpu_host_count() == 1  # nothing has started yet
+    backends["cuda"] = backend(device(slice_index=0), device(slice_index=0))
+    assert jax_internals.gpu_host_count() == 1
+    backends["cuda"] = backend(device(slice_index=0), device(slice_index=1))
+    assert jax_internals.gpu_host_count() == 2
+    backends["cuda"] = backend(*(device(slice_index=0, partition_index=i) for i in range(3)))
+    assert jax_internals.gpu_host_count() == 3
 
 
 def test_a_flag_that_lets_calls_overtake_each_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,12 +104,14 @@ def process_index() -> int | None:
 def gpu_host_count() -> int:
     """Number of hosts that the program's GPUs belong to; 1 before JAX has started its CUDA backend. Does not start it.
 
-    Leans on `xla_bridge._backends`, and on XLA:GPU giving the devices of one host one `slice_index`.
+    Leans on `xla_bridge._backends`, and on XLA:GPU giving the devices of one host, or of hosts that share an NVLink
+    domain, one `slice_index`, which newer versions also call `partition_index`.
     """
     backend = _internal("jax._src.xla_bridge")._backends.get("cuda")
     if backend is None:
         return 1
-    return len({getattr(device, "slice_index", 0) for device in backend.devices()})
+    names = ("slice_index", "partition_index")
+    return len({tuple(getattr(device, name, 0) for name in names) for device in backend.devices()})
 
 
 def hlo_text(module: bytes) -> str:
