@@ -51,6 +51,12 @@ def sharded_norm_add_norm(o: Ops, p: Array, r: Array, g: Array, g2: Array) -> tu
     return o.gather(o.low(_normed_shards(o, o.wide(h)) * (1 + o.wide(g2)))), h
 
 
+@pattern(Role.PARTIAL, Role.SHARD_ROW, Role.SHARD_VEC)
+def sharded_rms_all_low(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
+    h = o.my_columns(o.psum(p)) + r
+    return (o.gather(_normed_shards(o, h) * g),)
+
+
 @pattern(Role.SHARD_ROW, Role.SHARD_VEC)
 def norm_of_shards(o: Ops, h: Array, g: Array) -> tuple[Array, ...]:
     return (o.gather(o.low(_normed_shards(o, o.wide(h))) * g),)
@@ -70,6 +76,7 @@ def gathered_residual_and_weights(o: Ops, p: Array, r: Array, g: Array) -> tuple
 SHARDED = (
     "sharded_rms",
     "sharded_rms_and_its_residual",
+    "sharded_rms_all_low",
     "sharded_scaling_alone",
     "sharded_layer_norm",
     "sharded_norm_add_norm",

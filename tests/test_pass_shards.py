@@ -467,6 +467,22 @@ def test_a_number_that_may_differ_between_ranks_does_not_scale_shards() -> None:
     assert run.report["collectives_after"] == 1
 
 
+def test_a_row_sum_in_bf16_may_be_widened_for_its_all_reduce() -> None:
+    """XLA:CPU does so to every all-reduce of bf16."""
+    total = NORM[NORM.index("%total = ") :].splitlines()[0]
+    narrow = f"""%nothing = bf16[] constant(0)
+        %sqb = bf16[8,8]{{1,0}} multiply(%y, %y)
+        %sb = bf16[8]{{0}} reduce(%sqb, %nothing), dimensions={{1}}, to_apply=%add_bf16
+        %s = f32[8]{{0}} convert(%sb)
+        {total}"""
+    begin, end = NORM.index("%s = "), NORM.index("%inv = ")
+    run = run_pass(entry(BLOCK.replace(NORM, NORM[:begin] + narrow + "\n" + NORM[end:])))
+    program = run.verdicts[0]["row_program"]
+    assert "bf16 rowscalar = reduce_sum" in program
+    assert "f32 rowscalar = convert" in program
+    assert run.report["collectives_after"] == 1
+
+
 def test_a_row_sum_that_starts_from_another_number_is_left_alone() -> None:
     """Every rank would add it once more than the sum of whole rows does."""
     run = run_pass(entry(BLOCK.replace("%zero = f32[] constant(0)", "%zero = f32[] constant(1)")))

@@ -99,6 +99,7 @@ Result<int> ExternalValues::LookThrough(Node node, const Use& use) {
     if (!dtype || !value) return Err("not a scalar constant");
     return builder_->Constant(*dtype, static_cast<float>(*value));
   }
+  if (graph_.operand_count(node) == 0) return Err("it reads nothing");
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
     const auto before = SplitBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.split);

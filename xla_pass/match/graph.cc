@@ -83,12 +83,13 @@ Node Graph::Outer(Node parameter) const {
 
 Node Graph::BeforeLoop(Node element) const {
   const hlo::Instruction& read = at(element);
-  if (read.opcode != hlo::Opcode::kGetTupleElement) return kNoNode;
+  if (read.opcode != hlo::Opcode::kGetTupleElement || operand_count(element) != 1) return kNoNode;
   const Node state = operand(element, 0);
   const Node loop = caller_[computation_[element]];
   if (at(state).opcode != hlo::Opcode::kParameter || loop == kNoNode || at(loop).opcode != hlo::Opcode::kWhile) {
     return kNoNode;
   }
+  if (operand_count(loop) != 1) return kNoNode;
   const Node next_state = root(computation_[element]);
   const Node first_state = operand(loop, 0);
   for (const Node tuple : {next_state, first_state}) {
@@ -99,7 +100,7 @@ Node Graph::BeforeLoop(Node element) const {
   const auto number = static_cast<int>(read.number);
   const hlo::Instruction& handed_on = at(operand(next_state, number));
   const bool is_unchanged = handed_on.opcode == hlo::Opcode::kGetTupleElement && handed_on.number == read.number &&
-                            operand(operand(next_state, number), 0) == state;
+                            handed_on.operands.size() == 1 && operand(operand(next_state, number), 0) == state;
   return is_unchanged ? operand(first_state, number) : kNoNode;
 }
 

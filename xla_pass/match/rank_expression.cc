@@ -180,6 +180,7 @@ Result<int64_t> RankExpression::LogicalId(Node node) {
 // One element of a constant of integers.
 Result<int64_t> RankExpression::LookUp(Node slice) {
   const hlo::Instruction& instruction = graph_.at(slice);
+  if (graph_.operand_count(slice) == 0) return NotEvaluated(instruction, "reads nothing");
   Node table = graph_.operand(slice, 0);
   for (Node outer = graph_.Outer(table); outer != kNoNode; outer = graph_.Outer(table)) table = outer;
   const hlo::Shape& shape = *graph_.at(table).shape;

@@ -10,13 +10,15 @@ using hlo::Opcode;
 
 bool IsPromotion(const Graph& graph, Node node) {
   const hlo::Instruction& instruction = graph.at(node);
-  if (instruction.opcode != Opcode::kConvert || instruction.shape->element_type != hlo::PrimitiveType::kF32)
+  if (instruction.opcode != Opcode::kConvert || graph.operand_count(node) != 1 ||
+      instruction.shape->element_type != hlo::PrimitiveType::kF32)
     return false;
   const Result<DType> from = ToDType(graph.at(graph.operand(node, 0)).shape->element_type);
   return from && (*from == DType::kBF16 || *from == DType::kF16);
 }
 
 bool IsLayoutChange(const Graph& graph, Node node) {
+  if (graph.operand_count(node) != 1) return false;
   const hlo::Shape& to = *graph.at(node).shape;
   if (graph.at(node).opcode != Opcode::kBitcast) return graph.at(node).opcode == Opcode::kCopy;
   const hlo::Shape& from = *graph.at(graph.operand(node, 0)).shape;

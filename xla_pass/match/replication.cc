@@ -79,6 +79,7 @@ Replication::Fact Replication::Of(Node node, const std::vector<Fact>& parameters
     case Opcode::kTuple:
       return OfTuple(node);
     case Opcode::kGetTupleElement: {
+      if (graph_.operand_count(node) != 1) return {};
       const Fact& tuple = same_[graph_.operand(node, 0)];
       const auto index = static_cast<size_t>(instruction.number);
       return {tuple.whole || (index < tuple.elements.size() && tuple.elements[index]), {}};

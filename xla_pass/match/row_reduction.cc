@@ -56,7 +56,8 @@ Result<void> CheckWindows(const Graph& graph, Node reduce_window, int split) {
   const hlo::Instruction& instruction = graph.at(reduce_window);
   const Dims from = graph.at(graph.operand(reduce_window, 0)).shape->dimensions;
   const auto window = DecodeWindow(instruction);
-  if (!window || window->size() != from.size()) return Err("its window cannot be read");
+  if (!window || window->size() != from.size() || instruction.shape->dimensions.size() != from.size())
+    return Err("its window cannot be read");
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     const hlo::WindowDimension& w = (*window)[i];
     const bool tiles = w.size == w.stride && w.window_dilation == 1 && w.base_dilation == 1 && !w.reversed &&

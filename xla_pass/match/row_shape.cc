@@ -7,11 +7,12 @@ namespace jax_oneshot {
 
 int64_t Product(const Dims& dims, size_t begin, size_t end) {
   int64_t product = 1;
-  for (size_t i = begin; i < end; ++i) product *= dims[i];
+  for (size_t i = begin; i < std::min(end, dims.size()); ++i) product *= dims[i];
   return product;
 }
 
 bool SplitsAgree(const Dims& dims, int a, int b) {
+  if (std::max(a, b) > static_cast<int>(dims.size())) return false;
   for (int i = std::min(a, b); i < std::max(a, b); ++i) {
     if (dims[i] != 1) return false;
   }
@@ -38,7 +39,7 @@ std::optional<int> SplitAfterReshape(const Dims& from, int split, const Dims& to
 
 std::optional<int> SplitAfterBroadcast(const Dims& from, int split, const Dims& mapping, const Dims& to,
                                        const RowExtent& extent) {
-  if (!std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
+  if (mapping.size() != from.size() || !std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
   for (int s = 0; s <= static_cast<int>(to.size()); ++s) {
     if (Product(to, 0, s) != extent.rows) continue;
     const int64_t width = Product(to, s, to.size());
@@ -53,7 +54,7 @@ std::optional<int> SplitAfterBroadcast(const Dims& from, int split, const Dims& 
 }
 
 std::optional<int> SplitBeforeBroadcast(const Dims& from, const Dims& mapping, int split) {
-  if (!std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
+  if (mapping.size() != from.size() || !std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
   int s = 0;
   while (s < static_cast<int>(from.size()) && mapping[s] < split) ++s;
   return s;

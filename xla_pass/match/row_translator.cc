@@ -216,6 +216,7 @@ Result<RowTranslator::RowValue> RowTranslator::PassPartial(Node node, const RowV
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
+  if (graph_.operand_count(node) != 1) return Err(NoRowForm(instruction));
   const Node operand = graph_.operand(node, 0);
   const RowValue* value = Find(operand);
   if (value->partial) return Err("it reads a partial row reduction");
@@ -236,6 +237,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
+  if (graph_.operand_count(node) != 1) return Err(NoRowForm(instruction));
   const hlo::Shape& from = *graph_.at(graph_.operand(node, 0)).shape;
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value->partial && !value->partial->over_ranks) return Err("it reads a partial row reduction");
@@ -313,6 +315,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
+  if (graph_.operand_count(node) != 1) return Err(reason::GathersSeveral());
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value->partial || value->spread != Spread::kShard) return Err(reason::GatherNotOfColumns());
   if (Result<void> ok = shards_.CheckGather(node, value->split); !ok) return Err(ok.error());
@@ -334,12 +337,16 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
   return CompleteOverRanks(graph_.operand(node, 0), *instruction.shape);
 }
 
+// Reduced in the type of what is reduced, which converts in front of the all-reduce may have changed.
 Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, const hlo::Shape& shape) {
   const RowValue value = *Find(operand);
   const Result<DType> dtype = ToDType(shape.element_type);
   if (!dtype) return Err(dtype.error());
-  return RowValue{builder_.RowReduction(value.partial->op, value.id, *dtype), value.split, Spread::kWhole,
-                  std::nullopt};
+  if (shape.dimensions != graph_.at(operand).shape->dimensions) return Err("its result is of another shape");
+  const DType reduced_in = builder_.dtype(value.id);
+  int total = builder_.RowReduction(value.partial->op, value.id, reduced_in);
+  if (reduced_in != *dtype) total = builder_.Elementwise(Op::kConvert, *dtype, {total});
+  return RowValue{total, value.split, Spread::kWhole, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {

@@ -46,13 +46,14 @@ std::optional<ShardSource> FindShardSource(const Graph& graph, Node all_reduce, 
   Node node = SeeThrough(graph, graph.operand(all_reduce, 0));
   // The last reduction says which dimensions are columns; windows before it reduce the same ones.
   for (int step = 0; step < kMaxSteps && graph.at(node).opcode != Opcode::kReduce; ++step) {
-    if (!IsMove(graph.at(node).opcode) && graph.at(node).opcode != Opcode::kConvert) return std::nullopt;
+    const bool passes = IsMove(graph.at(node).opcode) || graph.at(node).opcode == Opcode::kConvert;
+    if (!passes || graph.operand_count(node) != 1) return std::nullopt;
     node = SeeThrough(graph, graph.operand(node, 0));
   }
   const hlo::Instruction& reduce = graph.at(node);
-  if (reduce.opcode != Opcode::kReduce || reduce.shape->IsTuple()) return std::nullopt;
+  if (reduce.opcode != Opcode::kReduce || graph.operand_count(node) != 2) return std::nullopt;
   const Dims dims = graph.at(graph.operand(node, 0)).shape->dimensions;
-  int split = static_cast<int>(dims.size() - reduce.dimensions.size());
+  int split = static_cast<int>(dims.size()) - static_cast<int>(reduce.dimensions.size());
   if (!std::all_of(reduce.dimensions.begin(), reduce.dimensions.end(), [&](int64_t d) { return d >= split; })) {
     return std::nullopt;
   }
@@ -64,6 +65,7 @@ std::optional<ShardSource> FindShardSource(const Graph& graph, Node all_reduce, 
       source.split = split;
     }
     if (!IsReduction(opcode) && !IsMove(opcode) && !ElementwiseOp(opcode)) break;
+    if (graph.operand_count(node) == 0) break;
     const Node next = ElementwiseOp(opcode) ? OnlyLargeOperand(graph, node) : SeeThrough(graph, graph.operand(node, 0));
     if (next == kNoNode) break;
     if (IsMove(opcode)) {
@@ -71,6 +73,7 @@ std::optional<ShardSource> FindShardSource(const Graph& graph, Node all_reduce, 
       if (!before) break;
       split = *before;
     }
+    if (split > static_cast<int>(graph.at(next).shape->dimensions.size())) break;
     node = next;
   }
   if (source.node == kNoNode) return std::nullopt;
