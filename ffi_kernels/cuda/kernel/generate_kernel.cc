@@ -53,7 +53,8 @@ std::string ConstantsText(const RowProgram& program, const LaunchPlan& plan, con
   constants.Add("unsigned", "kEpochPeriod", std::to_string(kEpochPeriod) + "u");
   constants.Add("unsigned", "kSentinel", std::to_string(kSentinel) + "u");
   constants.Add("unsigned", "kMessageBytes", std::to_string(plan.message_bytes) + "u");
-  return constants.text();
+  // An attribute of the kernel needs the preprocessor.
+  return constants.text() + "#define ONESHOT_CLUSTER " + (plan.cluster ? "1" : "0") + "\n";
 }
 
 }  // namespace

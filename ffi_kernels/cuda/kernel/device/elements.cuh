@@ -25,11 +25,8 @@ struct BF16 {
   static constexpr int kBytes = 2;
   using Value = float;
   __device__ static float Widen(Word bits) { return __uint_as_float(bits << 16); }
-  __device__ static Word Narrow(float x) {
-    unsigned short bits;
-    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
-    return bits;
-  }
+  // Always by the conversion of pairs: that of one number runs on the slow special-function unit (sm_90).
+  __device__ static Word Narrow(float x) { return NarrowPair(x, 0.0f); }
   __device__ static Word NarrowPair(float low, float high) {
     Word bits;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
@@ -45,11 +42,7 @@ struct F16 {
     asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(static_cast<unsigned short>(bits)));
     return x;
   }
-  __device__ static Word Narrow(float x) {
-    unsigned short bits;
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
-    return bits;
-  }
+  __device__ static Word Narrow(float x) { return NarrowPair(x, 0.0f); }
   __device__ static Word NarrowPair(float low, float high) {
     Word bits;
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
@@ -110,6 +103,11 @@ __device__ inline float Round(float x) {
 template <>
 __device__ inline float Round<F32>(float x) {
   return x;
+}
+// The upper half of a word is where an f32 has its bf16.
+template <>
+__device__ inline float Round<BF16>(float x) {
+  return __uint_as_float(BF16::NarrowPair(0.0f, x));
 }
 
 // One chunk: kVector neighbouring elements.

@@ -3,7 +3,14 @@
 //   read the epoch -> RunProgram: push own rows to all peers, restore the sentinels of the slot before, wait, combine,
 //   epilogue, store -> count the epoch
 
-extern "C" __global__ void __launch_bounds__(kThreadsPerRow* kRowsPerBlock, kBlocksPerMultiprocessor)
+#if ONESHOT_CLUSTER
+#define ONESHOT_CLUSTER_DIMS __cluster_dims__(kBlocksPerRow, 1, 1)
+#else
+#define ONESHOT_CLUSTER_DIMS
+#endif
+
+extern "C" __global__ void ONESHOT_CLUSTER_DIMS __launch_bounds__(kThreadsPerRow* kRowsPerBlock,
+                                                                  kBlocksPerMultiprocessor)
     oneshot_kernel(const __grid_constant__ Parameters p) {
   const Slot slot = Slot::Current(p);
   RunProgram(p, Place::Here(), slot);

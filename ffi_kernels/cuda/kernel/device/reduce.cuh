@@ -42,11 +42,13 @@ __device__ inline void RowBarrier() {
   }
 }
 
-// Before the first write to another block's shared memory that block must run.
-__device__ inline void ClusterHasStarted() {
-  if constexpr (kCluster) {
-    asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
-  }
+// Before the first write to another block's shared memory that block must run: each says so as early as it can, and
+// asks as late as it can. No data is ordered by it, so the arrival is relaxed.
+__device__ inline void SayThatBlockRuns() {
+  if constexpr (kCluster) asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ inline void WaitUntilClusterRuns() {
+  if constexpr (kCluster) asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
 }
 
 __device__ inline void StoreShared(float* at, int block_in_row, float x) {
