@@ -35,11 +35,13 @@ class Writer {
     MarkOpenEnds();
     Line("__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {");
     indent_ = "  ";
-    if (most_reductions_ > 0) Line("SayThatBlockRuns();");
+    if (most_reductions_ > 0) {
+      Line("RowReducer reducer;");
+      Line("reducer.Start();");
+    }
     DeclareExchanges();
     PushRows();
     Line("RestoreSentinels(p, slot);");
-    if (most_reductions_ > 0) Line("RowReducer reducer;");
     Section(/*rows=*/false);
     Line("for (int step = 0; step < kRowSteps; ++step) {");
     indent_ = "    ";
@@ -258,7 +260,7 @@ class Writer {
     WriteLoop(partials);
     StoreOutputs(section_rows_);  // before the barrier: under way while it is waited for
     if (!pending_.empty() && !cluster_runs_) {
-      Line(section_rows_ ? "if (step == 0) WaitUntilClusterRuns();" : "WaitUntilClusterRuns();");
+      Line(section_rows_ ? "if (step == 0) reducer.WaitUntilClusterRuns();" : "reducer.WaitUntilClusterRuns();");
       cluster_runs_ = true;
     }
     if (!pending_.empty()) Line("reducer.Reduce<" + types + ">(place, " + partials + ");");
@@ -326,7 +328,7 @@ class Writer {
   std::vector<int> loop_;      // per value: the number of its loop
   int loops_ = 1;
   int most_reductions_ = 0;
-  bool cluster_runs_ = false;  // has the text waited for that?
+  bool cluster_runs_ = false;        // has the text waited for that?
   bool section_rows_ = false;        // does the section that is written vary over rows?
   std::vector<int> open_, pending_;  // of the loop that is being put together
 };

@@ -21,6 +21,28 @@ std::vector<uint64_t> ParameterWords(const KernelArguments& arguments) {
   return words;
 }
 
+// Grid, block and attributes of a plan's launch, kept while a configuration points to them.
+class LaunchShape {
+ public:
+  explicit LaunchShape(const LaunchPlan& plan)
+      : grid_(static_cast<unsigned>(plan.grid())), block_(static_cast<unsigned>(plan.block())) {
+    if (plan.cluster) Add(kLaunchClusterDimension, static_cast<unsigned>(plan.blocks_per_row));
+    // Not on older devices, whose kernels do not wait for the one before: see device/kernel.cuh.
+    if (plan.compute_capability >= 90) Add(kLaunchProgrammaticStreamSerialization, 1);
+  }
+
+  LaunchConfig Config(Stream stream) const {
+    return {{grid_, 1, 1}, {block_, 1, 1}, 0, stream, const_cast<LaunchAttribute*>(attributes_.data()), count_};
+  }
+
+ private:
+  void Add(int id, unsigned first) { attributes_[count_++] = {id, 0, {{first, 1, 1}}}; }
+
+  unsigned grid_, block_;
+  std::array<LaunchAttribute, 2> attributes_ = {};
+  unsigned count_ = 0;
+};
+
 Result<void> CheckCount(const char* what, size_t came, size_t expected) {
   if (came == expected) return {};
   return Err("one-shot kernel: " + std::to_string(came) + " " + what + " came, the row program has " +
@@ -71,13 +93,8 @@ Result<void> LoadedKernel::ReadFacts() {
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuFuncGetAttribute(&local_bytes_, kFunctionLocalSizeBytes, function_));
   const LaunchPlan& plan = compiled_->plan;
   if (plan.cluster) {
-    LaunchAttribute attribute = {kLaunchClusterDimension, 0, {{static_cast<unsigned>(plan.blocks_per_row), 1, 1}}};
-    LaunchConfig config = {{static_cast<unsigned>(plan.grid()), 1, 1},
-                           {static_cast<unsigned>(plan.block()), 1, 1},
-                           0,
-                           nullptr,
-                           &attribute,
-                           1};
+    const LaunchShape shape(plan);
+    const LaunchConfig config = shape.Config(nullptr);
     int clusters = 0;
     ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuOccupancyMaxActiveClusters(&clusters, function_, &config));
     resident_ = clusters * plan.blocks_per_row;
@@ -126,13 +143,8 @@ Result<void> LoadedKernel::Launch(Stream stream, const KernelArguments& argument
   const LaunchPlan& plan = compiled_->plan;
   std::vector<uint64_t> words = ParameterWords(arguments);
   void* parameters[] = {words.data()};
-  LaunchAttribute attribute = {kLaunchClusterDimension, 0, {{static_cast<unsigned>(plan.blocks_per_row), 1, 1}}};
-  const LaunchConfig config = {{static_cast<unsigned>(plan.grid()), 1, 1},
-                               {static_cast<unsigned>(plan.block()), 1, 1},
-                               0,
-                               stream,
-                               &attribute,
-                               plan.cluster ? 1u : 0u};
+  const LaunchShape shape(plan);
+  const LaunchConfig config = shape.Config(stream);
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuLaunchKernelEx(&config, function_, parameters, nullptr));
   return {};
 }

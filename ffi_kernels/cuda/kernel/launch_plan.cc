@@ -67,17 +67,25 @@ class Planner {
     return device_.compute_capability >= 90 ? kLargestCluster : 1;
   }
 
+  // Over more blocks only while multiprocessors are idle and blocks stay large enough, or where a block cannot hold it.
   void SpreadOverColumns() {
-    const int64_t most = MostBlocksPerRow();
-    int64_t blocks = 1;
-    const auto more_is_idle = [&] { return 2 * blocks * plan_.rows <= multiprocessors_; };
-    const auto wide_enough = [&] { return row_chunks_ >= 2 * blocks * kFewestThreads; };
-    const auto too_much_per_thread = [&] { return row_chunks_ > blocks * kMostThreads * TwoChunks(); };
-    while (2 * blocks <= most && ((more_is_idle() && wide_enough()) || too_much_per_thread())) blocks *= 2;
+    const int64_t wanted = std::min(multiprocessors_ / plan_.rows, row_chunks_ / kFewestThreads);
+    const int64_t needed = CeilDiv(row_chunks_, kMostThreads * TwoChunks());
+    const int64_t most = std::clamp<int64_t>(std::max(wanted, needed), 1, MostBlocksPerRow());
+    const int64_t blocks = most > needed ? BlocksOfWholeWarps(most) : most;
     plan_.blocks_per_row = static_cast<int>(blocks);
     plan_.cluster = blocks > 1 && ReducesOverRows(program_);
     plan_.chunks = static_cast<int>(CeilDiv(row_chunks_, blocks * kMostThreads));
     plan_.threads_per_row = static_cast<int>(RoundUp(CeilDiv(row_chunks_, blocks * plan_.chunks), kWarp));
+  }
+
+  // The largest number from `most` down to half of it that shares a row out to whole warps, or else `most`: threads
+  // without columns are wasted, and every access has to be tested for them.
+  int64_t BlocksOfWholeWarps(int64_t most) const {
+    for (int64_t blocks = most; 2 * blocks > most; --blocks) {
+      if (row_chunks_ % (blocks * kWarp) == 0) return blocks;
+    }
+    return most;
   }
 
   // Chunks that make 16 columns per thread: what registers hold without spilling.

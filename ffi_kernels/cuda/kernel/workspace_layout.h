@@ -24,7 +24,7 @@ namespace jax_oneshot::cuda {
 inline constexpr uint32_t kSentinel = 0x80000000;  // the bits of -0.0f
 inline constexpr int kMaxRanks = 16;
 inline constexpr int kSlots = 3;
-inline constexpr int kEpochEntries = 1024;  // the largest grid
+inline constexpr int kEpochEntries = 512;  // the largest grid
 // Epochs count from 0 to kEpochPeriod - 1 and start again; a multiple of kSlots, so that the slots stay in turn.
 inline constexpr uint32_t kEpochPeriod = 0xc0000000;
 
