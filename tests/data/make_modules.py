@@ -118,7 +118,7 @@ def _unrolled(x: jax.Array, *layers: jax.Array) -> jax.Array:
     return _norm(x, layers[2][0])
 
 
-def _arguments(mesh: Mesh) -> list[jax.ShapeDtypeStruct]:
+def _arguments(mesh: Mesh, shard_norms: bool) -> list[jax.ShapeDtypeStruct]:
     """Abstract bf16 arguments of the two models, sharded over `mesh` (axes 'dp' and 'tp') as Megatron does."""
 
     def abstract(shape: tuple[int, ...], *axes: str | None) -> jax.ShapeDtypeStruct:
@@ -129,7 +129,7 @@ def _arguments(mesh: Mesh) -> list[jax.ShapeDtypeStruct]:
         abstract((_TOKENS, _WIDTH), "dp"),
         abstract((_LAYERS, _WIDTH, 2 * _WIDTH), None, None, "tp"),
         abstract((_LAYERS, 2 * _WIDTH, _WIDTH), None, "tp"),
-        abstract((_LAYERS, _WIDTH)),
+        abstract((_LAYERS, _WIDTH), None, "tp" if shard_norms else None),
     ]
 
 
@@ -139,12 +139,14 @@ def _write(name: str, module: bytes) -> None:
     logging.info("%s: %d bytes", path.name, len(module))
 
 
-def _compile_and_write(name: str, model: Callable[..., jax.Array], devices: np.ndarray) -> None:
+def _compile_and_write(
+    name: str, model: Callable[..., jax.Array], devices: np.ndarray, *, shard_norms: bool = False
+) -> None:
     """Compiles `model` for `devices`, an array [dp, tp], and writes the module that the hook was given."""
     _captured.clear()
     mesh = Mesh(devices, ("dp", "tp"))
     sharding = NamedSharding(mesh, PartitionSpec("dp"))
-    jax.jit(model, out_shardings=sharding).lower(*_arguments(mesh)).compile()
+    jax.jit(model, out_shardings=sharding).lower(*_arguments(mesh, shard_norms)).compile()
     if len(_captured) != 1:
         raise RuntimeError(f"{name}: expected one module with an all-reduce, got {len(_captured)}")
     _write(name, _captured[0])
@@ -158,6 +160,7 @@ def main(argv: list[str]) -> None:
     cpus = np.array(jax.devices("cpu"))
     _compile_and_write("cpu_scanned_tp8", _scanned, cpus.reshape(1, 8))
     _compile_and_write("cpu_unrolled_dp2_tp4", _unrolled, cpus.reshape(2, 4))
+    _compile_and_write("cpu_sharded_tp8", _scanned, cpus.reshape(1, 8), shard_norms=True)
     _write("notations", _hlo.hlo_module_from_text(_NOTATIONS).as_serialized_hlo_module_proto())
     if _GPU_TARGET_CONFIG.value is not None:
         jax.extend.xla.register_hlo_module_transformation(_capture, name="capture", platforms="cuda")
@@ -168,6 +171,7 @@ def main(argv: list[str]) -> None:
         gpus: np.ndarray = np.array(topology.devices)
         _compile_and_write("gpu_scanned_tp8", _scanned, gpus.reshape(1, 8))
         _compile_and_write("gpu_unrolled_dp2_tp4", _unrolled, gpus.reshape(2, 4))
+        _compile_and_write("gpu_sharded_dp2_tp4", _unrolled, gpus.reshape(2, 4), shard_norms=True)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ TestModule ReadTestModule(const std::string& name) {
 
 std::vector<TestModule> AllTestModules() {
   std::vector<TestModule> modules;
-  for (const char* name :
-       {"cpu_scanned_tp8", "cpu_unrolled_dp2_tp4", "gpu_scanned_tp8", "gpu_unrolled_dp2_tp4", "notations"}) {
+  for (const char* name : {"cpu_scanned_tp8", "cpu_sharded_tp8", "cpu_unrolled_dp2_tp4", "gpu_scanned_tp8",
+                           "gpu_sharded_dp2_tp4", "gpu_unrolled_dp2_tp4", "notations"}) {
     modules.push_back(ReadTestModule(name));
   }
   return modules;
