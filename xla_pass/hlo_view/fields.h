@@ -14,6 +14,7 @@ enum : uint32_t {
   kComputations = 3,
   kEntryComputationId = 6,
   kSchedule = 7,
+  kSpmdParametersShardings = 14,
   kDeviceAssignment = 15,
 };
 }  // namespace hlo_module
@@ -131,6 +132,18 @@ enum : uint32_t { kNumReplicaGroups = 1, kNumDevicesPerGroup = 2, kIotaReshapeDi
 namespace mesh_axes_replica_group_list {
 enum : uint32_t { kMesh = 1, kAxes = 2 };
 }  // namespace mesh_axes_replica_group_list
+
+namespace op_sharding {
+enum : uint32_t { kNamedSharding = 14 };
+}  // namespace op_sharding
+
+namespace named_sharding {
+enum : uint32_t { kMesh = 2, kDimShardings = 3 };
+}  // namespace named_sharding
+
+namespace dim_sharding {
+enum : uint32_t { kAxes = 1, kIsClosed = 2 };
+}  // namespace dim_sharding
 
 namespace mesh {
 enum : uint32_t { kAxes = 1, kDeviceIds = 2, kIotaTransform = 3 };

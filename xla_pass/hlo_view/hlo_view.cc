@@ -70,6 +70,9 @@ class ModuleParser {
       case field::kSchedule:
         module_.has_schedule = !f.payload.empty();
         return {};
+      case field::kSpmdParametersShardings:
+        module_.parameter_shardings.push_back(f.payload);
+        return {};
       case field::kDeviceAssignment:
         return ReadDeviceAssignment(f.payload);
       case field::kComputations:

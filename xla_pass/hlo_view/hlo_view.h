@@ -64,7 +64,8 @@ struct Module {
 
   std::string_view bytes;
   std::string_view name;
-  std::vector<Computation> computations;  // callees before callers
+  std::vector<Computation> computations;              // callees before callers
+  std::vector<std::string_view> parameter_shardings;  // of the entry's parameters, serialized; may be empty
   int entry = 0;
   bool has_schedule = false;
   int64_t replica_count = 0;    // from a device assignment in the proto; 0 when it has none

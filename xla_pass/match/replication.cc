@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "xla_pass/hlo_view/sharding.h"
 #include "xla_pass/match/op_table.h"
 
 namespace jax_oneshot {
@@ -49,7 +50,23 @@ Replication::Replication(const Graph& graph, const hlo::ReplicaGroups& groups)
   for (Node node = 0; node < graph.size(); ++node) {
     for (int callee : graph.at(node).called_computations) ++callers_[callee];
   }
-  Visit(graph.module().entry, {});
+  Visit(graph.module().entry, EntryParameters());
+}
+
+// What the module says of how its parameters lie on the devices, partition by partition.
+std::vector<Replication::Fact> Replication::EntryParameters() const {
+  const hlo::Module& module = graph_.module();
+  const bool counts_partitions =
+      groups_.mode == hlo::GroupMode::kFlattenedId || groups_.mode == hlo::GroupMode::kCrossPartition;
+  std::vector<Fact> facts;
+  if (!counts_partitions || module.parameter_shardings.size() != module.computations[module.entry].parameters.size()) {
+    return facts;
+  }
+  for (std::string_view sharding : module.parameter_shardings) {
+    const Result<std::vector<std::vector<int64_t>>> holders = hlo::HoldersOfTheSame(sharding);
+    facts.push_back({holders && (holders->empty() || LieWithin(*holders)), {}});
+  }
+  return facts;
 }
 
 Replication::Fact Replication::Meet(const Fact& a, const Fact& b) {
@@ -148,13 +165,16 @@ bool Replication::OperandsAreSame(Node node) const {
   return true;
 }
 
-// Each of our groups lies within one of the collective's.
 bool Replication::SpansTheGroups(Node collective) const {
   const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(graph_.at(collective));
-  if (!groups || groups->mode != groups_.mode) return false;
+  return groups && groups->mode == groups_.mode && LieWithin(groups->groups);
+}
+
+// Each of our groups lies within one of these.
+bool Replication::LieWithin(const std::vector<std::vector<int64_t>>& groups) const {
   std::unordered_map<int64_t, size_t> group_of;
-  for (size_t g = 0; g < groups->groups.size(); ++g) {
-    for (int64_t id : groups->groups[g]) group_of[id] = g;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (int64_t id : groups[g]) group_of[id] = g;
   }
   return std::all_of(groups_.groups.begin(), groups_.groups.end(), [&](const std::vector<int64_t>& ours) {
     return std::all_of(ours.begin(), ours.end(), [&](int64_t id) {

@@ -40,6 +40,8 @@ class Replication {
   Fact OfCall(Node node);
   bool OperandsAreSame(Node node) const;
   bool SpansTheGroups(Node collective) const;
+  bool LieWithin(const std::vector<std::vector<int64_t>>& groups) const;
+  std::vector<Fact> EntryParameters() const;
 
   const Graph& graph_;
   const hlo::ReplicaGroups groups_;

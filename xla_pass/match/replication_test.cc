@@ -144,6 +144,37 @@ TEST(Replication, EntersAFusionButNothingThatIsCalledTwice) {
   }
 }
 
+// One sharding per entry parameter: a mesh of 2 x 2, whose axis `split` splits the parameter; negative: none does.
+std::string ParameterShardings(const std::vector<int>& split) {
+  namespace fields = hlo::fields;
+  wire::Writer mesh, out;
+  for (int axis = 0; axis < 2; ++axis) {
+    mesh.Bytes(fields::mesh::kAxes, wire::Writer().Integer(fields::mesh_axis::kSize, 2).str());
+  }
+  for (int axis : split) {
+    wire::Writer named;
+    named.Bytes(fields::named_sharding::kMesh, mesh.str());
+    if (axis >= 0) {
+      const std::string ref = wire::Writer().Integer(fields::axis_ref::kMeshAxisIndex, axis).Take();
+      const std::string dimension = wire::Writer().Bytes(fields::dim_sharding::kAxes, ref).Take();
+      named.Bytes(fields::named_sharding::kDimShardings, dimension);
+    }
+    const std::string sharding = wire::Writer().Bytes(fields::op_sharding::kNamedSharding, named.str()).Take();
+    out.Bytes(fields::hlo_module::kSpmdParametersShardings, sharding);
+  }
+  return out.Take();
+}
+
+TEST(Replication, TakesTheModulesWordForItsParameters) {
+  HandComputation main{1, "main", {HandParameter(1, 0), HandParameter(2, 1), HandParameter(3, 2)}, 4};
+  main.instructions.push_back(HandOp(4, "sum", "add", {1, 2}));
+  const std::vector<std::string> names = {"p0", "p1", "p2", "sum"};
+  EXPECT_EQ(Same(TestGraph({main}, 1, ParameterShardings({-1, 0, 1})), names), "p0 p1 sum")
+      << "the halves lie along the second axis, which splits the last parameter";
+  EXPECT_EQ(Same(TestGraph({main}, 1, ParameterShardings({-1, -1})), names), "") << "of another number of parameters";
+  EXPECT_EQ(Same(TestGraph({main}, 1), names), "");
+}
+
 TEST(ReplicationCache, LooksOncePerGroup) {
   HandComputation main{1, "main", {HandParameter(1, 0)}, 2};
   main.instructions.push_back(Collective(2, "same", "all-reduce", 1, {{0, 1}, {2, 3}}));

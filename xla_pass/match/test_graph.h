@@ -14,8 +14,9 @@ namespace jax_oneshot {
 
 class TestGraph {
  public:
-  TestGraph(const std::vector<hlo::HandComputation>& computations, int64_t entry_id)
-      : bytes_(hlo::HandModule(computations, entry_id)),
+  // `more`: further fields of the module, serialized.
+  TestGraph(const std::vector<hlo::HandComputation>& computations, int64_t entry_id, const std::string& more = "")
+      : bytes_(hlo::HandModule(computations, entry_id) + more),
         module_(hlo::ParseModule(bytes_)),
         graph_(std::make_unique<Graph>(module_.value())) {}
 

@@ -1,0 +1,23 @@
+// In:  a serialized OpSharding, as a module has one for each parameter of its entry. Out: which devices hold the same
+// data.
+//
+//   {replicated}                              ->  {}                         everybody
+//   {mesh['dp'=2,'tp'=4] ['dp', none]}        ->  {{0,1,2,3},{4,5,6,7}}      those along 'tp'
+#ifndef XLA_PASS_HLO_VIEW_SHARDING_H_
+#define XLA_PASS_HLO_VIEW_SHARDING_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot::hlo {
+
+// Groups of partition ids; empty: one group of everybody. Fails where no two devices are known to hold the same: every
+// axis splits something, a part of one does, or the sharding is of another kind than named axes of a mesh.
+Result<std::vector<std::vector<int64_t>>> HoldersOfTheSame(std::string_view op_sharding);
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_SHARDING_H_
