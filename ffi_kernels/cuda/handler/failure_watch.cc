@@ -51,8 +51,7 @@ std::optional<std::string> FailureWatch::FailureOf(const Device& device) const {
   return call.name + ": rank " + std::to_string(call.rank) + " of " + std::to_string(call.size) + " waited " +
          std::to_string(call.timeout.count()) + " ms for " + RanksText(missing->ranks) +
          ", then gave up. The process of a missing rank may have died, hang, or run another program; this process "
-         "cannot "
-         "use its GPU any more. JAX_ONESHOT_TIMEOUT_S sets the time";
+         "cannot use its GPU any more. JAX_ONESHOT_TIMEOUT_S sets the time";
 }
 
 void FailureWatch::Run() {

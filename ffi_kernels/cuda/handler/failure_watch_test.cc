@@ -13,6 +13,9 @@ using std::chrono::milliseconds;
 // As the kernel leaves it: the call's number above, a bit per missing rank below.
 uint64_t Word(uint32_t call, uint32_t missing) { return uint64_t{call} << 32 | missing; }
 
+// As a device does it: while the watch may be reading.
+void Write(volatile uint64_t* word, uint64_t bits) { __atomic_store_n(word, bits, __ATOMIC_RELAXED); }
+
 TEST(FailureWatch, LogsTheCallAndTheMissingRankAsSoonAsAKernelGaveUp) {
   std::promise<std::string> logged;
   volatile uint64_t word = 0;
@@ -20,7 +23,7 @@ TEST(FailureWatch, LogsTheCallAndTheMissingRankAsSoonAsAKernelGaveUp) {
   watch.AddCall({"one-shot all-reduce 0", 0, 4, milliseconds(1)});
   const uint32_t call = watch.AddCall({"one-shot all-reduce 1 (channel 7)", 2, 4, milliseconds(1500)});
   watch.WatchDevice(0, &word);
-  word = Word(call, 0b1010);
+  Write(&word, Word(call, 0b1010));
   const std::string message = logged.get_future().get();
   EXPECT_EQ(message.find("one-shot all-reduce 1 (channel 7): rank 2 of 4 waited 1500 ms for ranks 1, 3, then gave up"),
             0u)
@@ -37,7 +40,7 @@ TEST(FailureWatch, GivesTheSameTextToEveryLaterCallOfThatDevice) {
     watch.WatchDevice(0, &words[0]);
     watch.WatchDevice(1, &words[1]);
     EXPECT_EQ(watch.FailureOn(1), std::nullopt);
-    words[1] = Word(0, 0b10);
+    Write(&words[1], Word(0, 0b10));
     EXPECT_EQ(watch.FailureOn(0), std::nullopt);
     ASSERT_TRUE(watch.FailureOn(1).has_value());
     EXPECT_EQ(watch.FailureOn(1), watch.FailureOn(1));

@@ -59,7 +59,8 @@ Result<void> CheckAlignment(const std::string& name, DevicePointer pointer, int 
 }  // namespace
 
 std::optional<MissingPeers> ReadErrorRecord(const volatile uint64_t* word) {
-  const uint64_t bits = *word;
+  // Relaxed: one word says everything, and nothing else is read because of it.
+  const uint64_t bits = __atomic_load_n(word, __ATOMIC_RELAXED);
   if (bits == 0) return std::nullopt;
   MissingPeers missing;
   missing.call = static_cast<uint32_t>(bits >> 32);
