@@ -27,7 +27,10 @@ bool IsWrittenIntoSliceWithin(const Graph& graph, Node result, int moves) {
 
 bool ReadsSlice(const Graph& graph, Node operand) {
   Node node = operand;
-  for (int moves = 0; moves < kMostMoves && MovesOnly(graph.at(node).opcode); ++moves) node = graph.operand(node, 0);
+  for (int moves = 0; moves < kMostMoves && MovesOnly(graph.at(node).opcode) && graph.operand_count(node) > 0;
+       ++moves) {
+    node = graph.operand(node, 0);
+  }
   const Opcode opcode = graph.at(node).opcode;
   return opcode == Opcode::kSlice || opcode == Opcode::kDynamicSlice;
 }
