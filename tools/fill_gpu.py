@@ -25,14 +25,18 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
     for result in results:
         setup, verdicts = result["setup"], result["verdicts"]
-        norms = ", sharded norms" if setup["model"]["shard_norms"] else ""
-        cells = [f"{setup['ranks']}, {setup['model']['layers']} layers of {setup['model']['hidden']}{norms}"]
+        cells = [f"{setup['ranks']}: {_model(setup['model'])}"]
         cells += [f"{result[run]['step_ms']:.2f}" for run in RUNS]
         cells += [f"{verdicts.get('fused', 0) + verdicts.get('plain', 0)} of {sum(verdicts.values())}"]
         cells += ["yes" if all(result[run]["tokens_equal"] for run in RUNS) else "no"]
         cells += [f"{setup['date']}, {setup['device']}, jax {setup['jax']}{', MPS' if setup['mps'] else ''}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _model(model: dict[str, Any]) -> str:
+    extra = [text for key, text in (("scan", "scanned"), ("shard_norms", "sharded norms")) if model.get(key)]
+    return ", ".join([f"{model.get('family', 'llama')}, {model['layers']} layers of {model['hidden']}", *extra])
 
 
 def filled(page: str) -> str:
