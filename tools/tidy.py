@@ -38,7 +38,9 @@ def compiler_flags() -> list[str]:
 
     jaxlib = next((ROOT / ".venv").glob("jax-*/jaxlib/include"))
     system = [jaxlib, nanobind.include_dir(), sysconfig.get_path("include")]
-    return ["-std=c++17", "-DPy_LIMITED_API=0x030C0000", f"-I{ROOT}", *(f"-isystem{path}" for path in system)]
+    built = ROOT / "build" / "bazel-bin"  # device code as text; the native module's build leaves it there
+    own = [f"-I{ROOT}", f"-I{built}"]
+    return ["-std=c++17", "-DPy_LIMITED_API=0x030C0000", *own, *(f"-isystem{path}" for path in system)]
 
 
 def main() -> int:

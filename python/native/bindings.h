@@ -8,9 +8,9 @@
 
 namespace jax_oneshot {
 
-void BindPass(nanobind::module_& module);        // xla_pass/run_pass.h
-void BindRowProgram(nanobind::module_& module);  // ffi_kernels/row_program
-void BindHandlers(nanobind::module_& module);    // ffi_kernels/{cpu,cuda}/handler.h
+void BindPass(nanobind::module_& module);         // xla_pass/run_pass.h
+void BindRowProgram(nanobind::module_& module);   // ffi_kernels/row_program
+void BindHandlers(nanobind::module_& module);     // ffi_kernels/{cpu,cuda}/handler.h
 void BindKernelBench(nanobind::module_& module);  // ffi_kernels/cuda/bench
 
 // An error value of ours as the exception Python sees.

@@ -76,7 +76,7 @@ Result<void> Chain::RecordRank(const BenchKernels& kernels, int rank, int ranks,
   for (int link = 0; launched && link < links_; ++link) launched = launch(rank, link, stream);
   if (launched) launched = clock_->LaunchStamp(stream, rank);
   Graph graph = nullptr;
-  const Result<void> captured = driver.Check("cuStreamEndCapture", driver.cuStreamEndCapture(stream, &graph));
+  Result<void> captured = driver.Check("cuStreamEndCapture", driver.cuStreamEndCapture(stream, &graph));
   if (!launched) return launched;  // what went wrong first
   if (!captured) return captured;
   const Result<Demand> demand = DemandOf(*gpu_, kernels, graph);

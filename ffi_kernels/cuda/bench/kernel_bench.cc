@@ -38,7 +38,7 @@ struct KernelBench::Contender {
 };
 
 KernelBench::KernelBench(std::unique_ptr<Gpu> gpu, BenchKernels kernels, std::string nvrtc_version)
-    : gpu_(std::move(gpu)), kernels_(std::move(kernels)), nvrtc_version_(std::move(nvrtc_version)) {}
+    : gpu_(std::move(gpu)), kernels_(kernels), nvrtc_version_(std::move(nvrtc_version)) {}
 
 Result<std::unique_ptr<KernelBench>> KernelBench::Make(const std::vector<std::string>& competitors) {
   const Result<CudaDriver>& driver = LoadCudaDriver();

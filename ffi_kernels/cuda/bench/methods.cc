@@ -59,7 +59,7 @@ Result<LaunchLink> PushPoll(const Gpu& gpu, const BenchKernels& kernels, int ran
   }
   return [state, &kernels, ranks](int rank, int, Stream stream) {
     return kernels.LaunchPushPoll(stream, state->mailboxes, rank, ranks,
-                                  state->memory[static_cast<size_t>(2 * rank + 1)].at(), kKernelDeadlineNs);
+                                  state->memory[2 * static_cast<size_t>(rank) + 1].at(), kKernelDeadlineNs);
   };
 }
 

@@ -135,7 +135,7 @@ Result<BF16s> Problem::Results(const Gpu& gpu, int links, Leaves leaves) const {
                                               ? std::vector<DevicePointer>{last.sum_out}
                                               : std::vector<DevicePointer>{last.norm_out, last.residual_out};
     for (DevicePointer from : of) {
-      const Result<BF16s> one = gpu.Download(from, shape_.elements());
+      Result<BF16s> one = gpu.Download(from, shape_.elements());
       if (!one) return one;
       Append(*one, &all);
     }

@@ -8,19 +8,33 @@
 namespace jax_oneshot::cuda {
 namespace {
 
+// Fills one member of the table: type and member are told by the member's own name.
+template <typename Function>
+Result<void> LookUp(const Library& library, const char* name, Function* member) {
+  const Result<void*> address = library.Symbol(name);
+  if (!address) return Err(address.error() + "; update NVIDIA's driver");
+  *member = reinterpret_cast<Function>(*address);
+  return {};
+}
+
+Result<void> LookUpAll(const Library& library, CudaDriver* driver) {
+  const Result<void> found[] = {
+#define ONESHOT_CUDA_LOOK_UP(name, parameters) LookUp(library, #name, &driver->name),
+      ONESHOT_CUDA_FUNCTIONS(ONESHOT_CUDA_LOOK_UP)
+#undef ONESHOT_CUDA_LOOK_UP
+  };
+  for (const Result<void>& one : found) {
+    if (!one) return one;
+  }
+  return {};
+}
+
 Result<CudaDriver> Load() {
   Result<Library> library = Library::Open(
       {"the CUDA driver", {"libcuda.so.1", "libcuda.so"}, {}, "It comes with NVIDIA's kernel driver, not with pip."});
   if (!library) return Err(library.error());
   CudaDriver driver;
-#define ONESHOT_CUDA_LOOK_UP(name, parameters)                      \
-  if (Result<void*> address = library->Symbol(#name)) {             \
-    driver.name = reinterpret_cast<Status(*) parameters>(*address); \
-  } else {                                                          \
-    return Err(address.error() + "; update NVIDIA's driver");       \
-  }
-  ONESHOT_CUDA_FUNCTIONS(ONESHOT_CUDA_LOOK_UP)
-#undef ONESHOT_CUDA_LOOK_UP
+  if (Result<void> found = LookUpAll(*library, &driver); !found) return Err(found.error());
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuInit(0));
   return driver;
 }

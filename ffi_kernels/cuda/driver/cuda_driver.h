@@ -170,6 +170,7 @@ struct KernelNodeParameters {
 
 // Plain function pointers, so that a test can put its own functions in.
 struct CudaDriver {
+// A name and a parameter list stand alone: NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define ONESHOT_CUDA_MEMBER(name, parameters) Status(*name) parameters = nullptr;
   ONESHOT_CUDA_FUNCTIONS(ONESHOT_CUDA_MEMBER)
 #undef ONESHOT_CUDA_MEMBER

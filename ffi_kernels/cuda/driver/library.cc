@@ -23,7 +23,8 @@ std::vector<std::string> Candidates(const LibraryQuery& query) {
   std::error_code ignored;
   for (const std::string& name : query.names) {
     for (const std::string& folder : query.folders) {
-      std::string path = folder + "/" + name;
+      std::string path = folder;
+      path.append("/").append(name);
       if (fs::exists(path, ignored)) candidates.push_back(std::move(path));
     }
     candidates.push_back(name);

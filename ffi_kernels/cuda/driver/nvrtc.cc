@@ -20,11 +20,11 @@ Result<Nvrtc> Load() {
   LoadNeighbours(library->path(), "libnvrtc-builtins.so");
   Nvrtc nvrtc;
   nvrtc.path = library->path();
-#define ONESHOT_NVRTC_LOOK_UP(name, parameters)                 \
-  if (Result<void*> address = library->Symbol(#name)) {         \
-    nvrtc.name = reinterpret_cast<int(*) parameters>(*address); \
-  } else {                                                      \
-    return Err(address.error());                                \
+#define ONESHOT_NVRTC_LOOK_UP(name, parameters)                    \
+  if (Result<void*> address = library->Symbol(#name)) {            \
+    nvrtc.name = reinterpret_cast<decltype(nvrtc.name)>(*address); \
+  } else {                                                         \
+    return Err(address.error());                                   \
   }
   ONESHOT_NVRTC_FUNCTIONS(ONESHOT_NVRTC_LOOK_UP)
 #undef ONESHOT_NVRTC_LOOK_UP

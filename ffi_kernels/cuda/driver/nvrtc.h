@@ -33,6 +33,7 @@ using NvrtcProgram = struct NvrtcProgramTag*;
 
 // Plain function pointers, so that a test can put its own functions in.
 struct Nvrtc {
+// A name and a parameter list stand alone: NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define ONESHOT_NVRTC_MEMBER(name, parameters) int(*name) parameters = nullptr;
   ONESHOT_NVRTC_FUNCTIONS(ONESHOT_NVRTC_MEMBER)
 #undef ONESHOT_NVRTC_MEMBER

@@ -281,13 +281,17 @@ class Writer {
       const std::string expression = Expression(id);
       place_[id] = escapes_[id] ? Where::kArray : Where::kLocal;
       const std::string declared = escapes_[id] ? "" : std::string("const ") + ValueType(At(id).dtype) + " ";
-      Line("  " + declared + Value(id) + " = " + expression + ";");
+      std::string line = "  ";
+      line.append(declared).append(Value(id)).append(" = ").append(expression).append(";");
+      Line(line);
     }
     for (size_t i = 0; i < pending_.size(); ++i) {
       const int id = pending_[i];
       const std::string partial = partials + "[" + Number(static_cast<int64_t>(i)) + "]";
-      Line("  if (place.Has(e)) " + partial + " = " + ReductionType(At(id).op) + "::Combine(" + partial + ", " +
-           Value(At(id).operands[0]) + ");");
+      std::string line = "  if (place.Has(e)) ";
+      line.append(partial).append(" = ").append(ReductionType(At(id).op)).append("::Combine(").append(partial);
+      line.append(", ").append(Value(At(id).operands[0])).append(");");
+      Line(line);
     }
     Line("}");
   }
