@@ -85,6 +85,23 @@ def cuda_obstacle(calls: Sequence[tuple[str, int, int, int]]) -> str:
 def cuda_state_type() -> dict[str, Any]:
     """Type of the CUDA handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
 
+def compile_cuda_kernel(
+    program: str, rows: int, width: int, ranks: int, compute_capability: int, multiprocessors: int
+) -> str:
+    """What NVRTC says of the kernel for one call, registers and spills included; needs no GPU.
+
+    Args:
+      program: a row program.
+      rows: of the message, as one rank has it.
+      width: of a row, in elements.
+      ranks: of the group.
+      compute_capability: 90 for sm_90.
+      multiprocessors: of the GPU.
+
+    Raises:
+      ValueError: a bad program or extent, no NVRTC, or the compiler's complaint.
+    """
+
 class KernelBench:
     """Several ranks on this machine's first GPU (ffi_kernels/cuda/bench/kernel_bench.h)."""
 

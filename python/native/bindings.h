@@ -8,10 +8,11 @@
 
 namespace jax_oneshot {
 
-void BindPass(nanobind::module_& module);         // xla_pass/run_pass.h
-void BindRowProgram(nanobind::module_& module);   // ffi_kernels/row_program
-void BindHandlers(nanobind::module_& module);     // ffi_kernels/{cpu,cuda}/handler.h
-void BindKernelBench(nanobind::module_& module);  // ffi_kernels/cuda/bench
+void BindPass(nanobind::module_& module);           // xla_pass/run_pass.h
+void BindRowProgram(nanobind::module_& module);     // ffi_kernels/row_program
+void BindHandlers(nanobind::module_& module);       // ffi_kernels/{cpu,cuda}/handler.h
+void BindKernelBench(nanobind::module_& module);    // ffi_kernels/cuda/bench
+void BindKernelCompile(nanobind::module_& module);  // ffi_kernels/cuda/kernel
 
 // An error value of ours as the exception Python sees.
 inline nanobind::builtin_exception ToValueError(const std::string& message) {

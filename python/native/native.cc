@@ -9,4 +9,5 @@ NB_MODULE(_native, module) {
   jax_oneshot::BindRowProgram(module);
   jax_oneshot::BindHandlers(module);
   jax_oneshot::BindKernelBench(module);
+  jax_oneshot::BindKernelCompile(module);
 }

@@ -1,0 +1,72 @@
+"""The CUDA kernels of whole models, compiled by NVRTC for three generations of GPUs, on a machine without any."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import sys
+from typing import Any
+
+import pytest
+from jax_oneshot import _native, nvidia_libraries
+from jax_oneshot.commands import demo
+from jax_oneshot.demo import gpu_compile
+
+GEMMA = str(pathlib.Path(__file__).with_name("gemma_model.py"))
+GPUS = {80: 108, 90: 132, 100: 148}  # compute capability: multiprocessors of its largest chip
+NO_SPILLS = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"
+
+
+def reports_of_demo(variant: str, shard_norms: bool) -> list[dict[str, Any]]:
+    config = gpu_compile.real_widths(demo.model_config(variant, layers=2, shard_norms=shard_norms))
+    return gpu_compile.compile_model(config).reports
+
+
+def reports_of_gemma(model: str, *options: str) -> list[dict[str, Any]]:
+    return gpu_compile.compile_in_process([sys.executable, GEMMA, "gpu", model, *options]).reports
+
+
+def calls_of(reports: list[dict[str, Any]]) -> set[tuple[str, int, int, int]]:
+    """(row program, rows, width, ranks) of every call that sums; `shape` is the first sum's, bf16[8,3584]."""
+    calls = set()
+    for entry in (entry for report in reports for entry in report["all_reduces"]):
+        if entry["outputs"] == 0 or ": sum " not in entry["row_program"]:
+            continue
+        *outer, width = map(int, re.findall(r"\d+", entry["shape"].partition("[")[2]))
+        rows = 1
+        for dimension in outer:
+            rows *= dimension
+        calls.add((entry["row_program"], rows, width, entry["group_size"]))
+    return calls
+
+
+@pytest.mark.parametrize("shard_norms", [False, True], ids=["whole norms", "sharded norms"])
+@pytest.mark.parametrize("variant", ["llama", "gemma2", "gpt2"])
+def test_the_demo_s_kernels_keep_to_registers_on_every_generation(variant: str, shard_norms: bool) -> None:
+    check(calls_of(reports_of_demo(variant, shard_norms)))
+
+
+@pytest.mark.parametrize("options", [(), ("shard-norms",)], ids=["whole norms", "sharded norms"])
+def test_gemma_s_kernels_keep_to_registers_on_every_generation(options: tuple[str, ...]) -> None:
+    check(calls_of(reports_of_gemma("gemma2", *options)))
+
+
+def check(calls: set[tuple[str, int, int, int]]) -> None:
+    nvidia_libraries.tell_native(os.environ)
+    assert calls
+    for program, rows, width, ranks in sorted(calls):
+        for capability, multiprocessors in GPUS.items():
+            log = _native.compile_cuda_kernel(program, rows, width, ranks, capability, multiprocessors)
+            assert NO_SPILLS in log, f"sm_{capability}, {rows} x {width}, {ranks} ranks: {program}\n{log}"
+
+
+def test_a_bad_program_is_refused_with_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="expected the version 'v1'"):
+        _native.compile_cuda_kernel("v2", 8, 4096, 8, 90, 132)
+
+
+def test_a_group_that_no_kernel_takes_is_refused() -> None:
+    plain = "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 } -> (x0: row)"
+    with pytest.raises(ValueError, match="the group has 17 ranks, expected 2 to 16"):
+        _native.compile_cuda_kernel(plain, 8, 4096, 17, 90, 132)
