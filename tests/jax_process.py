@@ -61,7 +61,7 @@ class Finished:
 
 
 class RunPython:
-    """Runs `python ARGUMENTS...` with 8 CPU devices, no JAX_* variable but those given, and a time limit."""
+    """Runs `python ARGUMENTS...` with 8 CPU devices, no variable of JAX, XLA or ours but those given, and a time limit."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         """The processes run in `folder`."""
@@ -94,7 +94,7 @@ class RunPython:
 
 
 def _environment(jax: pathlib.Path | None) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_", "ONESHOT_"))}
     paths = [str(jax)] if jax else []
     paths += filter(None, [inherited.get("PYTHONPATH")])
     return inherited | {

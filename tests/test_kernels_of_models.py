@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import sys
@@ -16,6 +15,15 @@ from jax_oneshot.demo import gpu_compile
 GEMMA = str(pathlib.Path(__file__).with_name("gemma_model.py"))
 GPUS = {80: 108, 90: 132, 100: 148}  # compute capability: multiprocessors of its largest chip
 NO_SPILLS = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"
+
+
+@pytest.fixture(autouse=True)
+def nvrtc_of_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tells the native module, for one test: processes that other tests start must not inherit it."""
+    told: dict[str, str] = {}
+    nvidia_libraries.tell_native(told)
+    for name, folders in told.items():
+        monkeypatch.setenv(name, folders)
 
 
 def reports_of_demo(variant: str, shard_norms: bool) -> list[dict[str, Any]]:
@@ -53,7 +61,6 @@ def test_gemma_s_kernels_keep_to_registers_on_every_generation(options: tuple[st
 
 
 def check(calls: set[tuple[str, int, int, int]]) -> None:
-    nvidia_libraries.tell_native(os.environ)
     assert calls
     for program, rows, width, ranks in sorted(calls):
         for capability, multiprocessors in GPUS.items():
