@@ -61,7 +61,7 @@ class Finished:
 
 
 class RunPython:
-    """Runs `python ARGUMENTS...` with 8 CPU devices, no variable of JAX, XLA or ours but those given, and a time limit."""
+    """Runs `python ARGUMENTS...` with 8 CPU devices, no variables of JAX, XLA or ours but those given, and a limit."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         """The processes run in `folder`."""
