@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -67,6 +68,11 @@ def test_a_rank_that_fails_or_never_ends_is_wrong_and_shown(setup: tp_decode.Set
     assert "on" not in noted.results
 
 
+def test_the_only_process_s_reports_are_counted(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "0000.jit_step.cuda.report.json").write_text(json.dumps({"all_reduces": [{"verdict": "fused"}]}))
+    assert tp_decode.count_verdicts(tmp_path) == {"fused": 1}
+
+
 def test_only_one_ranks_reports_are_counted(tmp_path: pathlib.Path) -> None:
     for process in (0, 1):
         report = {"all_reduces": [{"verdict": "fused"}, {"verdict": "kept"}]}
@@ -84,6 +90,48 @@ def test_the_committed_results_are_of_runs_in_which_nothing_was_wrong() -> None:
     results = [json.loads(path.read_text()) for path in (REPOSITORY / "benchmarks" / "results").glob("decode-*.json")]
     assert results
     assert [result["wrong"] for result in results] == [[]] * len(results)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "expected"),
+    [
+        ("one", "", ["0", "0"]),
+        ("one", "3,4", ["3", "3"]),
+        ("each", "", ["0", "1"]),
+        ("each", "3,4,5", ["3", "4"]),
+        ("together", "", ["0,1"]),
+        ("together", "GPU-a,GPU-b", ["GPU-a,GPU-b"]),
+    ],
+)
+def test_every_process_sees_the_gpus_of_its_ranks(
+    setup: tp_decode.Setup, gpus: str, visible: str, expected: list[str]
+) -> None:
+    assert tp_decode.visible_gpus(dataclasses.replace(setup, gpus=gpus), visible) == expected
+
+
+def test_fewer_gpus_than_ranks_are_refused(setup: tp_decode.Setup) -> None:
+    with pytest.raises(ValueError, match="2 ranks take a GPU each; CUDA_VISIBLE_DEVICES names 1: 3"):
+        tp_decode.visible_gpus(dataclasses.replace(setup, gpus="each"), "3")
+
+
+@pytest.mark.parametrize(("gpus", "processes"), [("one", 2), ("each", 2), ("together", 1)])
+def test_ranks_of_one_process_need_no_coordinator(
+    setup: tp_decode.Setup, monkeypatch: pytest.MonkeyPatch, gpus: str, processes: int
+) -> None:
+    worker = setup.folder / "says.py"
+    worker.write_text(
+        "import json, os, sys\n"
+        "job = json.loads(sys.argv[1])\n"
+        "several = 'NCCL_MULTI_RANK_GPU_ENABLE' in os.environ\n"
+        "print(job['rank'], bool(job['coordinator']), os.environ['CUDA_VISIBLE_DEVICES'], several)\n"
+    )
+    monkeypatch.setattr(tp_decode, "WORKER", worker)
+    for variable in ("CUDA_VISIBLE_DEVICES", "NCCL_MULTI_RANK_GPU_ENABLE"):
+        monkeypatch.delenv(variable, raising=False)
+    ended = tp_decode.run_ranks(dataclasses.replace(setup, gpus=gpus), "on", {})
+    visible = {"one": ["0", "0"], "each": ["0", "1"], "together": ["0,1"]}[gpus]
+    expected = [f"{rank} {processes > 1} {seen} {gpus == 'one'}" for rank, seen in enumerate(visible)]
+    assert [one.printed.strip() for one in ended] == expected
 
 
 def test_a_process_that_does_not_end_is_ended_at_the_limit(

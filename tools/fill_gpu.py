@@ -18,14 +18,17 @@ BEGIN = "<!-- figures: written by tools/fill_gpu.py from benchmarks/results/deco
 END = "<!-- end of figures -->\n"
 RUNS = ("off", "off, XLA's one-shot kernel", "on", "on, no command buffers")
 
+# `gpus` of tests/gpu/tp_decode.py; results from before 2026-11-25 lack it.
+PLACES = {"one": "on one GPU", "each": "on a GPU each", "together": "on a GPU each, one process"}
+
 
 def table(results: list[dict[str, Any]]) -> str:
     """Markdown: a row per file, milliseconds of a step per run."""
-    header = ["ranks on one GPU", *(f"{run}, ms" for run in RUNS), "rewritten", "tokens as on CPU", "measured"]
+    header = ["ranks", *(f"{run}, ms" for run in RUNS), "rewritten", "tokens as on CPU", "measured"]
     lines = [f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
     for result in results:
         setup, verdicts = result["setup"], result["verdicts"]
-        cells = [f"{setup['ranks']}: {_model(setup['model'])}"]
+        cells = [f"{setup['ranks']} {PLACES[setup.get('gpus', 'one')]}: {_model(setup['model'])}"]
         cells += [f"{result[run]['step_ms']:.2f}" for run in RUNS]
         cells += [f"{verdicts.get('fused', 0) + verdicts.get('plain', 0)} of {sum(verdicts.values())}"]
         cells += ["yes" if all(result[run]["tokens_equal"] for run in RUNS) else "no"]

@@ -1,11 +1,15 @@
-"""A tensor-parallel decode through JAX on one real GPU, a process per rank: off, on, and with a rank that dies.
+"""A tensor-parallel decode through JAX on real GPUs: off, on, and with a rank that dies.
 
-In:  a machine with an NVIDIA GPU, JAX with its CUDA plug-in, jax_oneshot installed, and an NCCL >= 2.30 (for several
-     ranks on one GPU: NCCL_MULTI_RANK_GPU_ENABLE). Starts MPS if it is there, so that the ranks' kernels run side by
-     side; without it the GPU alternates between the processes, which is slow and just as correct.
+In:  a machine with an NVIDIA GPU, JAX with its CUDA plug-in, jax_oneshot installed. Where the ranks are, --gpus says:
+       one       all on the first GPU, a process per rank. Takes an NCCL >= 2.30 (NCCL_MULTI_RANK_GPU_ENABLE). Starts
+                 MPS if it is there, so that the ranks' kernels run side by side; without it the GPU alternates between
+                 the processes, which is slow and just as correct.
+       each      a GPU and a process per rank
+       together  a GPU per rank, all in one process
 Out: a table; with --json FILE the same as JSON. Status 1 when tokens differ, nothing was fused, or a wait has no end.
 
     python tests/gpu/tp_decode.py --ranks 2 --json decode.json
+    python tests/gpu/tp_decode.py --ranks 2 --gpus each --json decode.json
 """
 
 from __future__ import annotations
@@ -54,6 +58,7 @@ class Setup:
     model: dict[str, Any]
     folder: pathlib.Path
     limit_s: float
+    gpus: str = "one"  # or "each", "together"
 
     def save(self, name: str) -> pathlib.Path:
         """Where rank 0 of a run puts its results."""
@@ -61,36 +66,45 @@ class Setup:
 
 
 def run_ranks(setup: Setup, name: str, env: dict[str, str], die: tuple[int, int] | None = None) -> list[Ended]:
-    """Starts one process per rank, on one GPU, and waits for all. `die`: (rank, step) of one that leaves early."""
-    jobs = []
-    address = f"localhost:{_free_port()}"
-    for rank in range(setup.ranks):
+    """Starts the processes that have the ranks, and waits for all. `die`: (rank, step) of one that leaves early."""
+    visible = visible_gpus(setup, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    address = f"localhost:{_free_port()}" if len(visible) > 1 else ""
+    processes = []
+    for rank, gpus in enumerate(visible):
         job = {"ranks": setup.ranks, "rank": rank, "coordinator": address, "model": setup.model, "steps": setup.steps}
         job |= {"save": str(setup.save(name)), "die_at": die[1] if die and die[0] == rank else -1}
-        jobs.append(job)
-    shared = {
-        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
-        "NCCL_MULTI_RANK_GPU_ENABLE": "1",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "JAX_PLATFORMS": "cuda",
-    }
-    return _run_all(jobs, shared | env, setup.limit_s)
+        processes.append((job, {"CUDA_VISIBLE_DEVICES": gpus}))
+    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "JAX_PLATFORMS": "cuda"}
+    if setup.gpus == "one":
+        shared |= {"NCCL_MULTI_RANK_GPU_ENABLE": "1"}
+    return _run_all(processes, shared | env, setup.limit_s)
+
+
+def visible_gpus(setup: Setup, visible: str) -> list[str]:
+    """CUDA_VISIBLE_DEVICES of every process. `visible`: the caller's own; empty: all GPUs, from 0 on."""
+    gpus = visible.split(",") if visible else [str(gpu) for gpu in range(setup.ranks)]
+    if setup.gpus == "one":
+        return gpus[:1] * setup.ranks
+    if len(gpus) < setup.ranks:
+        raise ValueError(f"{setup.ranks} ranks take a GPU each; CUDA_VISIBLE_DEVICES names {len(gpus)}: {visible}")
+    return gpus[: setup.ranks] if setup.gpus == "each" else [",".join(gpus[: setup.ranks])]
 
 
 def run_reference(setup: Setup) -> Ended:
     """The same decode on as many CPU devices in one process, with XLA's own collectives."""
     job = {"ranks": setup.ranks, "rank": 0, "coordinator": "", "model": setup.model, "steps": setup.steps}
     env = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={setup.ranks}"}
-    return _run_all([job | {"save": str(setup.save("cpu"))}], env | {"JAX_ONESHOT": "0"}, setup.limit_s)[0]
+    return _run_all([(job | {"save": str(setup.save("cpu"))}, {"JAX_ONESHOT": "0"})], env, setup.limit_s)[0]
 
 
-def _run_all(jobs: Sequence[dict[str, Any]], env: dict[str, str], limit_s: float) -> list[Ended]:
+def _run_all(jobs: Sequence[tuple[dict[str, Any], dict[str, str]]], env: dict[str, str], limit_s: float) -> list[Ended]:
+    """A process for each job, with variables of its own beside `env`."""
     start = time.monotonic()
     processes = []
-    for job in jobs:
+    for job, own in jobs:
         log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read and closed below
         command = [sys.executable, str(WORKER), json.dumps(job)]
-        processes.append((subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | env), log))
+        processes.append((subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | env | own), log))
     ended: dict[int, Ended] = {}
     while len(ended) < len(processes):
         for i, (process, log) in enumerate(processes):
@@ -172,9 +186,9 @@ class Checks:
 
 
 def count_verdicts(folder: pathlib.Path) -> dict[str, int]:
-    """How many all-reduces were fused, plain and kept, over the reports of one rank."""
+    """How many all-reduces were fused, plain and kept, over the reports of one rank (or of the only process)."""
     verdicts: Counter[str] = Counter()
-    for path in sorted(folder.glob("*.process0.report.json")):
+    for path in sorted(folder.glob("*.process0.report.json")) or sorted(folder.glob("*.report.json")):
         verdicts.update(entry["verdict"] for entry in json.loads(path.read_text())["all_reduces"])
     return dict(verdicts)
 
@@ -219,8 +233,9 @@ def check_deadline(setup: Setup, checks: Checks) -> None:
 
 def main() -> int:
     """Runs all checks; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--gpus", choices=("one", "each", "together"), default="one", help="see above")
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--hidden", type=int, default=1024)
@@ -238,12 +253,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         model = {name: getattr(arguments, name) for name in ("family", "scan", "layers", "hidden", "shard_norms")}
-        setup = Setup(arguments.ranks, arguments.steps, model, folder, arguments.limit)
-        service = contextlib.nullcontext(False) if arguments.no_mps else mps(folder)
-        with service as with_mps:
-            checks.results["setup"] = {"ranks": setup.ranks, "mps": with_mps, "model": model, "date": _today()}
+        setup = Setup(arguments.ranks, arguments.steps, model, folder, arguments.limit, arguments.gpus)
+        share = setup.gpus == "one" and not arguments.no_mps
+        with mps(folder) if share else contextlib.nullcontext(False) as with_mps:
+            facts = {"ranks": setup.ranks, "gpus": setup.gpus, "mps": with_mps, "model": model, "date": _today()}
+            checks.results["setup"] = facts
             check_decode(setup, checks)
-            check_deadline(setup, checks)
+            if setup.gpus != "together":  # a rank does not die alone there
+                check_deadline(setup, checks)
     for what, result in checks.results.items():
         print(f"{what:28} {result}", flush=True)
     if arguments.json:
