@@ -43,7 +43,7 @@ def section(results: dict[str, Any], kernel: dict[str, Any]) -> str:
             "",
             "A decoding step of the demo: times faster with the variable on than off.",
             "",
-            *_table(list(ratios["demo_step_on_vs_off"]), [list(map(str, ratios["demo_step_on_vs_off"].values()))]),
+            *_demo_table(ratios),
             "",
             f"The pass takes at most {pass_ms} ms per 10 000 instructions; of a whole compile that is {compile_share}.",
             f"With the variable unset, JAX's start takes {ratios['import_ms']} ms longer.",
@@ -73,6 +73,14 @@ def _shape_table(ratios: dict[str, float]) -> list[str]:
     rows, widths = (list(dict.fromkeys(shape[axis] for shape in shapes)) for axis in (0, 1))
     return _table(
         ["rows", *(f"H = {width}" for width in widths)], [[r, *(str(ratios[f"{r}x{w}"]) for w in widths)] for r in rows]
+    )
+
+
+def _demo_table(ratios: dict[str, dict[str, float]]) -> list[str]:
+    rows = {"whole": ratios["demo_step_on_vs_off"], "split": ratios["sharded_demo_step_on_vs_off"]}
+    variants = list(rows["whole"])
+    return _table(
+        ["norm weights", *variants], [[name, *(str(of[variant]) for variant in variants)] for name, of in rows.items()]
     )
 
 

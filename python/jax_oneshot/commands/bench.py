@@ -2,7 +2,7 @@
 
     pass    time of the pass against module size, and its share of a real compile
     cpu     all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own
-    demo    a decoding step of the demo's models, on against off
+    demo    a decoding step of the demo's models, on against off, with the norms' weights whole and split
     import  what a process pays that does not use jax-oneshot
     kernel  the CUDA kernel on this machine's GPU, several ranks on it, against its parts, its floor and other kernels;
             with a file of its own, and left out of `all` where there is no GPU
@@ -18,13 +18,16 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from jax_oneshot.native import NativeMissingError
 from jax_oneshot.nvidia_driver import gpu_count
+
+if TYPE_CHECKING:
+    from jax_oneshot.demo.compare import Comparison
 
 _DEFAULT_OUT = pathlib.Path("benchmarks/results/cpu.json")
 
@@ -158,27 +161,41 @@ def _bench_cpu(arguments: argparse.Namespace, progress: Progress) -> Figures:
 
 
 def _bench_demo(arguments: argparse.Namespace, progress: Progress) -> Figures:
-    from jax_oneshot.commands import demo
-    from jax_oneshot.demo import compare
-
-    comparisons = []
-    for name in demo.VARIANTS:
-        command = compare.worker_command(demo.model_config(name))
-
-        def told(text: str, name: str = name) -> None:
-            progress(f"demo: {name}: {text}")
-
-        comparisons.append(compare.compare(name, command, steps=32, rounds=arguments.rounds, progress=told))
+    whole = _compare_demo(arguments.rounds, progress, shard_norms=False)
+    sharded = _compare_demo(arguments.rounds, progress, shard_norms=True)
     table = _table("model", "off ms", "on ms", "faster", "tokens equal")
-    for one in comparisons:
+    for one in (*whole.values(), *sharded.values()):
         equal = "yes" if one.tokens_equal else "NO"
         table.add_row(one.name, f"{one.off_ms:.2f}", f"{one.on_ms:.2f}", f"{one.ratio:.2f}x", equal)
+    both = {"demo": whole, "sharded_demo": sharded}
     return Figures(
-        ratios={"demo_step_on_vs_off": {one.name: round(one.ratio, 2) for one in comparisons}},
-        details={"demo_ms": {one.name: {"off": one.off_ms, "on": one.on_ms} for one in comparisons}},
+        ratios={
+            f"{key}_step_on_vs_off": {name: round(one.ratio, 2) for name, one in of.items()} for key, of in both.items()
+        },
+        details={
+            f"{key}_ms": {name: {"off": one.off_ms, "on": one.on_ms} for name, one in of.items()}
+            for key, of in both.items()
+        },
         title="A decoding step of the demo's models, on against off",
         table=table,
     )
+
+
+def _compare_demo(rounds: int, progress: Progress, *, shard_norms: bool) -> dict[str, Comparison]:
+    """By variant."""
+    from jax_oneshot.commands import demo
+    from jax_oneshot.demo import compare
+
+    done = {}
+    for variant in demo.VARIANTS:
+        config = demo.model_config(variant, shard_norms=shard_norms)
+
+        def told(text: str, name: str = config.name) -> None:
+            progress(f"demo: {name}: {text}")
+
+        command = compare.worker_command(config)
+        done[variant] = compare.compare(config.name, command, steps=32, rounds=rounds, progress=told)
+    return done
 
 
 def _bench_import(arguments: argparse.Namespace, progress: Progress) -> Figures:
