@@ -151,13 +151,13 @@ class ModuleParser {
   }
 
   Result<void> ParseInstructions(const ComputationHeader& header, Computation* computation) {
-    computation->instructions.resize(header.instructions.size());
-    lists_ = InstructionLists();
+    computation->instructions.reserve(header.instructions.size());
+    lists_.Clear();
     ends_.clear();
     ids_.clear();
-    for (size_t i = 0; i < header.instructions.size(); ++i) {
-      Instruction& instruction = computation->instructions[i];
-      Result<void> ok = ParseInstruction(header.instructions[i], &module_.shapes, &instruction, &lists_);
+    for (std::string_view bytes : header.instructions) {
+      Instruction& instruction = computation->instructions.emplace_back();
+      Result<void> ok = ParseInstruction(bytes, &module_.shapes, &instruction, &lists_);
       if (!ok) return Err("instruction " + Quote(instruction.name) + ": " + ok.error());
       ends_.push_back({lists_.operand_ids.size(), lists_.control_predecessor_ids.size(),
                        lists_.called_computation_ids.size(), lists_.dimensions.size()});
@@ -169,6 +169,7 @@ class ModuleParser {
 
   // Replaces ids by positions, which must be below `limit`.
   Result<void> Resolve(Span<int64_t> ids, const IdIndex& index, int limit, const char* what, Span<int>* out) {
+    if (ids.empty()) return {};
     positions_.clear();
     for (int64_t id : ids) {
       const int position = index.Find(id);

@@ -19,19 +19,20 @@
 namespace jax_oneshot::hlo {
 
 struct Instruction {
-  std::string_view bytes;  // the whole HloInstructionProto
-  std::string_view name;
-  std::string_view opcode_name;    // HLO's spelling, "all-reduce"
-  const Shape* shape = nullptr;    // owned by the module
+  // What is looked at of every instruction stands together: large modules do not fit a cache.
+  Opcode opcode = Opcode::kOther;
+  bool use_global_device_ids = false;
   Span<int> operands;              // indices into Computation::instructions
   Span<int> control_predecessors;  // the same
   Span<int> called_computations;   // indices into Module::computations
-  Span<int64_t> dimensions;        // broadcast, reduce, transpose, ...
+  const Shape* shape = nullptr;    // owned by the module
+  std::string_view bytes;          // the whole HloInstructionProto
+  std::string_view name;
+  std::string_view opcode_name;  // HLO's spelling, "all-reduce"
+  Span<int64_t> dimensions;      // broadcast, reduce, transpose, ...
   int64_t id = 0;
   int64_t number = 0;      // of a parameter; index of a get-tuple-element
   int64_t channel_id = 0;  // <= 0: none
-  Opcode opcode = Opcode::kOther;
-  bool use_global_device_ids = false;
 
   // What few instructions have is looked up in the bytes when asked for; empty when absent.
   std::string_view metadata() const;  // OpMetadata, serialized

@@ -14,6 +14,10 @@ namespace jax_oneshot::hlo {
 // The lists of a computation's instructions while it is read, one after the other in each vector.
 struct InstructionLists {
   std::vector<int64_t> operand_ids, control_predecessor_ids, called_computation_ids, dimensions;
+
+  void Clear() {
+    for (auto* list : {&operand_ids, &control_predecessor_ids, &called_computation_ids, &dimensions}) list->clear();
+  }
 };
 
 // Fills everything but operands, control_predecessors, called_computations and dimensions; appends those to *lists.

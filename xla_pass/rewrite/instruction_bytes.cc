@@ -12,7 +12,12 @@ using wire::Writer;
 
 constexpr int64_t kApiVersionTypedFfi = 4;
 
-void WriteIdentity(const InstructionIdentity& identity, std::string_view opcode, std::string_view shape, Writer* out) {
+// `others`: about how many bytes will follow.
+void WriteIdentity(const InstructionIdentity& identity, std::string_view opcode, std::string_view shape, Writer* out,
+                   size_t others = 0) {
+  constexpr size_t kHeadersAndIds = 64;
+  out->Reserve(identity.name.size() + opcode.size() + shape.size() + identity.metadata.size() + kHeadersAndIds +
+               others);
   out->Bytes(field::kName, identity.name).Bytes(field::kOpcode, opcode).Bytes(field::kShape, shape);
   if (!identity.metadata.empty()) out->Bytes(field::kMetadata, identity.metadata);
   out->Integer(field::kId, identity.id);
@@ -42,7 +47,11 @@ std::string RowMajorShape(const hlo::Shape& shape) {
 }
 
 std::string TupleShape(const std::vector<std::string>& element_shapes) {
+  constexpr size_t kHeader = 8;
+  size_t bytes = kHeader;
+  for (const std::string& element : element_shapes) bytes += element.size() + kHeader;
   Writer out;
+  out.Reserve(bytes);
   out.Integer(hlo::fields::shape::kElementType, static_cast<int64_t>(hlo::PrimitiveType::kTuple));
   for (const std::string& element : element_shapes) out.Bytes(hlo::fields::shape::kTupleShapes, element);
   return out.Take();
@@ -56,8 +65,11 @@ std::string U32ScalarShape() {
 }
 
 std::string CustomCallBytes(const CustomCall& call) {
+  constexpr size_t kIdAndHeader = 16;
+  size_t others = call.backend_config.size();
+  for (const std::string& shape : call.operand_shapes) others += shape.size() + kIdAndHeader;
   Writer out;
-  WriteIdentity(call.identity, "custom-call", call.shape, &out);
+  WriteIdentity(call.identity, "custom-call", call.shape, &out, others);
   out.Bytes(field::kCustomCallTarget, kCallTarget)
       .Packed(field::kOperandIds, call.operand_ids)
       .Bytes(field::kBackendConfig, call.backend_config)

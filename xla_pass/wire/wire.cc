@@ -1,35 +1,11 @@
 // In:  bytes in protobuf wire format. Out: fields one by one; and messages built field by field. See wire.h.
 #include "xla_pass/wire/wire.h"
 
-#include <iterator>
-#include <limits>
 #include <protozero/exception.hpp>
 #include <protozero/varint.hpp>
 
 namespace jax_oneshot::wire {
 namespace {
-
-// protozero reports a bad varint by throwing; here it is a value. Moves *data behind the varint.
-inline bool ReadVarint(const char** data, const char* end, uint64_t* value) {
-  // Nearly all are of one or two bytes (tags, lengths) or of five (ids: a computation's in the upper half).
-  uint64_t result = 0;
-  const char* next = *data;
-  for (int shift = 0; next != end && shift < 35; shift += 7) {
-    const auto byte = static_cast<unsigned char>(*next++);
-    result |= uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) {
-      *value = result;
-      *data = next;
-      return true;
-    }
-  }
-  try {
-    *value = protozero::decode_varint(data, end);
-    return true;
-  } catch (const protozero::exception&) {
-    return false;
-  }
-}
 
 uint64_t ReadLittleEndian(const char* data, size_t size) {
   uint64_t value = 0;
@@ -37,65 +13,60 @@ uint64_t ReadLittleEndian(const char* data, size_t size) {
   return value;
 }
 
-void WriteVarint(uint64_t value, std::string* out) { protozero::write_varint(std::back_inserter(*out), value); }
+constexpr size_t kMaxVarint = protozero::max_varint_length;
 
-void WriteTag(uint32_t number, uint32_t wire_type, std::string* out) {
-  WriteVarint(static_cast<uint64_t>(number) << 3 | wire_type, out);
+void WriteVarint(uint64_t value, std::string* out) {
+  char buffer[kMaxVarint];
+  out->append(buffer, static_cast<size_t>(protozero::write_varint(buffer, value)));
 }
 
-// Reads the value behind the tag; returns what is wrong, or null.
-const char* ReadValue(const char** data, const char* end, Field* field) {
-  const size_t left = static_cast<size_t>(end - *data);
-  switch (field->wire_type) {
-    case kVarint:
-      field->payload = {};
-      return ReadVarint(data, end, &field->integer) ? nullptr : "a varint is cut off or longer than ten bytes";
-    case kFixed64:
-    case kFixed32: {
-      const size_t size = field->wire_type == kFixed64 ? 8 : 4;
-      if (left < size) return "a fixed-width value is cut off";
-      field->payload = {};
-      field->integer = ReadLittleEndian(*data, size);
-      *data += size;
-      return nullptr;
-    }
-    case kLengthDelimited: {
-      uint64_t size = 0;
-      if (!ReadVarint(data, end, &size)) return "a length is cut off or longer than ten bytes";
-      if (size > static_cast<uint64_t>(end - *data)) return "a length points behind the end of the message";
-      field->integer = 0;
-      field->payload = std::string_view(*data, size);
-      *data += size;
-      return nullptr;
-    }
-    default:
-      return "unknown wire type";
-  }
+// The tag and the integer or length behind it.
+void WriteTagAnd(uint64_t value, uint32_t number, uint32_t wire_type, std::string* out) {
+  char buffer[2 * kMaxVarint];
+  char* end = buffer;
+  end += protozero::write_varint(end, uint64_t{number} << 3 | wire_type);
+  end += protozero::write_varint(end, value);
+  out->append(buffer, static_cast<size_t>(end - buffer));
 }
 
 }  // namespace
 
-bool Reader::Next(Field* field) {
-  if (rest_.empty() || error_ != nullptr) return false;
-  const char* data = rest_.data();
-  const char* const end = data + rest_.size();
-  uint64_t tag = 0;
-  if (!ReadVarint(&data, end, &tag) || tag > std::numeric_limits<uint32_t>::max() || tag >> 3 == 0) {
-    error_ = "malformed tag";
-    return false;
+// protozero reports a bad varint by throwing; here it is a value.
+Varint ReadLongVarint(const char* data, const char* end) {
+  // Ids are of five bytes: a computation's is in the upper half.
+  if (end - data >= 5) {
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(data);
+    const auto bits = [bytes](int i) { return uint64_t{bytes[i] & 0x7fu} << 7 * i; };
+    if ((bytes[0] & bytes[1] & bytes[2] & bytes[3] & 0x80) != 0 && bytes[4] < 0x80) {
+      return {bits(0) | bits(1) | bits(2) | bits(3) | bits(4), data + 5};
+    }
   }
-  field->number = static_cast<uint32_t>(tag >> 3);
-  field->wire_type = static_cast<uint32_t>(tag & 7);
-  error_ = ReadValue(&data, end, field);
-  if (error_ != nullptr) return false;
-  field->bytes = rest_.substr(0, static_cast<size_t>(data - rest_.data()));
-  rest_.remove_prefix(field->bytes.size());
-  return true;
+  try {
+    const uint64_t result = protozero::decode_varint(&data, end);
+    return {result, data};
+  } catch (const protozero::exception&) {
+    return {0, nullptr};
+  }
+}
+
+bool Reader::Fail(const char* error) {
+  error_ = error;
+  end_ = next_;
+  return false;
+}
+
+bool Reader::ReadFixed(const char* data, Field* field) {
+  if (field->wire_type != kFixed64 && field->wire_type != kFixed32) return Fail("unknown wire type");
+  const size_t size = field->wire_type == kFixed64 ? 8 : 4;
+  if (static_cast<size_t>(end_ - data) < size) return Fail("a fixed-width value is cut off");
+  field->payload = {};
+  field->integer = ReadLittleEndian(data, size);
+  return Give(data + size, field);
 }
 
 std::string Reader::error() const {
   if (ok()) return "";
-  return std::string(error_) + " at byte " + std::to_string(rest_.data() - begin_) + " of a message";
+  return std::string(error_) + " at byte " + std::to_string(next_ - begin_) + " of a message";
 }
 
 bool AppendIntegers(const Field& field, std::vector<int64_t>* out) {
@@ -106,9 +77,10 @@ bool AppendIntegers(const Field& field, std::vector<int64_t>* out) {
   const char* data = field.payload.data();
   const char* const end = data + field.payload.size();
   while (data != end) {
-    uint64_t value = 0;
-    if (!ReadVarint(&data, end, &value)) return false;
-    out->push_back(static_cast<int64_t>(value));
+    const Varint value = ReadVarint(data, end);
+    if (value.end == nullptr) return false;
+    out->push_back(static_cast<int64_t>(value.value));
+    data = value.end;
   }
   return true;
 }
@@ -118,14 +90,12 @@ int64_t HeaderBytes(uint32_t number, size_t value_bytes) {
 }
 
 Writer& Writer::Integer(uint32_t number, int64_t value) {
-  WriteTag(number, kVarint, &out_);
-  WriteVarint(static_cast<uint64_t>(value), &out_);
+  WriteTagAnd(static_cast<uint64_t>(value), number, kVarint, &out_);
   return *this;
 }
 
 Writer& Writer::Header(uint32_t number, int64_t value_bytes) {
-  WriteTag(number, kLengthDelimited, &out_);
-  WriteVarint(static_cast<uint64_t>(value_bytes), &out_);
+  WriteTagAnd(static_cast<uint64_t>(value_bytes), number, kLengthDelimited, &out_);
   return *this;
 }
 
@@ -137,9 +107,11 @@ Writer& Writer::Bytes(uint32_t number, std::string_view value) {
 
 Writer& Writer::Packed(uint32_t number, const std::vector<int64_t>& values) {
   if (values.empty()) return *this;
-  std::string packed;
-  for (int64_t value : values) WriteVarint(static_cast<uint64_t>(value), &packed);
-  return Bytes(number, packed);
+  int64_t bytes = 0;
+  for (int64_t value : values) bytes += protozero::length_of_varint(static_cast<uint64_t>(value));
+  Header(number, bytes);
+  for (int64_t value : values) WriteVarint(static_cast<uint64_t>(value), &out_);
+  return *this;
 }
 
 Writer& Writer::Verbatim(std::string_view field_bytes) {

@@ -30,14 +30,23 @@ struct Field {
 //   if (!r.ok()) return Err(r.error());
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes), begin_(bytes.data()) {}
-  bool Next(Field* field);  // false at the end and on malformed input
+  explicit Reader(std::string_view bytes) : begin_(bytes.data()), next_(begin_), end_(begin_ + bytes.size()) {}
+  // False at the end and on malformed input.
+  [[gnu::always_inline]] bool Next(Field* field);
   bool ok() const { return error_ == nullptr; }
   std::string error() const;  // what is wrong and at which offset
 
  private:
-  std::string_view rest_;
+  static constexpr char kBadVarint[] = "a varint is cut off or longer than ten bytes";
+  static constexpr char kBadLength[] = "a length is cut off or longer than ten bytes";
+
+  bool ReadFixed(const char* data, Field* field);
+  bool Give(const char* data, Field* field);
+  bool Fail(const char* error);
+
   const char* begin_;
+  const char* next_;  // where the next field begins
+  const char* end_;   // where reading ends: at a malformed field too
   const char* error_ = nullptr;
 };
 
@@ -62,6 +71,46 @@ class Writer {
  private:
   std::string out_;
 };
+
+// Below: the way that nearly all fields take, in the header, because parsing a module is little else.
+
+struct Varint {
+  uint64_t value;
+  const char* end;  // null: it is cut off or longer than ten bytes
+};
+
+Varint ReadLongVarint(const char* data, const char* end);
+
+inline Varint ReadVarint(const char* data, const char* end) {
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(data);
+  if (end - data > 0 && bytes[0] < 0x80) return {bytes[0], data + 1};
+  if (end - data > 1 && bytes[1] < 0x80) return {(bytes[0] & 0x7fu) | uint64_t{bytes[1]} << 7, data + 2};
+  return ReadLongVarint(data, end);
+}
+
+inline bool Reader::Next(Field* field) {
+  if (next_ == end_) return false;
+  const Varint tag = ReadVarint(next_, end_);
+  if (tag.end == nullptr || tag.value >> 32 != 0 || tag.value >> 3 == 0) return Fail("malformed tag");
+  field->number = static_cast<uint32_t>(tag.value >> 3);
+  field->wire_type = static_cast<uint32_t>(tag.value & 7);
+  if (field->wire_type != kVarint && field->wire_type != kLengthDelimited) return ReadFixed(tag.end, field);
+  const Varint number = ReadVarint(tag.end, end_);  // the value, or the length in front of it
+  const bool is_integer = field->wire_type == kVarint;
+  if (number.end == nullptr) return Fail(is_integer ? kBadVarint : kBadLength);
+  const uint64_t size = is_integer ? 0 : number.value;
+  if (size > static_cast<uint64_t>(end_ - number.end)) return Fail("a length points behind the end of the message");
+  field->integer = is_integer ? number.value : 0;
+  field->payload = is_integer ? std::string_view() : std::string_view(number.end, size);
+  return Give(number.end + size, field);
+}
+
+// The field ends at `data`.
+inline bool Reader::Give(const char* data, Field* field) {
+  field->bytes = std::string_view(next_, static_cast<size_t>(data - next_));
+  next_ = data;
+  return true;
+}
 
 }  // namespace jax_oneshot::wire
 
