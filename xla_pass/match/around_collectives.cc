@@ -1,7 +1,6 @@
 #include "xla_pass/match/around_collectives.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace jax_oneshot {
 namespace {
@@ -15,18 +14,18 @@ bool IsCollective(const Graph& graph, Node node) {
 }  // namespace
 
 std::vector<Node> AroundCollectives(const Graph& graph, const std::vector<Node>& members) {
-  std::unordered_set<Node> before, after;
+  NodeSet before, after;
   for (auto it = members.rbegin(); it != members.rend(); ++it) {
     const Span<Node> users = graph.users(*it);
-    const bool is_needed = std::any_of(users.begin(), users.end(), [&](Node user) { return before.count(user) != 0; });
-    if (is_needed || IsCollective(graph, *it)) before.insert(*it);
+    const bool is_needed = std::any_of(users.begin(), users.end(), [&](Node user) { return before.Contains(user); });
+    if (is_needed || IsCollective(graph, *it)) before.Insert(*it);
   }
   std::vector<Node> kept;
   for (Node member : members) {
     bool follows = IsCollective(graph, member);
-    for (int i = 0; i < graph.operand_count(member); ++i) follows |= after.count(graph.operand(member, i)) != 0;
-    if (follows) after.insert(member);
-    if (follows || before.count(member) != 0) kept.push_back(member);
+    for (int i = 0; i < graph.operand_count(member); ++i) follows |= after.Contains(graph.operand(member, i));
+    if (follows) after.Insert(member);
+    if (follows || before.Contains(member)) kept.push_back(member);
   }
   return kept;
 }

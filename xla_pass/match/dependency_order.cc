@@ -37,10 +37,10 @@ void DependencyOrder::ForEachPredecessor(Node node, Visit visit) const {
   for (int predecessor : instruction.control_predecessors) visit(first_ + predecessor);
 }
 
-bool DependencyOrder::DependsOn(Node x, const std::unordered_set<Node>& set) const {
-  if (set.count(x) != 0) return true;
+bool DependencyOrder::DependsOn(Node x, const NodeSet& set) const {
+  if (set.Contains(x)) return true;
   int lowest = INT_MAX;
-  for (Node member : set) lowest = std::min(lowest, level(member));
+  for (Node member : set.keys()) lowest = std::min(lowest, level(member));
   if (level(x) <= lowest) return false;
   ++search_;
   stack_.assign(1, x);
@@ -48,7 +48,7 @@ bool DependencyOrder::DependsOn(Node x, const std::unordered_set<Node>& set) con
   while (!stack_.empty()) {
     const Node node = stack_.back();
     stack_.pop_back();
-    if (++steps > kMaxSteps || set.count(node) != 0) return true;
+    if (++steps > kMaxSteps || set.Contains(node)) return true;
     if (level(node) <= lowest) continue;
     ForEachPredecessor(node, [&](Node predecessor) {
       int& seen_in = seen_in_[Local(predecessor)];

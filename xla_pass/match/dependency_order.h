@@ -6,7 +6,6 @@
 #ifndef XLA_PASS_MATCH_DEPENDENCY_ORDER_H_
 #define XLA_PASS_MATCH_DEPENDENCY_ORDER_H_
 
-#include <unordered_set>
 #include <vector>
 
 #include "xla_pass/match/graph.h"
@@ -21,7 +20,7 @@ class DependencyOrder {
 
   // True when `x` is in `set` or can be reached from it. Gives up after a fixed number of steps and then answers
   // true, the safe side.
-  bool DependsOn(Node x, const std::unordered_set<Node>& set) const;
+  bool DependsOn(Node x, const NodeSet& set) const;
 
   // From now on `members` are one node whose operands are `inputs`. No input may depend on a member.
   void Contract(const std::vector<Node>& members, const std::vector<Node>& inputs);

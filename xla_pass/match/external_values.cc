@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "ffi_kernels/row_program/ops.h"
 #include "xla_pass/match/op_table.h"
@@ -22,6 +23,14 @@ bool IsHoistableRead(Opcode opcode) {
   return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || IsMove(opcode);
 }
 
+// A node and how it is used, in one number.
+uint64_t KeyOf(Node node, int split, Spread spread) {
+  return uint64_t{static_cast<uint32_t>(node)} << 32 | static_cast<uint64_t>(split) << 1 |
+         static_cast<uint64_t>(spread == Spread::kShard);
+}
+
+Node NodeOf(uint64_t key) { return static_cast<Node>(key >> 32); }
+
 bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
   return PrimitiveTypeBytes(from.element_type) <= PrimitiveTypeBytes(to.element_type);
 }
@@ -33,30 +42,43 @@ Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::Primitive
   if (compare.is_total_order() && operands != hlo::PrimitiveType::kPred) {
     return Err("a total-order comparison has no row form");
   }
-  static const std::map<std::string_view, Direction> kDirections = {{"EQ", Direction::kEq}, {"NE", Direction::kNe},
-                                                                    {"LT", Direction::kLt}, {"LE", Direction::kLe},
-                                                                    {"GT", Direction::kGt}, {"GE", Direction::kGe}};
-  auto found = kDirections.find(compare.comparison_direction());
-  if (found == kDirections.end()) {
-    return Err("unknown comparison direction '" + std::string(compare.comparison_direction()) + "'");
+  static constexpr std::pair<std::string_view, Direction> kDirections[] = {
+      {"EQ", Direction::kEq}, {"NE", Direction::kNe}, {"LT", Direction::kLt},
+      {"LE", Direction::kLe}, {"GT", Direction::kGt}, {"GE", Direction::kGe}};
+  const std::string_view spelled = compare.comparison_direction();
+  for (const auto& [name, direction] : kDirections) {
+    if (name == spelled) return direction;
   }
-  return found->second;
+  return Err("unknown comparison direction '" + std::string(spelled) + "'");
 }
 
 void ExternalValues::Rollback(const ProgramBuilder::Checkpoint& mark) {
   builder_->Rollback(mark);
   operands_.resize(mark.inputs);
-  for (auto it = known_.begin(); it != known_.end();) {
-    it = it->second >= static_cast<int>(mark.statements) ? known_.erase(it) : std::next(it);
+  const auto is_gone = [&](int value) { return value >= static_cast<int>(mark.statements); };
+  while (!known_values_.empty() && is_gone(known_values_.back())) known_values_.pop_back();
+  known_.Truncate(known_values_.size());
+  if (std::none_of(known_values_.begin(), known_values_.end(), is_gone)) return;
+  // What was found to be an older value stays known.
+  const std::vector<uint64_t> keys = known_.keys();
+  const std::vector<int> values = std::move(known_values_);
+  known_.Truncate(0);
+  known_values_.clear();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!is_gone(values[i])) Know(keys[i], values[i]);
   }
+}
+
+void ExternalValues::Know(uint64_t key, int value) {
+  if (known_.Insert(key)) known_values_.push_back(value);
 }
 
 Result<int> ExternalValues::Read(Node node, int split, Spread spread) { return ReadAt(node, {split, spread}); }
 
 std::vector<Node> ExternalValues::AllGathers() const {
   std::vector<Node> gathers;
-  for (const auto& [key, value] : known_) {
-    const Node node = std::get<0>(key);
+  for (const uint64_t key : known_.keys()) {
+    const Node node = NodeOf(key);
     const auto reads_it = [&](const CallOperand& operand) { return operand.node == node; };
     const bool is_gather = graph_.at(node).opcode == Opcode::kAllGather;
     if (is_gather && std::none_of(operands_.begin(), operands_.end(), reads_it)) gathers.push_back(node);
@@ -71,107 +93,110 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
   }
   if (scope_.in_region(node))
     return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
-  const std::tuple<Node, int, Spread> key(node, use.split, use.spread);
-  auto found = known_.find(key);
-  if (found != known_.end()) return found->second;
+  const uint64_t key = KeyOf(node, use.split, use.spread);
+  if (const int known = known_.Find(key); known >= 0) return known_values_[known];
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
-  Result<int> value = use.depth < kMaxDepth && !scope_.is_opaque(node) ? LookThrough(node, use) : Err("opaque");
+  std::optional<int> seen;
+  if (use.depth < kMaxDepth && !scope_.is_opaque(node)) seen = LookThrough(node, use);
   // Small math that rests on hoisted operands anyway is hoisted as a whole: one operand instead of several.
   const bool added_hoisted = std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(mark.inputs), operands_.end(),
                                          [](const CallOperand& operand) { return operand.hoisted; });
-  if (value && added_hoisted && IsSmallMath(node)) {
+  if (seen && added_hoisted && IsSmallMath(node)) {
     std::vector<Node> leaves;
-    if (CanHoist(node, 0, &leaves)) value = Err("hoisted as a whole");
+    if (CanHoist(node, 0, &leaves)) seen.reset();
   }
-  if (!value) {
-    Rollback(mark);
-    value = Load(node, use);
-  }
-  if (value) known_[key] = *value;
+  if (!seen) Rollback(mark);
+  Result<int> value = seen ? Result<int>(*seen) : Load(node, use);
+  if (value) Know(key, *value);
   return value;
 }
 
-Result<int> ExternalValues::LookThrough(Node node, const Use& use) {
+std::optional<int> ExternalValues::TryReadAt(Node node, const Use& use) {
+  const Result<int> value = ReadAt(node, use);
+  return value ? std::optional<int>(*value) : std::nullopt;
+}
+
+std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.opcode == Opcode::kConstant) {
     const Result<DType> dtype = ToDType(instruction.shape->element_type);
     const Result<double> value = ScalarLiteral(instruction);
-    if (!dtype || !value) return Err("not a scalar constant");
+    if (!dtype || !value) return std::nullopt;  // not a scalar constant
     return builder_->Constant(*dtype, static_cast<float>(*value));
   }
-  if (graph_.operand_count(node) == 0) return Err("it reads nothing");
+  if (graph_.operand_count(node) == 0) return std::nullopt;  // it reads nothing
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
     const auto before = SplitBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.split);
-    if (!before) return Err("broadcast dimensions are not sorted");
-    return ReadAt(operand, use.At(*before));
+    if (!before) return std::nullopt;  // broadcast dimensions are not sorted
+    return TryReadAt(operand, use.At(*before));
   }
   if (instruction.opcode == Opcode::kDynamicSlice && use.spread == Spread::kShard) {
     const Node whole = graph_.operand(node, 0);
-    if (!scope_.is_same(whole)) return Err("the ranks may slice different values");
-    if (Result<void> ok = scope_.shards->CheckSlice(node, use.split); !ok) return Err(ok.error());
-    return ReadAt(whole, use.As(Spread::kWhole));
+    if (!scope_.is_same(whole)) return std::nullopt;  // the ranks may slice different values
+    if (!scope_.shards->CheckSlice(node, use.split)) return std::nullopt;
+    return TryReadAt(whole, use.As(Spread::kWhole));
   }
   if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole) {
-    if (graph_.is_root(node) || graph_.has_control_edges(node)) return Err("it is needed for itself");
-    if (Result<void> ok = scope_.shards->CheckGather(node, use.split); !ok) return Err(ok.error());
-    return ReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
+    if (graph_.is_root(node) || graph_.has_control_edges(node)) return std::nullopt;  // it is needed for itself
+    if (!scope_.shards->CheckGather(node, use.split)) return std::nullopt;
+    return TryReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
   }
   if (const int fused = graph_.fused_computation(node); fused >= 0) {
     // Of a weight, cheap to make again (XLA:CPU wraps even a lone convert); what has rows is loaded as it is.
     const auto kind = KindAt(instruction.shape->dimensions, use.split, scope_.shards->extent(use.spread));
-    if (!kind || Widens(Kind::kRowScalar, *kind)) return Err("full-size work of its own");
-    return ReadAt(graph_.root(fused), use.At(use.split));
+    if (!kind || Widens(Kind::kRowScalar, *kind)) return std::nullopt;  // full-size work of its own
+    return TryReadAt(graph_.root(fused), use.At(use.split));
   }
   if (IsMove(instruction.opcode)) return LookThroughMove(node, use);
   return LookThroughElementwise(node, use);
 }
 
-Result<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
+std::optional<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   const Node operand = graph_.operand(node, 0);
   const hlo::Shape& from = *graph_.at(operand).shape;
-  if (from.element_type != instruction.shape->element_type) return Err("a bitcast changes the type");
+  if (from.element_type != instruction.shape->element_type) return std::nullopt;  // a bitcast changes the type
   if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
-    return Err("a transpose moves elements");
+    return std::nullopt;  // a transpose moves elements
   }
   const hlo::Shape& to = *instruction.shape;
   if (instruction.opcode == Opcode::kBitcast &&
       !BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major)) {
-    return Err("a bitcast between layouts");
+    return std::nullopt;  // a bitcast between layouts
   }
   const auto before = SplitAfterReshape(instruction.shape->dimensions, use.split, from.dimensions);
-  if (!before) return Err("a reshape mixes rows and width");
-  return ReadAt(operand, use.At(*before));
+  if (!before) return std::nullopt;  // a reshape mixes rows and width
+  return TryReadAt(operand, use.At(*before));
 }
 
-Result<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
+std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   const std::optional<Op> op = ElementwiseOp(instruction.opcode);
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
-  if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return Err("not elementwise");
+  if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return std::nullopt;  // not elementwise
   const auto kind = KindAt(instruction.shape->dimensions, use.split, scope_.shards->extent(use.spread));
-  if (!kind) return Err("the shape does not fit the rows");
+  if (!kind) return std::nullopt;  // the shape does not fit the rows
   // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
   // the narrower side of a widening convert moves fewer bytes.
   const bool varies_over_rows = (static_cast<int>(*kind) & static_cast<int>(Kind::kRowScalar)) != 0;
   if (graph_.computation_index(node) == scope_.computation && varies_over_rows &&
       !(*op == Op::kConvert && IsWidening(*graph_.at(graph_.operand(node, 0)).shape, *instruction.shape))) {
-    return Err("full-size work of its own");
+    return std::nullopt;  // full-size work of its own
   }
-  std::vector<int> operands;
+  OperandIds operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     const bool is_scalar = graph_.at(operand).shape->dimensions.empty();
-    Result<int> value = ReadAt(operand, use.At(is_scalar ? 0 : use.split));
-    if (!value) return value;
-    operands.push_back(*value);
+    const std::optional<int> value = TryReadAt(operand, use.At(is_scalar ? 0 : use.split));
+    if (!value) return std::nullopt;
+    operands.Add(*value);
   }
   Direction direction = Direction::kEq;
   if (*op == Op::kCompare) {
     const Result<Direction> parsed =
         ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
-    if (!parsed) return Err(parsed.error());
+    if (!parsed) return std::nullopt;
     direction = *parsed;
   }
   return builder_->Elementwise(*op, *dtype, operands, direction);
@@ -218,19 +243,19 @@ Result<Role> ExternalValues::RoleOf(Node node, Kind kind, Spread spread) const {
 
 Result<int> ExternalValues::Load(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const std::string name = "%" + std::string(instruction.name);
+  const auto name = [&] { return "%" + std::string(instruction.name); };
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
-  if (!dtype) return Err("operand " + name + ": " + dtype.error());
+  if (!dtype) return Err("operand " + name() + ": " + dtype.error());
   const RowExtent extent = scope_.shards->extent(use.spread);
   const auto kind = KindAt(instruction.shape->dimensions, use.split, extent);
   if (!kind) {
-    return Err("operand " + name + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
+    return Err("operand " + name() + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
                std::to_string(extent.width));
   }
   // Shards in another layout are copied in front of the call: they are small, and XLA:CPU likes to lay columns
   // together.
   if (!instruction.shape->is_plain || (!instruction.shape->IsRowMajor() && use.spread == Spread::kWhole)) {
-    return Err("operand " + name + ": its layout is not row-major");
+    return Err("operand " + name() + ": its layout is not row-major");
   }
   const Result<Role> role = RoleOf(node, *kind, use.spread);
   if (!role) return Err(role.error());
@@ -238,7 +263,7 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
   operand.node = node;
   operand.hoisted = graph_.computation_index(node) != scope_.computation;
   if (!CanHoist(node, 0, &operand.leaves)) {
-    return Err("operand " + name + " (" + std::string(instruction.opcode_name) + ") has no row form");
+    return Err("operand " + name() + " (" + std::string(instruction.opcode_name) + ") has no row form");
   }
   const int value = builder_->AddInput(*role, *dtype, *kind, *dtype);
   operands_.push_back(std::move(operand));

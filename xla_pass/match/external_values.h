@@ -11,14 +11,15 @@
 #ifndef XLA_PASS_MATCH_EXTERNAL_VALUES_H_
 #define XLA_PASS_MATCH_EXTERNAL_VALUES_H_
 
+#include <cstdint>
 #include <functional>
-#include <map>
-#include <tuple>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/ordered_set.h"
 #include "xla_pass/match/program_builder.h"
 #include "xla_pass/match/row_shape.h"
 #include "xla_pass/match/shards.h"
@@ -70,9 +71,12 @@ class ExternalValues {
   };
 
   Result<int> ReadAt(Node node, const Use& use);
-  Result<int> LookThrough(Node node, const Use& use);
-  Result<int> LookThroughMove(Node node, const Use& use);
-  Result<int> LookThroughElementwise(Node node, const Use& use);
+  // Nothing where it must be loaded as it is.
+  std::optional<int> LookThrough(Node node, const Use& use);
+  std::optional<int> LookThroughMove(Node node, const Use& use);
+  std::optional<int> LookThroughElementwise(Node node, const Use& use);
+  std::optional<int> TryReadAt(Node node, const Use& use);
+  void Know(uint64_t key, int value);
   Result<int> Load(Node node, const Use& use);
   Result<Role> RoleOf(Node node, Kind kind, Spread spread) const;
   bool IsSmallMath(Node node) const;
@@ -82,7 +86,9 @@ class ExternalValues {
   Scope scope_;
   ProgramBuilder* builder_;
   std::vector<CallOperand> operands_;
-  std::map<std::tuple<Node, int, Spread>, int> known_;
+  // What was read so far, by node and use, with its value by number.
+  OrderedSet<uint64_t> known_;
+  std::vector<int> known_values_;
 };
 
 // A statement's direction from HLO's spelling ("LT"), for operands of this type.

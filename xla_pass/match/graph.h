@@ -14,12 +14,15 @@
 
 #include "ffi_kernels/base/span.h"
 #include "xla_pass/hlo_view/hlo_view.h"
+#include "xla_pass/match/ordered_set.h"
 
 namespace jax_oneshot {
 
 // Number of an instruction within the module; -1: none.
 using Node = int;
 inline constexpr Node kNoNode = -1;
+
+using NodeSet = OrderedSet<Node>;
 
 class Graph {
  public:

@@ -1,18 +1,18 @@
 #include "xla_pass/match/grow_region.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "xla_pass/match/around_collectives.h"
-#include "xla_pass/match/op_table.h"
+#include "xla_pass/match/join_sums.h"
 #include "xla_pass/match/readable_operand.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/row_translator.h"
@@ -26,8 +26,6 @@ using hlo::Opcode;
 
 // Bounds a region, so that the program stays within what ValidateRowProgram and the kernels take.
 constexpr int kMaxMembers = 256;
-// How far behind an operand another all-reduce is looked for (biases, converts and reshapes between).
-constexpr int kMaxJoinSteps = 16;
 
 class Grower {
  public:
@@ -35,10 +33,10 @@ class Grower {
       : graph_(graph), sites_(sites), order_(order), options_(options) {}
 
   Result<Region> Run(SiteRef seed) {
-    seeds_ = {seed};
+    sums_.seeds = {seed};
     const Site& site = sites_.site(seed.site);
     computation_ = graph_.computation_index(site.all_reduce);
-    extent_ = {sites_.element(seed).rows, sites_.element(seed).width};
+    sums_.extent = {sites_.element(seed).rows, sites_.element(seed).width};
     const bool may_grow = site.reducer == Reducer::kSum;
     if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
     if (may_grow && GrowFromShards(site)) return Finish();
@@ -51,23 +49,19 @@ class Grower {
 
  private:
   void Reset() {
-    const Site& site = sites_.site(seeds_[0].site);
+    const Site& site = sites_.site(sums_.seeds[0].site);
     translator_ = std::make_unique<RowTranslator>(
         graph_,
-        TranslatorScope{computation_, extent_, &site.groups, [this](Node node) { return IsOpaque(node); },
+        TranslatorScope{computation_, sums_.extent, &site.groups, [this](Node node) { return IsOpaque(node); },
                         [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); }});
-    members_.clear();
-    inside_.clear();
+    members_.Truncate(0);
     if (source_) {
       (void)translator_->AddShard(source_->node, source_->split);  // went well in GrowFromShards
       return;
     }
-    for (const SiteRef& seed : seeds_) {
+    for (const SiteRef& seed : sums_.seeds) {
       AddSeed(translator_.get(), seed);
-      for (Node result : sites_.element(seed).results) {
-        members_.push_back(result);
-        inside_.insert(result);
-      }
+      for (Node result : sites_.element(seed).results) members_.Insert(result);
     }
   }
 
@@ -79,8 +73,7 @@ class Grower {
   }
 
   bool IsOpaque(Node node) const {
-    return graph_.computation_index(node) == computation_ &&
-           (order_.region(node) >= 0 || kept_gathers_.count(node) != 0);
+    return graph_.computation_index(node) == computation_ && (order_.region(node) >= 0 || kept_gathers_.Contains(node));
   }
 
   // An all-gather in front of the region goes into its exchange if nobody else wants it. False: one is wanted, start
@@ -88,7 +81,7 @@ class Grower {
   bool KeepWantedGathers() {
     const size_t before = kept_gathers_.size();
     for (Node gather : translator_->AllGathersOfOperands()) {
-      if (!IsReadHereOnly(gather, 0)) kept_gathers_.insert(gather);
+      if (!IsReadHereOnly(gather, 0)) kept_gathers_.Insert(gather);
     }
     return kept_gathers_.size() == before;
   }
@@ -98,17 +91,17 @@ class Grower {
     if (graph_.is_root(node) || depth > kMaxDepth) return false;
     const Span<Node> users = graph_.users(node);
     return std::all_of(users.begin(), users.end(), [&](Node user) {
-      return inside_.count(user) != 0 || (order_.region(user) < 0 && IsReadHereOnly(user, depth + 1));
+      return members_.Contains(user) || (order_.region(user) < 0 && IsReadHereOnly(user, depth + 1));
     });
   }
 
   // Tries to make of an all-reduce of row sums what stands around it: a norm of shards up to its all-gather. False, and
   // nothing has changed, where that is not what it is.
   bool GrowFromShards(const Site& site) {
-    const RowExtent rows_of_sums = extent_;
+    const RowExtent rows_of_sums = sums_.extent;
     source_ = FindShardSource(graph_, site.all_reduce, site.group_size);
     if (source_) {
-      extent_ = source_->extent;
+      sums_.extent = source_->extent;
       const int64_t bytes = MessageBytes(*graph_.at(source_->node).shape);
       Reset();
       const bool gathered =
@@ -119,7 +112,7 @@ class Grower {
       }
     }
     source_.reset();
-    extent_ = rows_of_sums;
+    sums_.extent = rows_of_sums;
     return false;
   }
 
@@ -131,8 +124,9 @@ class Grower {
   }
 
   void KeepAroundCollectives() {
-    members_ = AroundCollectives(graph_, members_);
-    inside_ = std::unordered_set<Node>(members_.begin(), members_.end());
+    const std::vector<Node> kept = AroundCollectives(graph_, members_.keys());
+    members_.Truncate(0);
+    for (Node member : kept) members_.Insert(member);
   }
 
   // Grows from the present seeds. False: there is another seed now (or one less), start again.
@@ -140,16 +134,14 @@ class Grower {
     Reset();
     end_node_ = kNoNode;
     ends_ = reason::RegionComplete();
-    std::set<std::pair<int, Node>> frontier;
-    const auto push_users = [&](Node node) {
-      for (Node user : graph_.users(node)) frontier.emplace(order_.level(user), user);
-    };
-    for (Node member : members_) push_users(member);
-    if (source_) push_users(source_->node);
-    while (!frontier.empty()) {
-      const Node unit = frontier.begin()->second;
-      frontier.erase(frontier.begin());
-      if (inside_.count(unit) != 0 || order_.region(unit) >= 0) continue;
+    frontier_.clear();
+    for (Node member : members_.keys()) PushUsers(member);
+    if (source_) PushUsers(source_->node);
+    Node last = kNoNode;
+    while (!frontier_.empty()) {
+      const Node unit = PopLowest();
+      if (unit == last || members_.Contains(unit) || order_.region(unit) >= 0) continue;
+      last = unit;
       const Result<void> added = TryAdd(unit);
       if (restart_) {
         restart_ = false;
@@ -159,11 +151,26 @@ class Grower {
         NoteEnd(unit, added.error());
         continue;
       }
-      members_.push_back(unit);
-      inside_.insert(unit);
-      push_users(unit);
+      members_.Insert(unit);
+      PushUsers(unit);
     }
     return DropUselessSeed() && KeepWantedGathers();
+  }
+
+  // The users come up for a try, those of the lowest level first. One that reads two members comes up twice, the second
+  // time right after the first: what is pushed later has a higher level.
+  void PushUsers(Node node) {
+    for (Node user : graph_.users(node)) {
+      frontier_.emplace_back(order_.level(user), user);
+      std::push_heap(frontier_.begin(), frontier_.end(), std::greater<>());
+    }
+  }
+
+  Node PopLowest() {
+    std::pop_heap(frontier_.begin(), frontier_.end(), std::greater<>());
+    const Node node = frontier_.back().second;
+    frontier_.pop_back();
+    return node;
   }
 
   Result<void> TryAdd(Node unit) {
@@ -177,7 +184,7 @@ class Grower {
           restart_ = true;
           return Err("joined");
         }
-        if (order_.DependsOn(leaf, inside_)) {
+        if (order_.DependsOn(leaf, members_)) {
           translator_->TakeBackLastUnit();
           return Err("its operand %" + std::string(graph_.at(leaf).name) + " is computed from the region");
         }
@@ -189,78 +196,20 @@ class Grower {
   // Looks behind an operand for an all-reduce that can be summed in the same exchange; makes it a seed.
   bool Join(Node leaf) {
     if (source_) return false;
-    std::vector<Node> stack = {leaf};
-    std::unordered_set<Node> seen = {leaf};
-    while (!stack.empty() && static_cast<int>(seen.size()) <= kMaxJoinSteps) {
-      const Node node = stack.back();
-      stack.pop_back();
-      const SiteRef ref = sites_.Find(node);
-      if (ref.site >= 0) {
-        if (!CanJoin(node, ref)) continue;
-        seeds_.push_back(ref);
-        return true;
-      }
-      const Opcode opcode = graph_.at(node).opcode;
-      const bool passes = ElementwiseOp(opcode) || IsMove(opcode) || opcode == Opcode::kFusion ||
-                          opcode == Opcode::kDynamicSlice;  // of each rank's columns
-      if (order_.region(node) >= 0 || !passes) continue;
-      for (int i = 0; i < graph_.operand_count(node); ++i) {
-        if (seen.insert(graph_.operand(node, i)).second) stack.push_back(graph_.operand(node, i));
-      }
-    }
-    return false;
-  }
-
-  bool CanJoin(Node result, const SiteRef& ref) const {
-    if (order_.region(result) >= 0 || rejected_.count({ref.site, ref.element}) != 0) return false;
-    if (std::find(seeds_.begin(), seeds_.end(), ref) != seeds_.end()) return false;
-    const Site& site = sites_.site(ref.site);
-    const Site& first = sites_.site(seeds_[0].site);
-    const SiteElement& element = sites_.element(ref);
-    if (site.reducer != Reducer::kSum || !(site.groups == first.groups) || element.rows != extent_.rows ||
-        element.width != extent_.width) {
-      return false;
-    }
-    // Neither sum may wait for the other.
-    const std::unordered_set<Node> results(element.results.begin(), element.results.end());
-    if (order_.DependsOn(OperandOf(ref), inside_)) return false;
-    return std::none_of(seeds_.begin(), seeds_.end(),
-                        [&](const SiteRef& seed) { return order_.DependsOn(OperandOf(seed), results); });
-  }
-
-  Node OperandOf(const SiteRef& ref) const {
-    return graph_.operand(sites_.site(ref.site).all_reduce, sites_.element(ref).operand);
+    const SiteRef found = FindSumBehind(leaf, sums_, members_, graph_, sites_, order_);
+    if (found.site < 0) return false;
+    sums_.seeds.push_back(found);
+    return true;
   }
 
   // A joined all-reduce that no statement connects with the first one gains nothing: give it back. True: none.
   bool DropUselessSeed() {
-    if (seeds_.size() == 1) return true;
-    const auto& statements = translator_->builder().program().statements;
-    // Values connected with the first all-reduce, by union over operands.
-    std::vector<int> group(statements.size());
-    for (size_t i = 0; i < group.size(); ++i) group[i] = static_cast<int>(i);
-    const auto find = [&](int i) {
-      while (group[i] != i) i = group[i] = group[group[i]];
-      return i;
-    };
-    int first = -1;
-    for (size_t i = 0; i < statements.size(); ++i) {
-      if (statements[i].op == Op::kAllReduce && first < 0) first = static_cast<int>(i);
-      const bool links = statements[i].op != Op::kConstant;
-      for (int operand : statements[i].operands) {
-        if (operand >= 0 && links && statements[operand].op != Op::kConstant) group[find(operand)] = find(i);
-      }
-    }
-    int seed = -1;
-    for (size_t i = 0; i < statements.size(); ++i) {
-      if (statements[i].op != Op::kAllReduce) continue;
-      ++seed;
-      if (find(static_cast<int>(i)) == find(first)) continue;
-      rejected_.insert({seeds_[seed].site, seeds_[seed].element});
-      seeds_.erase(seeds_.begin() + seed);
-      return false;
-    }
-    return true;
+    if (sums_.seeds.size() == 1) return true;
+    const int useless = FindUselessSum(translator_->builder().program());
+    if (useless < 0) return true;
+    sums_.rejected.push_back(sums_.seeds[useless]);
+    sums_.seeds.erase(sums_.seeds.begin() + useless);
+    return false;
   }
 
   void NoteEnd(Node unit, const std::string& why) {
@@ -270,21 +219,21 @@ class Grower {
   }
 
   // Of the all-reduces that are summed.
-  std::unordered_set<Node> SeedResults() const {
-    std::unordered_set<Node> seed_results;
-    for (const SiteRef& seed : source_ ? std::vector<SiteRef>() : seeds_) {
-      const auto& results = sites_.element(seed).results;
-      seed_results.insert(results.begin(), results.end());
+  NodeSet SeedResults() const {
+    NodeSet seed_results;
+    if (source_) return seed_results;
+    for (const SiteRef& seed : sums_.seeds) {
+      for (Node result : sites_.element(seed).results) seed_results.Insert(result);
     }
     return seed_results;
   }
 
-  TrimmedRegion Trim(const std::unordered_set<Node>& seed_results) const {
+  TrimmedRegion Trim(const NodeSet& seed_results) const {
     return TrimRegion(graph_, *translator_, members_, seed_results, options_.compiler_fuses_later);
   }
 
   Result<Region> Finish() {
-    const std::unordered_set<Node> seed_results = SeedResults();
+    const NodeSet seed_results = SeedResults();
     const TrimmedRegion trimmed = Trim(seed_results);
     if (trimmed.members.size() != members_.size()) {
       if (Result<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Err(ok.error());
@@ -293,10 +242,10 @@ class Grower {
   }
 
   // Writes the program again, for the members that stayed.
-  Result<void> TranslateAgain(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) {
+  Result<void> TranslateAgain(const TrimmedRegion& trimmed, const NodeSet& seed_results) {
     Reset();
     for (Node member : trimmed.members) {
-      if (seed_results.count(member) != 0) continue;
+      if (seed_results.Contains(member)) continue;
       if (Result<void> ok = translator_->TranslateUnit(member); !ok) {
         return Err("%" + std::string(graph_.at(member).name) + " lost its row form: " + ok.error());
       }
@@ -304,18 +253,21 @@ class Grower {
     return {};
   }
 
-  Result<Region> Emit(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) const {
+  Result<Region> Emit(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
     Region region;
-    region.seeds = seeds_;
-    region.extent = extent_;
+    region.seeds = sums_.seeds;
+    region.extent = sums_.extent;
     region.ends = ends_;
     region.kept_because = LayoutProblem(trimmed, seed_results);
     if (!region.kept_because.empty()) return region;
-    const std::unordered_set<Node> kept(trimmed.also_kept.begin(), trimmed.also_kept.end());
+    auto kept = trimmed.also_kept.begin();  // in the order of members
     for (Node member : trimmed.members) {
-      if (kept.count(member) != 0) continue;
+      if (kept != trimmed.also_kept.end() && *kept == member) {
+        ++kept;
+        continue;
+      }
       region.members.push_back(member);
-      if (seed_results.count(member) == 0) region.absorbed_instructions += translator_->InstructionCount(member);
+      if (!seed_results.Contains(member)) region.absorbed_instructions += translator_->InstructionCount(member);
     }
     Result<std::vector<Output>> outputs = EmitOutputs(trimmed, &region);
     if (!outputs) return Err(outputs.error());
@@ -332,7 +284,7 @@ class Grower {
 
   // An all-reduce in another layout is fine as long as nobody outside the region reads it so, and what it sums can be
   // read row by row.
-  std::string LayoutProblem(const TrimmedRegion& trimmed, const std::unordered_set<Node>& seed_results) const {
+  std::string LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
     const std::vector<Input>& inputs = translator_->builder().program().inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const hlo::Shape& shape = *graph_.at(translator_->operands()[i].node).shape;
@@ -340,7 +292,7 @@ class Grower {
     }
     for (Node node : trimmed.outputs) {
       const hlo::Shape& shape = *graph_.at(node).shape;
-      if (seed_results.count(node) != 0 && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
+      if (seed_results.Contains(node) && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
     }
     return "";
   }
@@ -367,7 +319,7 @@ class Grower {
       const Opcode opcode = graph_.at(member).opcode;
       if (opcode == Opcode::kAllGather) region->all_gathers.push_back(member);
       const auto is_seed = [&](const SiteRef& seed) { return sites_.site(seed.site).all_reduce == member; };
-      if (opcode == Opcode::kAllReduce && std::none_of(seeds_.begin(), seeds_.end(), is_seed)) {
+      if (opcode == Opcode::kAllReduce && std::none_of(sums_.seeds.begin(), sums_.seeds.end(), is_seed)) {
         region->inner_all_reduces.push_back(member);
       }
     }
@@ -378,14 +330,12 @@ class Grower {
   const DependencyOrder& order_;
   const GrowOptions& options_;
   int computation_ = 0;
-  RowExtent extent_;
-  std::vector<SiteRef> seeds_;
+  GrowingSums sums_;
   std::optional<ShardSource> source_;  // grown from instead of the seed's sum
-  std::set<std::pair<int, int>> rejected_;
-  std::unordered_set<Node> kept_gathers_;
+  NodeSet kept_gathers_;
   std::unique_ptr<RowTranslator> translator_;
-  std::vector<Node> members_;  // in the order they were added: operands first
-  std::unordered_set<Node> inside_;
+  NodeSet members_;                             // in the order they were added: operands first
+  std::vector<std::pair<int, Node>> frontier_;  // a heap: level, unit
   Node end_node_ = kNoNode;
   std::string ends_;
   bool restart_ = false;

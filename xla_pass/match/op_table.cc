@@ -1,6 +1,8 @@
 #include "xla_pass/match/op_table.h"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace jax_oneshot {
@@ -49,13 +51,21 @@ constexpr std::array<std::pair<Opcode, Op>, 38> kElementwise = {{
     {Opcode::kClamp, Op::kClamp},
 }};
 
+// By opcode: its place in kElementwise, or -1.
+constexpr auto kPlaces = [] {
+  std::array<int8_t, 256> places = {};
+  for (int8_t& place : places) place = -1;
+  for (size_t i = 0; i < kElementwise.size(); ++i)
+    places[static_cast<uint8_t>(kElementwise[i].first)] = static_cast<int8_t>(i);
+  return places;
+}();
+
 }  // namespace
 
 std::optional<Op> ElementwiseOp(Opcode opcode) {
-  for (const auto& [from, to] : kElementwise) {
-    if (from == opcode) return to;
-  }
-  return std::nullopt;
+  const int place = kPlaces[static_cast<uint8_t>(opcode)];
+  if (place < 0) return std::nullopt;
+  return kElementwise[static_cast<size_t>(place)].second;
 }
 
 bool IsMove(Opcode opcode) {

@@ -24,20 +24,32 @@ float RoundTo(DType dtype, float value) {
   return value;
 }
 
-int ProgramBuilder::Add(const Statement& statement) {
+ProgramBuilder::Key ProgramBuilder::KeyOf(const Statement& statement) {
   // The constant's bits, so that -0.0 and 0.0, or two NaNs, compare as they should.
-  std::string bits(sizeof(float), '\0');
-  std::memcpy(bits.data(), &statement.constant, sizeof(float));
-  const Key key(statement.op, statement.dtype, statement.kind, statement.operands[0], statement.operands[1],
-                statement.operands[2], bits, statement.direction);
-  const bool is_input = statement.index >= 0;
-  if (!is_input) {
-    auto found = known_.find(key);
-    if (found != known_.end()) return found->second;
+  uint32_t bits = 0;
+  std::memcpy(&bits, &statement.constant, sizeof(bits));
+  uint64_t operation = bits;
+  for (const int part : {static_cast<int>(statement.op), static_cast<int>(statement.dtype),
+                         static_cast<int>(statement.kind), static_cast<int>(statement.direction)}) {
+    operation = operation << 8 | static_cast<uint64_t>(part);
+  }
+  return {operation, statement.operands};
+}
+
+uint64_t ProgramBuilder::KeyHash::operator()(const Key& key) const {
+  uint64_t hash = key.operation;
+  for (int operand : key.operands) hash = (hash ^ static_cast<uint32_t>(operand)) * 0x9e3779b97f4a7c15u;
+  return hash;
+}
+
+int ProgramBuilder::Add(const Statement& statement) {
+  const int id = static_cast<int>(program_.statements.size());
+  if (statement.index < 0) {
+    const Key key = KeyOf(statement);
+    if (!known_.Insert(key)) return known_ids_[known_.Find(key)];
+    known_ids_.push_back(id);
   }
   program_.statements.push_back(statement);
-  const int id = static_cast<int>(program_.statements.size()) - 1;
-  if (!is_input) known_.emplace(key, id);
   return id;
 }
 
@@ -60,16 +72,14 @@ int ProgramBuilder::Constant(DType dtype, float value) {
   return Add(statement);
 }
 
-int ProgramBuilder::Elementwise(Op op, DType dtype, const std::vector<int>& operands, Direction direction) {
+int ProgramBuilder::Elementwise(Op op, DType dtype, const OperandIds& operands, Direction direction) {
   Statement statement;
   statement.op = op;
   statement.dtype = dtype;
   statement.kind = Kind::kScalar;
   statement.direction = direction;
-  for (size_t i = 0; i < operands.size() && i < statement.operands.size(); ++i) {
-    statement.operands[i] = operands[i];
-    statement.kind = Join(statement.kind, kind(operands[i]));
-  }
+  statement.operands = operands.padded();
+  for (int operand : operands) statement.kind = Join(statement.kind, kind(operand));
   return Add(statement);
 }
 
@@ -96,9 +106,8 @@ int ProgramBuilder::RowReduction(Op op, int value, DType dtype) {
 void ProgramBuilder::Rollback(const Checkpoint& mark) {
   program_.inputs.resize(mark.inputs, Input{});
   program_.statements.resize(mark.statements, Statement{});
-  for (auto it = known_.begin(); it != known_.end();) {
-    it = it->second >= static_cast<int>(mark.statements) ? known_.erase(it) : std::next(it);
-  }
+  while (!known_ids_.empty() && known_ids_.back() >= static_cast<int>(mark.statements)) known_ids_.pop_back();
+  known_.Truncate(known_ids_.size());
 }
 
 ProgramBuilder::Finished ProgramBuilder::Finish(const std::vector<Output>& outputs) const {
@@ -111,6 +120,9 @@ ProgramBuilder::Finished ProgramBuilder::Finish(const std::vector<Output>& outpu
     }
   }
   Finished finished;
+  finished.program.inputs.reserve(program_.inputs.size());
+  finished.program.statements.reserve(program_.statements.size());
+  finished.kept_inputs.reserve(program_.inputs.size());
   std::vector<int> new_id(needed.size(), -1);
   for (size_t id = 0; id < needed.size(); ++id) {
     if (!needed[id]) continue;
@@ -126,6 +138,7 @@ ProgramBuilder::Finished ProgramBuilder::Finish(const std::vector<Output>& outpu
     new_id[id] = static_cast<int>(finished.program.statements.size());
     finished.program.statements.push_back(statement);
   }
+  finished.program.outputs.reserve(outputs.size());
   for (const Output& output : outputs) {
     finished.program.outputs.push_back({new_id[output.value], output.kind, output.shard});
   }

@@ -3,14 +3,34 @@
 #ifndef XLA_PASS_MATCH_PROGRAM_BUILDER_H_
 #define XLA_PASS_MATCH_PROGRAM_BUILDER_H_
 
-#include <map>
-#include <string>
-#include <tuple>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include "ffi_kernels/row_program/row_program.h"
+#include "xla_pass/match/ordered_set.h"
 
 namespace jax_oneshot {
+
+// The values that one operation reads: at most three.
+class OperandIds {
+ public:
+  OperandIds() = default;
+  OperandIds(std::initializer_list<int> ids) {
+    for (int id : ids) Add(id);
+  }
+  void Add(int id) {
+    if (size_ < ids_.size()) ids_[size_++] = id;
+  }
+  const int* begin() const { return ids_.data(); }
+  const int* end() const { return ids_.data() + size_; }
+  const std::array<int, 3>& padded() const { return ids_; }  // with -1
+
+ private:
+  std::array<int, 3> ids_ = {-1, -1, -1};
+  size_t size_ = 0;
+};
 
 class ProgramBuilder {
  public:
@@ -22,7 +42,7 @@ class ProgramBuilder {
   int AddInput(Role role, DType input_dtype, Kind kind, DType value_dtype);
   int Constant(DType dtype, float value);
   // Kind of the result: the join of the operands' kinds.
-  int Elementwise(Op op, DType dtype, const std::vector<int>& operands, Direction direction = Direction::kEq);
+  int Elementwise(Op op, DType dtype, const OperandIds& operands, Direction direction = Direction::kEq);
   int Broadcast(int value, Kind kind);  // the value itself when it already is as wide
   int RowReduction(Op op, int value, DType dtype);
 
@@ -42,11 +62,21 @@ class ProgramBuilder {
   Finished Finish(const std::vector<Output>& outputs) const;
 
  private:
-  using Key = std::tuple<Op, DType, Kind, int, int, int, std::string, Direction>;
+  // All of a statement that reads no input.
+  struct Key {
+    uint64_t operation;
+    std::array<int, 3> operands;
+    bool operator==(const Key& other) const { return operation == other.operation && operands == other.operands; }
+  };
+  struct KeyHash {
+    uint64_t operator()(const Key& key) const;
+  };
+  static Key KeyOf(const Statement& statement);
   int Add(const Statement& statement);
 
   RowProgram program_;
-  std::map<Key, int> known_;
+  OrderedSet<Key, KeyHash> known_;
+  std::vector<int> known_ids_;  // by number in known_, ascending
 };
 
 // Rounds to what a value of this dtype can hold.

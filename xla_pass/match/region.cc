@@ -5,7 +5,10 @@
 namespace jax_oneshot {
 
 std::vector<Node> Region::InputLeaves() const {
+  size_t count = 0;
+  for (const CallOperand& operand : operands) count += operand.leaves.size();
   std::vector<Node> leaves;
+  leaves.reserve(count);
   for (const CallOperand& operand : operands) {
     leaves.insert(leaves.end(), operand.leaves.begin(), operand.leaves.end());
   }

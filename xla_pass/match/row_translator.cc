@@ -63,8 +63,8 @@ Node RowTranslator::Resolve(Node node) const {
 }
 
 const RowTranslator::RowValue* RowTranslator::Find(Node node) const {
-  auto found = values_.find(Resolve(node));
-  return found == values_.end() ? nullptr : &found->second;
+  const int found = known_.Find(Resolve(node));
+  return found < 0 ? nullptr : &values_[found];
 }
 
 std::optional<Spread> RowTranslator::SpreadOf(Node node, int split) const {
@@ -88,13 +88,16 @@ Result<void> RowTranslator::CheckSame(int value) const {
 }
 
 void RowTranslator::Set(Node node, const RowValue& value) {
-  values_[node] = value;
-  log_.push_back(node);
+  if (known_.Insert(node)) {
+    values_.push_back(value);
+  } else {
+    values_[known_.Find(node)] = value;
+  }
 }
 
 Result<void> RowTranslator::TranslateUnit(Node unit) {
   unit_mark_ = builder_.Mark();
-  unit_log_mark_ = log_.size();
+  unit_first_value_ = values_.size();
   Result<void> done;
   const int fused = graph_.fused_computation(unit);
   if (fused >= 0) {
@@ -102,7 +105,7 @@ Result<void> RowTranslator::TranslateUnit(Node unit) {
   } else if (Result<RowValue> value = Translate(unit); value) {
     Set(unit, *value);
   } else {
-    done = Err(value.error());
+    done = Err(std::move(value.error()));
   }
   if (!done) TakeBackLastUnit();
   return done;
@@ -110,8 +113,8 @@ Result<void> RowTranslator::TranslateUnit(Node unit) {
 
 void RowTranslator::TakeBackLastUnit() {
   externals_.Rollback(unit_mark_);
-  for (size_t i = unit_log_mark_; i < log_.size(); ++i) values_.erase(log_[i]);
-  log_.resize(unit_log_mark_);
+  known_.Truncate(unit_first_value_);
+  values_.resize(unit_first_value_);
 }
 
 Result<void> RowTranslator::TranslateFusion(Node fusion, int fused) {
@@ -181,19 +184,19 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
   }
   const auto spread = SpreadOf(node, *split);
   if (!spread) return Err("its shape does not fit the rows");
-  std::vector<int> operands;
+  OperandIds operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     if (const RowValue* value = Find(operand); value != nullptr) {
       if (*spread == Spread::kShard && value->spread == Spread::kWhole) {
         if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
       }
-      operands.push_back(value->id);
+      operands.Add(value->id);
       continue;
     }
     Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? 0 : *split, *spread);
     if (!value) return Err(value.error());
-    operands.push_back(*value);
+    operands.Add(*value);
   }
   Direction direction = Direction::kEq;
   if (op == Op::kCompare) {
@@ -369,17 +372,23 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) 
   return *value;
 }
 
+const char* RowTranslator::FindProblem(Node node) const {
+  const hlo::Shape& shape = *graph_.at(node).shape;
+  const RowValue* value = Find(node);
+  if (value == nullptr) return " has no single value";
+  if (value->id < 0 || value->partial) return " is a partial row reduction";
+  if (!shape.is_plain || (!shape.IsRowMajor() && value->spread == Spread::kWhole)) {
+    return ": its layout is not row-major";
+  }
+  return KindAt(shape.dimensions, value->split, shards_.extent(value->spread)) ? nullptr : " does not fit the rows";
+}
+
 Result<Output> RowTranslator::ExportOf(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
-  const RowValue* value = Find(node);
-  if (value == nullptr) return Err(Quote(instruction) + " has no single value");
-  if (value->id < 0 || value->partial) return Err(Quote(instruction) + " is a partial row reduction");
-  if (!instruction.shape->is_plain || (!instruction.shape->IsRowMajor() && value->spread == Spread::kWhole)) {
-    return Err(Quote(instruction) + ": its layout is not row-major");
-  }
-  const auto kind = KindAt(instruction.shape->dimensions, value->split, shards_.extent(value->spread));
-  if (!kind) return Err(Quote(instruction) + " does not fit the rows");
-  return Output{value->id, Join(*kind, builder_.kind(value->id)), value->spread == Spread::kShard};
+  if (const char* problem = FindProblem(node); problem != nullptr) return Err(Quote(instruction) + problem);
+  const RowValue& value = *Find(node);
+  const Kind kind = *KindAt(instruction.shape->dimensions, value.split, shards_.extent(value.spread));
+  return Output{value.id, Join(kind, builder_.kind(value.id)), value.spread == Spread::kShard};
 }
 
 int64_t RowTranslator::InstructionCount(Node unit) const {

@@ -12,9 +12,7 @@
 #define XLA_PASS_MATCH_ROW_TRANSLATOR_H_
 
 #include <functional>
-#include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
@@ -53,11 +51,12 @@ class RowTranslator {
 
   // A value as the call can return it. Partial row sums and tuples cannot be returned.
   Result<Output> ExportOf(Node node) const;
+  bool CanExport(Node node) const { return FindProblem(node) == nullptr; }
 
   const std::vector<CallOperand>& operands() const { return externals_.operands(); }
   std::vector<Node> AllGathersOfOperands() const { return externals_.AllGathers(); }
   const ProgramBuilder& builder() const { return builder_; }
-  bool Computes(Node node) const { return values_.count(node) != 0; }
+  bool Computes(Node node) const { return known_.Contains(node); }
   // Elementary instructions a unit stands for: those inside it, or itself.
   int64_t InstructionCount(Node unit) const;
 
@@ -96,6 +95,7 @@ class RowTranslator {
   std::optional<Spread> SpreadOf(Node node, int split) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
   const RowValue* Find(Node node) const;
+  const char* FindProblem(Node node) const;  // why a value cannot be returned; null if it can
   void Set(Node node, const RowValue& value);
 
   const Graph& graph_;
@@ -103,10 +103,10 @@ class RowTranslator {
   const Shards shards_;
   ProgramBuilder builder_;
   ExternalValues externals_;
-  std::unordered_map<Node, RowValue> values_;
-  std::vector<Node> log_;  // keys of values_ in order, for taking back
+  NodeSet known_;
+  std::vector<RowValue> values_;  // by number in known_
   ProgramBuilder::Checkpoint unit_mark_ = {0, 0};
-  size_t unit_log_mark_ = 0;
+  size_t unit_first_value_ = 0;  // the first that the last unit added
 };
 
 }  // namespace jax_oneshot

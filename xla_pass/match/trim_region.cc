@@ -1,6 +1,7 @@
 #include "xla_pass/match/trim_region.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "xla_pass/match/op_table.h"
 
@@ -12,13 +13,13 @@ using hlo::Opcode;
 // One pass of trimming over a set of members that shrinks until it is stable.
 class Trimmer {
  public:
-  Trimmer(const Graph& graph, const RowTranslator& translator, std::vector<Node> members,
-          const std::unordered_set<Node>& seeds, bool compiler_fuses_later)
+  Trimmer(const Graph& graph, const RowTranslator& translator, const NodeSet& members, const NodeSet& seeds,
+          bool compiler_fuses_later)
       : graph_(graph),
         translator_(translator),
-        order_(std::move(members)),
-        inside_(order_.begin(), order_.end()),
+        members_(members),
         seeds_(seeds),
+        states_(members.size(), State::kInside),
         compiler_fuses_later_(compiler_fuses_later) {}
 
   TrimmedRegion Run() {
@@ -26,17 +27,26 @@ class Trimmer {
       FindOutputs();
     } while (LetGoOfOne());
     TrimmedRegion trimmed;
-    for (Node member : order_) {
-      if (inside_.count(member) == 0) continue;
+    for (size_t m = 0; m < states_.size(); ++m) {
+      const Node member = members_.keys()[m];
+      if (states_[m] == State::kGone) continue;
       trimmed.members.push_back(member);
-      if (outputs_.count(member) != 0) trimmed.outputs.push_back(member);
-      if (also_kept_.count(member) != 0) trimmed.also_kept.push_back(member);
+      if (states_[m] == State::kOutput) trimmed.outputs.push_back(member);
+      if (states_[m] == State::kAlsoKept) trimmed.also_kept.push_back(member);
     }
     return trimmed;
   }
 
  private:
-  bool IsInside(Node node) const { return inside_.count(node) != 0; }
+  // Of a member: what it is found to be. All but kGone are inside.
+  enum class State : uint8_t { kInside, kOutput, kAlsoKept, kGone };
+
+  State StateOf(Node node) const {
+    const int member = members_.Find(node);
+    return member < 0 ? State::kGone : states_[member];
+  }
+
+  bool IsInside(Node node) const { return StateOf(node) != State::kGone; }
 
   bool HasReaderInside(Node node) const {
     const Span<Node> users = graph_.users(node);
@@ -47,15 +57,17 @@ class Trimmer {
   bool HasReaderOutside(Node node) const {
     const Span<Node> users = graph_.users(node);
     if (graph_.is_root(node) || users.empty()) return true;
-    return std::any_of(users.begin(), users.end(),
-                       [&](Node user) { return !IsInside(user) || also_kept_.count(user) != 0; });
+    return std::any_of(users.begin(), users.end(), [&](Node user) {
+      const State state = StateOf(user);
+      return state == State::kGone || state == State::kAlsoKept;
+    });
   }
 
   bool IsTupleFusion(Node node) const { return graph_.at(node).shape->IsTuple(); }
 
   // Free to make again from its one operand, wherever that is.
   bool IsFree(Node node) const {
-    if (seeds_.count(node) != 0) return false;
+    if (seeds_.Contains(node)) return false;
     const int fused = graph_.fused_computation(node);
     if (fused < 0) return IsFreeInstruction(node) && CanReturn(graph_.operand(node, 0));
     if (graph_.operand_count(node) != 1 || !CanReturn(graph_.operand(node, 0))) return false;
@@ -67,7 +79,7 @@ class Trimmer {
   }
 
   // XLA:CPU gathers columns in a layout of its own, which only the copy behind it undoes.
-  bool CanReturn(Node node) const { return translator_.ExportOf(node).has_value(); }
+  bool CanReturn(Node node) const { return translator_.CanExport(node); }
 
   bool IsFreeInstruction(Node node) const {
     const hlo::Instruction& instruction = graph_.at(node);
@@ -78,19 +90,20 @@ class Trimmer {
   }
 
   void FindOutputs() {
-    outputs_.clear();
-    also_kept_.clear();
-    for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
-      const Node node = *it;
-      if (!IsInside(node) || IsTupleFusion(node) || !HasReaderOutside(node)) continue;
-      (IsFree(node) ? also_kept_ : outputs_).insert(node);
+    for (State& state : states_) {
+      if (state != State::kGone) state = State::kInside;
+    }
+    for (size_t m = states_.size(); m-- > 0;) {
+      const Node node = members_.keys()[m];
+      if (states_[m] == State::kGone || IsTupleFusion(node) || !HasReaderOutside(node)) continue;
+      states_[m] = IsFree(node) ? State::kAlsoKept : State::kOutput;
     }
   }
 
   bool LetGoOfOne() {
-    for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
-      const Node node = *it;
-      if (!IsInside(node) || seeds_.count(node) != 0 || !MustGo(node)) continue;
+    for (size_t m = states_.size(); m-- > 0;) {
+      const Node node = members_.keys()[m];
+      if (states_[m] == State::kGone || seeds_.Contains(node) || !MustGo(node)) continue;
       LetGo(node);
       return true;
     }
@@ -98,7 +111,7 @@ class Trimmer {
   }
 
   bool MustGo(Node node) const {
-    if (outputs_.count(node) != 0 && !translator_.ExportOf(node)) return true;
+    if (StateOf(node) == State::kOutput && !CanReturn(node)) return true;
     if (IsTupleFusion(node)) return HasReaderOutside(node) || graph_.users(node).empty();
     if (HasReaderInside(node)) return false;
     return IsFree(node) || (compiler_fuses_later_ && IsFreeAfterFusion(node));
@@ -110,7 +123,8 @@ class Trimmer {
     if (!ElementwiseOp(graph_.at(node).opcode)) return false;
     for (int i = 0; i < graph_.operand_count(node); ++i) {
       const Node operand = graph_.operand(node, i);
-      if (IsInside(operand) && outputs_.count(operand) == 0) return false;
+      const State state = StateOf(operand);
+      if (state != State::kGone && state != State::kOutput) return false;
     }
     const Span<Node> users = graph_.users(node);
     return std::all_of(users.begin(), users.end(), [&](Node user) { return CanFuseItsOperands(user, 0); });
@@ -136,7 +150,8 @@ class Trimmer {
     while (!work.empty()) {
       const Node gone = work.back();
       work.pop_back();
-      if (seeds_.count(gone) != 0 || inside_.erase(gone) == 0) continue;
+      if (seeds_.Contains(gone) || !IsInside(gone)) continue;
+      states_[members_.Find(gone)] = State::kGone;
       for (Node user : graph_.users(gone)) {
         if (IsInside(user)) work.push_back(user);
       }
@@ -145,19 +160,17 @@ class Trimmer {
 
   const Graph& graph_;
   const RowTranslator& translator_;
-  std::vector<Node> order_;
-  std::unordered_set<Node> inside_;
-  const std::unordered_set<Node>& seeds_;
+  const NodeSet& members_;
+  const NodeSet& seeds_;
+  std::vector<State> states_;  // by member
   bool compiler_fuses_later_;
-  std::unordered_set<Node> outputs_;
-  std::unordered_set<Node> also_kept_;
 };
 
 }  // namespace
 
-TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, std::vector<Node> members,
-                         const std::unordered_set<Node>& seeds, bool compiler_fuses_later) {
-  return Trimmer(graph, translator, std::move(members), seeds, compiler_fuses_later).Run();
+TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const NodeSet& members,
+                         const NodeSet& seeds, bool compiler_fuses_later) {
+  return Trimmer(graph, translator, members, seeds, compiler_fuses_later).Run();
 }
 
 }  // namespace jax_oneshot

@@ -6,7 +6,6 @@
 #ifndef XLA_PASS_MATCH_TRIM_REGION_H_
 #define XLA_PASS_MATCH_TRIM_REGION_H_
 
-#include <unordered_set>
 #include <vector>
 
 #include "xla_pass/match/graph.h"
@@ -23,8 +22,8 @@ struct TrimmedRegion {
 };
 
 // `members` in dependency order; `seeds` are never let go.
-TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, std::vector<Node> members,
-                         const std::unordered_set<Node>& seeds, bool compiler_fuses_later);
+TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const NodeSet& members,
+                         const NodeSet& seeds, bool compiler_fuses_later);
 
 }  // namespace jax_oneshot
 

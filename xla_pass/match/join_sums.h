@@ -1,0 +1,34 @@
+// In:  a growing region and a value it reads. Out: the all-reduce behind that value which can be summed in the same
+// exchange; and afterwards, which of the sums the region's program has no use for.
+//
+//   %a = all-reduce(..); %b = all-reduce(..); %y = add(%a, reshape(%b))    grown from %a: %b is behind reshape(%b)
+#ifndef XLA_PASS_MATCH_JOIN_SUMS_H_
+#define XLA_PASS_MATCH_JOIN_SUMS_H_
+
+#include <vector>
+
+#include "ffi_kernels/row_program/row_program.h"
+#include "xla_pass/match/dependency_order.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/region.h"
+
+namespace jax_oneshot {
+
+// What a region is so far.
+struct GrowingSums {
+  RowExtent extent;
+  std::vector<SiteRef> seeds;     // summed already
+  std::vector<SiteRef> rejected;  // not to be found again
+};
+
+// The result's site is -1 where there is none. `inside`: what the region computes.
+SiteRef FindSumBehind(Node value, const GrowingSums& sums, const NodeSet& inside, const Graph& graph,
+                      const SiteTable& sites, const DependencyOrder& order);
+
+// The number, among the program's sums, of the first that no statement connects with the first one; -1: all are
+// connected.
+int FindUselessSum(const RowProgram& program);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_MATCH_JOIN_SUMS_H_
