@@ -1,0 +1,30 @@
+// In:  a module as a test writes it: HLO text, without the parts that nobody looks at. Out: its serialized proto. For
+// tests only.
+//
+//   add {
+//     a = f32[] parameter(0)
+//     b = f32[] parameter(1)
+//     sum = f32[] add(a, b)
+//   }
+//   main {
+//     x = bf16[8,64]{1,0} parameter(0)
+//     ar = bf16[8,64] all-reduce(x), replica_groups={{0,1}}, to_apply=add
+//     two = f32[] constant(2)
+//   }
+//
+// The last computation is the entry; the root is the instruction marked ROOT, else the last one. Ids count from 1 in
+// the order of the text, computations and instructions apart. Names count within the computation.
+#ifndef XLA_PASS_HLO_VIEW_HAND_TEXT_H_
+#define XLA_PASS_HLO_VIEW_HAND_TEXT_H_
+
+#include <string>
+#include <string_view>
+
+namespace jax_oneshot::hlo {
+
+// Throws std::invalid_argument, which says where, on text it does not understand.
+std::string HandText(std::string_view text);
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_HAND_TEXT_H_
