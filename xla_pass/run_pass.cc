@@ -1,6 +1,7 @@
 #include "xla_pass/run_pass.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "xla_pass/match/graph.h"
 #include "xla_pass/match/grow_region.h"
 #include "xla_pass/match/number_rewrites.h"
+#include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reachable.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/region.h"
@@ -190,10 +192,15 @@ class Pass {
     return regions;
   }
 
-  // All-reduces read by slices alone, and no other collective goes with them: XLA:GPU's reduce-scatters move less.
-  // XLA:CPU makes none of what it shows the pass.
+  // All-reduces read by slices alone, and neither math nor other collectives go with them: XLA:GPU makes reduce-scatters
+  // of them, and one of several. XLA:CPU makes none of what it shows the pass.
   bool IsReduceScatter(const SiteTable& sites, const Region& region) const {
+    const auto is_math = [&](Node member) {
+      const Opcode opcode = graph_.at(member).opcode;
+      return ElementwiseOp(opcode).has_value() && opcode != Opcode::kConvert;
+    };
     return options_.platform == Platform::kCuda && region.inner_all_reduces.empty() && region.all_gathers.empty() &&
+           std::none_of(region.members.begin(), region.members.end(), is_math) &&
            std::all_of(region.seeds.begin(), region.seeds.end(),
                        [&](const SiteRef& seed) { return sites.site(seed.site).only_slice != kNoNode; });
   }
@@ -226,7 +233,8 @@ class Pass {
       verdict.reason = reason::CompletesRowReduction(graph_.at(sites.site(region.seeds[0].site).all_reduce).name);
       verdict.row_program = region.program_text;
     }
-    const bool is_fused = region.absorbed_instructions > 0 || region.seeds.size() > 1;
+    const int64_t all_reduces = CountAllReduces(region);
+    const bool is_fused = region.absorbed_instructions > 0 || all_reduces > 1;
     for (const SiteRef& seed : region.seeds) {
       Verdict& verdict = VerdictOf(sites, seed);
       // An all-reduce of several values may end in several regions: the one that absorbed most speaks for it.
@@ -236,10 +244,17 @@ class Pass {
       verdict.reason = region.ends;
       verdict.row_program = region.program_text;
       verdict.absorbed_instructions = region.absorbed_instructions;
-      verdict.absorbed_all_reduces = static_cast<int64_t>(region.seeds.size() + region.inner_all_reduces.size()) - 1;
+      verdict.absorbed_all_reduces = all_reduces - 1;
       verdict.absorbed_all_gathers = static_cast<int64_t>(region.all_gathers.size());
       verdict.outputs = static_cast<int64_t>(region.program.outputs.size());
     }
+  }
+
+  // All that went into the region's call; one of several values counts once.
+  static int64_t CountAllReduces(const Region& region) {
+    std::set<int> sites;
+    for (const SiteRef& seed : region.seeds) sites.insert(seed.site);
+    return static_cast<int64_t>(sites.size() + region.inner_all_reduces.size());
   }
 
   Result<void> Rewrite(int computation, const SiteTable& sites, const std::vector<Region>& regions) {

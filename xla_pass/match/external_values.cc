@@ -18,9 +18,9 @@ using hlo::Opcode;
 // well below.
 constexpr int kMaxDepth = 16;
 
-// What may be cloned in front of the call at any size: reads of a part of something.
+// What may be cloned in front of the call at any size: reads of a part of something (a gather: rows of a table).
 bool IsHoistableRead(Opcode opcode) {
-  return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || IsMove(opcode);
+  return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || opcode == Opcode::kGather || IsMove(opcode);
 }
 
 // A node and how it is used, in one number.

@@ -26,6 +26,8 @@ using hlo::Opcode;
 
 // Bounds a region, so that the program stays within what ValidateRowProgram and the kernels take.
 constexpr int kMaxMembers = 256;
+// Of one all-reduce, in one call: each is a row that the kernels keep in registers.
+constexpr size_t kMaxElementsTogether = 8;
 
 class Grower {
  public:
@@ -37,6 +39,7 @@ class Grower {
     const Site& site = sites_.site(seed.site);
     computation_ = graph_.computation_index(site.all_reduce);
     sums_.extent = {sites_.element(seed).rows, sites_.element(seed).width};
+    AddElementsLike(seed);
     const bool may_grow = site.reducer == Reducer::kSum;
     if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
     if (may_grow && GrowFromShards(site)) return Finish();
@@ -48,6 +51,18 @@ class Grower {
   }
 
  private:
+  // An all-reduce of several values is one exchange: those of one extent stay together, connected or not.
+  void AddElementsLike(SiteRef seed) {
+    const std::vector<SiteElement>& elements = sites_.site(seed.site).elements;
+    for (int e = seed.element + 1; e < static_cast<int>(elements.size()); ++e) {
+      const SiteElement& element = elements[e];
+      if (element.results.empty() || order_.region(element.results[0]) >= 0) continue;
+      if (element.rows != sums_.extent.rows || element.width != sums_.extent.width) continue;
+      if (sums_.seeds.size() < kMaxElementsTogether) sums_.seeds.push_back({seed.site, e});
+    }
+    sums_.given = sums_.seeds.size();
+  }
+
   void Reset() {
     const Site& site = sites_.site(sums_.seeds[0].site);
     translator_ = std::make_unique<RowTranslator>(
@@ -204,8 +219,8 @@ class Grower {
 
   // A joined all-reduce that no statement connects with the first one gains nothing: give it back. True: none.
   bool DropUselessSeed() {
-    if (sums_.seeds.size() == 1) return true;
-    const int useless = FindUselessSum(translator_->builder().program());
+    if (sums_.seeds.size() == sums_.given) return true;
+    const int useless = FindUselessSum(translator_->builder().program(), sums_.given);
     if (useless < 0) return true;
     sums_.rejected.push_back(sums_.seeds[useless]);
     sums_.seeds.erase(sums_.seeds.begin() + useless);

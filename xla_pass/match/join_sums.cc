@@ -63,7 +63,7 @@ SiteRef FindSumBehind(Node value, const GrowingSums& sums, const NodeSet& inside
   return {};
 }
 
-int FindUselessSum(const RowProgram& program) {
+int FindUselessSum(const RowProgram& program, size_t given) {
   const std::vector<Statement>& statements = program.statements;
   // Values connected with one another, by union over operands. Constants connect nothing.
   std::vector<int> group(statements.size());
@@ -72,19 +72,17 @@ int FindUselessSum(const RowProgram& program) {
     while (group[i] != i) i = group[i] = group[group[i]];
     return i;
   };
-  for (size_t i = 0; i < statements.size(); ++i) {
+  std::vector<int> sums;
+  for (int i = 0; i < static_cast<int>(statements.size()); ++i) {
+    if (statements[i].op == Op::kAllReduce) sums.push_back(i);
     if (statements[i].op == Op::kConstant) continue;
     for (int operand : statements[i].operands) {
-      if (operand >= 0 && statements[operand].op != Op::kConstant) group[find(operand)] = find(static_cast<int>(i));
+      if (operand >= 0 && statements[operand].op != Op::kConstant) group[find(operand)] = find(i);
     }
   }
-  int first = -1;
-  int sum = -1;
-  for (int i = 0; i < static_cast<int>(statements.size()); ++i) {
-    if (statements[i].op != Op::kAllReduce) continue;
-    if (first < 0) first = i;
-    ++sum;
-    if (find(i) != find(first)) return sum;
+  for (size_t sum = 1; sum < std::min(given, sums.size()); ++sum) group[find(sums[sum])] = find(sums[0]);
+  for (size_t sum = given; sum < sums.size(); ++sum) {
+    if (find(sums[sum]) != find(sums[0])) return static_cast<int>(sum);
   }
   return -1;
 }

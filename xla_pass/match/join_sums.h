@@ -18,6 +18,7 @@ namespace jax_oneshot {
 struct GrowingSums {
   RowExtent extent;
   std::vector<SiteRef> seeds;     // summed already
+  size_t given = 1;               // so many seeds, the first ones, are of one all-reduce; the others have joined
   std::vector<SiteRef> rejected;  // not to be found again
 };
 
@@ -25,9 +26,9 @@ struct GrowingSums {
 SiteRef FindSumBehind(Node value, const GrowingSums& sums, const NodeSet& inside, const Graph& graph,
                       const SiteTable& sites, const DependencyOrder& order);
 
-// The number, among the program's sums, of the first that no statement connects with the first one; -1: all are
-// connected.
-int FindUselessSum(const RowProgram& program);
+// The number, among the program's sums, of the first that no statement connects with the `given` first ones; -1: all
+// are connected.
+int FindUselessSum(const RowProgram& program, size_t given);
 
 }  // namespace jax_oneshot
 

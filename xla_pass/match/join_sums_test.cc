@@ -17,7 +17,7 @@ TEST(FindUselessSum, FindsNoneWhereAllMeet) {
   const int c = AddSum(&builder);
   builder.Elementwise(Op::kAdd, DType::kF32, {b, c});
   builder.Elementwise(Op::kMultiply, DType::kF32, {a, c});
-  EXPECT_EQ(FindUselessSum(builder.program()), -1);
+  EXPECT_EQ(FindUselessSum(builder.program(), 1), -1);
 }
 
 TEST(FindUselessSum, CountsSumsAndLetsConstantsConnectNothing) {
@@ -29,7 +29,18 @@ TEST(FindUselessSum, CountsSumsAndLetsConstantsConnectNothing) {
   builder.Elementwise(Op::kMultiply, DType::kF32, {a, two});
   builder.Elementwise(Op::kAdd, DType::kF32, {a, b});
   builder.Elementwise(Op::kMultiply, DType::kF32, {c, two});
-  EXPECT_EQ(FindUselessSum(builder.program()), 2);
+  EXPECT_EQ(FindUselessSum(builder.program(), 1), 2);
+}
+
+TEST(FindUselessSum, TakesTheGivenOnesTogetherWhateverConnectsThem) {
+  ProgramBuilder builder;
+  AddSum(&builder);
+  const int b = AddSum(&builder);
+  const int c = AddSum(&builder);
+  builder.Elementwise(Op::kAdd, DType::kF32, {b, c});
+  EXPECT_EQ(FindUselessSum(builder.program(), 1), 1);
+  EXPECT_EQ(FindUselessSum(builder.program(), 2), -1);
+  EXPECT_EQ(FindUselessSum(builder.program(), 3), -1);
 }
 
 }  // namespace

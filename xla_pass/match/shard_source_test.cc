@@ -18,6 +18,9 @@ std::string SourceOf(const std::string& body) {
                   square = f32[8,64] multiply(wide, wide)
                   start = f32[] constant(0)
                   inner = f32[8] reduce(square, start), dimensions={1}, to_apply=add }
+    sum_of_two { p = bf16[8,64] parameter(0)
+                 q = bf16[8,64] parameter(1)
+                 both = bf16[8,64] add(p, q) }
     main { s = bf16[8,64] parameter(0)
            zero = f32[] constant(0) )" +
                        body + "}");
@@ -64,6 +67,15 @@ TEST(FindShardSource, LooksPastConstantsAndBroadcastsButNotPastASecondValue) {
             "s at 1, 8 x 256");
   EXPECT_EQ(SourceOf("r = bf16[8,64] parameter(1)  q = bf16[8,64] add(s, r)" + sum + kAllReduce), "q at 1, 8 x 256")
       << "the sum of two is what lies in shards";
+}
+
+TEST(FindShardSource, TakesTheResultOfAFusionOfTwoValuesAsItIs) {
+  const std::string sum = R"( c = f32[8,64] convert(f)
+                              m = f32[8] reduce(c, zero), dimensions={1}, to_apply=add)";
+  EXPECT_EQ(SourceOf("r = bf16[8,64] parameter(1)  f = bf16[8,64] fusion(s, r), calls=sum_of_two" + sum + kAllReduce),
+            "f at 1, 8 x 256");
+  EXPECT_EQ(SourceOf("f = bf16[8,64] fusion(s, s), calls=sum_of_two" + sum + kAllReduce), "s at 1, 8 x 256")
+      << "two operands, one value";
 }
 
 TEST(FindShardSource, FindsNoneWhereNoRowsAreSummed) {
