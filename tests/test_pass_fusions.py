@@ -189,6 +189,58 @@ def test_a_slice_of_the_region_itself_is_not_moved_in_front_of_it() -> None:
     assert run.only["verdict"] == "plain"
 
 
+GATHERED_POSITIONS = """
+%positioned (p8: f32[8,64], p9: f32[32,64], p10: s32[8,1]) -> f32[8,64] {
+  %p8 = f32[8,64]{1,0} parameter(0)
+  %p9 = f32[32,64]{1,0} parameter(1)
+  %p10 = s32[8,1]{1,0} parameter(2)
+  %gathered = f32[8,64]{1,0} gather(%p9, %p10), offset_dims={1}, collapsed_slice_dims={0}, start_index_map={0},
+      index_vector_dim=1, slice_sizes={1,64}
+  ROOT %there = f32[8,64]{1,0} add(%p8, %gathered)
+}
+""".replace("\n      index", " index")
+
+
+def test_rows_of_a_table_gathered_inside_a_fusion_are_gathered_in_front_of_the_call() -> None:
+    """As GPT-2 adds its position embeddings to the tokens', whose all-reduce stands before."""
+    run = run_pass(
+        entry(
+            f"""
+            %dot = f32[8,64]{{1,0}} parameter(0)
+            %table = f32[32,64]{{1,0}} parameter(1)
+            %ids = s32[8,1]{{1,0}} parameter(2)
+            %ar = {all_reduce("%dot", "f32[8,64]{1,0}")}
+            ROOT %x = f32[8,64]{{1,0}} fusion(%ar, %table, %ids), kind=kLoop, calls=%positioned""",
+            computations=GATHERED_POSITIONS,
+        ),
+        platform="cpu",
+    )
+    assert run.only["verdict"] == "fused"
+    assert "a1: local f32 row" in run.only["row_program"]
+    (gather,) = [line for line in run.body if " gather(" in line]
+    assert "gather(%table, %ids)" in gather
+    assert gather.endswith("index_vector_dim=1, slice_sizes={1,64}")
+
+
+def test_a_gather_from_the_region_itself_is_not_moved_in_front_of_it() -> None:
+    """Near miss: the table is what was summed."""
+    run = run_pass(
+        entry(
+            f"""
+            %dot = f32[32,64]{{1,0}} parameter(0)
+            %ids = s32[8,1]{{1,0}} parameter(1)
+            %x = f32[8,64]{{1,0}} parameter(2)
+            %ar = {all_reduce("%dot", "f32[32,64]{1,0}")}
+            ROOT %y = f32[8,64]{{1,0}} fusion(%x, %ar, %ids), kind=kLoop, calls=%positioned""",
+            computations=GATHERED_POSITIONS,
+        ),
+        platform="cpu",
+    )
+    assert run.only["verdict"] == "plain"
+    assert "gather has no row form" in run.only["reason"]
+    assert run.body[-1].startswith("ROOT %y = f32[8,64]{1,0} fusion(")
+
+
 TWO_RESULTS = """
 %two (p1: f32[8,64], p2: f32[8,64]) -> (f32[8,64], bf16[8,64]) {
   %p1 = f32[8,64]{1,0} parameter(0)

@@ -307,6 +307,26 @@ def test_who_wants_only_its_columns_of_the_norm_gets_a_shard() -> None:
     assert run.verdicts[0]["absorbed"] == {"instructions": 12, "all_reduces": 1, "all_gathers": 0}
 
 
+LAST_OF_A_LOOP = f"{PARAMETERS}{OFFSET}{SUM}\n{SLICE}\nROOT %y = bf16[8,8]{{1,0}} add(%x, %part)"
+
+
+def test_who_adds_its_columns_of_a_sum_to_its_residual_gets_the_new_residual() -> None:
+    """The last all-reduce of a scanned layer: the norm behind it is the next round's."""
+    run = run_pass(entry(LAST_OF_A_LOOP))
+    assert run.only["verdict"] == "fused"
+    assert run.only["row_program"].endswith("-> (x2: row shard)")
+    assert run.only["absorbed"] == {"instructions": 2, "all_reduces": 0, "all_gathers": 0}
+
+
+@pytest.mark.parametrize("behind", ["copy", "convert"])
+def test_columns_of_a_sum_with_no_math_behind_them_are_left_to_reduce_scatter(behind: str) -> None:
+    """Near miss: XLA makes one of all that can be combined."""
+    run = run_pass(entry(LAST_OF_A_LOOP.replace("add(%x, %part)", f"{behind}(%part)")))
+    assert run.only["verdict"] == "kept"
+    assert run.only["reason"].startswith("its only use is %part, a slice; XLA turns the pair into a reduce-scatter")
+    assert run.after is None
+
+
 def test_a_second_consumer_of_the_unscaled_shard_gets_it_too() -> None:
     results = "ROOT %out = (bf16[8,64]{1,0}, f32[8,8]{1,0}) tuple(%full, %sq)"
     run = run_pass(entry(BLOCK.replace(RESULTS, results)))

@@ -380,6 +380,39 @@ def test_values_of_a_tuple_all_reduce_each_get_what_stands_behind_them() -> None
     assert not any("all-reduce(" in line for line in run.body)
 
 
+def several_values(count: int, shape: str = "f32[8,64]{1,0}") -> str:
+    """An all-reduce of `count` values that have nothing to do with one another; the first is negated behind it."""
+    shapes = f"({', '.join([shape] * count)})"
+    values = range(count)
+    return entry(
+        "\n".join(
+            [
+                *(f"%p{i} = {shape} parameter({i})" for i in values),
+                f"%ar = {all_reduce(', '.join(f'%p{i}' for i in values), shapes, reducer='add_f32')}",
+                *(f"%g{i} = {shape} get-tuple-element(%ar), index={i}" for i in values),
+                f"%n = {shape} negate(%g0)",
+                f"ROOT %out = {shapes} tuple(%n, {', '.join(f'%g{i}' for i in values[1:])})",
+            ]
+        )
+    )
+
+
+@pytest.mark.parametrize(("count", "calls"), [(2, 1), (8, 1), (9, 2)])
+def test_values_of_one_extent_stay_in_one_call_connected_or_not(count: int, calls: int) -> None:
+    run = run_pass(several_values(count), platform="cpu")
+    assert run.only["verdict"] == "fused"
+    assert run.only["absorbed"] == {"instructions": 1, "all_reduces": 0, "all_gathers": 0}
+    assert run.only["outputs"] == min(count, 8)
+    assert sum("custom-call(" in line for line in run.body) == calls
+    assert (run.report["collectives_before"], run.report["collectives_after"]) == (1, calls)
+
+
+def test_values_of_one_call_with_nothing_behind_them_are_plain() -> None:
+    text = several_values(3).replace("%n = f32[8,64]{1,0} negate(%g0)", "").replace("(%n, ", "(%g0, ")
+    run = run_pass(text, platform="cpu")
+    assert (run.only["verdict"], run.only["outputs"], run.report["collectives_after"]) == ("plain", 3, 1)
+
+
 def test_everything_the_pass_does_not_touch_comes_out_byte_for_byte() -> None:
     text = entry(f"""
         %a = bf16[8,64]{{1,0}} parameter(0)
