@@ -14,13 +14,19 @@ namespace jax_oneshot::hlo {
 template <typename T>
 class Arena {
  public:
+  // Room for `size` integers, to be written by the caller.
+  T* Make(size_t size) {
+    if (size > left_) Grow(size);
+    T* const begin = next_;
+    next_ += size;
+    left_ -= size;
+    return begin;
+  }
+
   Span<T> Copy(Span<T> list) {
     if (list.empty()) return {};
-    if (list.size() > left_) Grow(list.size());
-    T* const begin = next_;
+    T* const begin = Make(list.size());
     std::copy(list.begin(), list.end(), begin);
-    next_ += list.size();
-    left_ -= list.size();
     return {begin, list.size()};
   }
 

@@ -170,14 +170,15 @@ class ModuleParser {
   // Replaces ids by positions, which must be below `limit`.
   Result<void> Resolve(Span<int64_t> ids, const IdIndex& index, int limit, const char* what, Span<int>* out) {
     if (ids.empty()) return {};
-    positions_.clear();
+    int* const positions = module_.indices.Make(ids.size());
+    int* next = positions;
     for (int64_t id : ids) {
       const int position = index.Find(id);
       if (position < 0) return Err(std::string(what) + " id " + std::to_string(id) + " names nothing");
       if (position >= limit) return Err(std::string(what) + " id " + std::to_string(id) + " comes after its user");
-      positions_.push_back(position);
+      *next++ = position;
     }
-    *out = module_.indices.Copy(positions_);
+    *out = {positions, ids.size()};
     return {};
   }
 
@@ -227,7 +228,6 @@ class ModuleParser {
   InstructionLists lists_;
   std::vector<Ends> ends_;
   std::vector<int64_t> ids_;
-  std::vector<int> positions_;
   int64_t entry_id_ = 0;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iterator>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "xla_pass/hlo_view/device_order.h"
@@ -113,7 +112,7 @@ Result<Groups> ReadGroups(const Instruction& collective) {
 }
 
 Result<void> CheckGroups(const Groups& groups) {
-  std::unordered_set<int64_t> seen;
+  std::vector<bool> seen;  // by id
   for (const auto& group : groups) {
     if (group.size() != groups[0].size()) {
       return Err("groups of " + std::to_string(groups[0].size()) + " and of " + std::to_string(group.size()) +
@@ -121,7 +120,9 @@ Result<void> CheckGroups(const Groups& groups) {
     }
     for (int64_t id : group) {
       if (id < 0 || id >= kMaxDevices) return Err("id " + std::to_string(id) + " is out of range");
-      if (!seen.insert(id).second) return Err("id " + std::to_string(id) + " occurs twice");
+      if (id >= static_cast<int64_t>(seen.size())) seen.resize(static_cast<size_t>(id) + 1);
+      if (seen[id]) return Err("id " + std::to_string(id) + " occurs twice");
+      seen[id] = true;
     }
   }
   return {};

@@ -19,6 +19,7 @@ class ShapeTable {
 
  private:
   std::unordered_map<std::string_view, std::unique_ptr<const Shape>> shapes_;
+  const Shape* last_ = nullptr;  // found last: instructions in a row often have one shape
 };
 
 }  // namespace jax_oneshot::hlo

@@ -276,6 +276,7 @@ class Grower {
     region.kept_because = LayoutProblem(trimmed, seed_results);
     if (!region.kept_because.empty()) return region;
     auto kept = trimmed.also_kept.begin();  // in the order of members
+    region.members.reserve(trimmed.members.size());
     for (Node member : trimmed.members) {
       if (kept != trimmed.also_kept.end() && *kept == member) {
         ++kept;

@@ -34,6 +34,12 @@ class OperandIds {
 
 class ProgramBuilder {
  public:
+  ProgramBuilder() {
+    constexpr size_t kUsual = 32;  // a norm's statements
+    program_.statements.reserve(kUsual);
+    known_ids_.reserve(kUsual);
+  }
+
   struct Checkpoint {
     size_t inputs, statements;
   };

@@ -27,6 +27,7 @@ class Trimmer {
       FindOutputs();
     } while (LetGoOfOne());
     TrimmedRegion trimmed;
+    trimmed.members.reserve(states_.size());
     for (size_t m = 0; m < states_.size(); ++m) {
       const Node member = members_.keys()[m];
       if (states_[m] == State::kGone) continue;

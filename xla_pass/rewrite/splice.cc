@@ -23,32 +23,39 @@ int64_t InstructionFieldsBytes(const ComputationEdit& edit) {
   return bytes;
 }
 
-// What stands in a computation beside its instructions.
-int64_t OtherFieldsBytes(const hlo::Computation& computation) {
+// What stands in a computation beside its instructions: before the first of them, and behind it.
+struct OtherFields {
+  std::vector<std::string_view> before, behind;
   int64_t bytes = 0;
+};
+
+OtherFields FindOtherFields(const hlo::Computation& computation) {
+  OtherFields others;
+  bool found_instruction = false;
   Reader reader(computation.bytes);
   Field f;
   while (reader.Next(&f)) {
-    if (!IsMessage(f, hlo::fields::hlo_computation::kInstructions)) bytes += static_cast<int64_t>(f.bytes.size());
+    if (IsMessage(f, hlo::fields::hlo_computation::kInstructions)) {
+      found_instruction = true;
+    } else {
+      (found_instruction ? others.behind : others.before).push_back(f.bytes);
+      others.bytes += static_cast<int64_t>(f.bytes.size());
+    }
   }
-  return bytes;
+  return others;
 }
 
 // The new instructions stand where the first old one stood.
 void WriteComputation(const hlo::Computation& computation, const ComputationEdit& edit, Writer* out) {
-  namespace field = hlo::fields::hlo_computation;
-  out->Header(hlo::fields::hlo_module::kComputations, OtherFieldsBytes(computation) + InstructionFieldsBytes(edit));
-  bool written = false;
-  Reader reader(computation.bytes);
-  Field f;
-  while (reader.Next(&f)) {
-    if (!IsMessage(f, field::kInstructions)) {
-      out->Verbatim(f.bytes);
-    } else if (!written) {
-      for (std::string_view instruction : edit.instructions) out->Bytes(field::kInstructions, instruction);
-      written = true;
+  const OtherFields others = FindOtherFields(computation);
+  out->Header(hlo::fields::hlo_module::kComputations, others.bytes + InstructionFieldsBytes(edit));
+  for (std::string_view field : others.before) out->Verbatim(field);
+  if (!computation.instructions.empty()) {
+    for (std::string_view instruction : edit.instructions) {
+      out->Bytes(hlo::fields::hlo_computation::kInstructions, instruction);
     }
   }
+  for (std::string_view field : others.behind) out->Verbatim(field);
 }
 
 // Large modules are mostly one computation: growing the output while writing would copy it several times.
