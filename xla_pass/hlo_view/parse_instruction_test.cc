@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "xla_pass/hlo_view/fields.h"
@@ -18,14 +20,14 @@ using wire::Writer;
 
 class ParseInstructionTest : public testing::Test {
  protected:
-  // The view points into the bytes, so they are kept.
+  // The view and the table of shapes point into the bytes, so all are kept.
   Result<void> Parse(std::string bytes) {
-    bytes_ = std::move(bytes);
+    bytes_.push_back(std::move(bytes));
     instruction_ = Instruction();
-    return ParseInstruction(bytes_, &shapes_, &instruction_, &lists_);
+    return ParseInstruction(bytes_.back(), &shapes_, &instruction_, &lists_);
   }
 
-  std::string bytes_;
+  std::deque<std::string> bytes_;
   ShapeTable shapes_;
   Instruction instruction_;
   InstructionLists lists_;
@@ -52,7 +54,7 @@ HandInstruction Collective() {
 
 TEST_F(ParseInstructionTest, ReadsWhatTheViewKeeps) {
   ASSERT_TRUE(Parse(Collective().Encode()));
-  EXPECT_EQ(instruction_.bytes, bytes_);
+  EXPECT_EQ(instruction_.bytes, bytes_.back());
   EXPECT_EQ(instruction_.name, "ar");
   EXPECT_EQ(instruction_.opcode, Opcode::kAllReduce);
   EXPECT_EQ(instruction_.opcode_name, "all-reduce");
