@@ -99,6 +99,17 @@ TEST(RowTranslator, WritesANormOfShardsAsOneOfWholeRows) {
   EXPECT_TRUE(shards.translator().ExportOf(shards["n"])->shard) << "who wants its columns only gets those";
 }
 
+TEST(RowTranslator, CompletesSeveralRowSumsThatOneAllReduceCarries) {
+  Translation t(R"(c = f32[8,64] dynamic-slice(ar, none, mine)
+                   s = f32[8,64] multiply(c, c)
+                   m = f32[8] reduce(c, zero), dimensions={1}, to_apply=add
+                   v = f32[8] reduce(s, zero), dimensions={1}, to_apply=add
+                   both = (f32[8], f32[8]) all-reduce(m, v), replica_groups={{0,1}}, to_apply=add
+                   e = f32[8] get-tuple-element(both), index=1)");
+  EXPECT_EQ(t.Translate({"c", "s", "m", "v", "both", "e"}), "");
+  EXPECT_EQ(t.Program({"e"}), "x1: f32 row = multiply x0, x0; x2: f32 rowscalar = reduce_sum x1 } -> (x2: rowscalar)");
+}
+
 TEST(RowTranslator, RefusesCollectivesThatDoNotFitTheShards) {
   Translation t(R"(c = f32[8,64] dynamic-slice(ar, none, mine)
                    again = f32[8,32] dynamic-slice(c, none, mine)
