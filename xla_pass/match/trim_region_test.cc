@@ -30,11 +30,11 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
   const auto never = [](Node) { return false; };
   RowTranslator translator(test.graph(), {test.entry(), {8, 128}, &groups, never, never});
   translator.AddAllReduce(Reducer::kSum, test["d"], {test["ar"]}, DType::kBF16);
-  std::vector<Node> members = {test["ar"]};
+  NodeSet members = {test["ar"]};
   for (const std::string& unit : units) {
     const Result<void> done = translator.TranslateUnit(test[unit]);
     if (!done) return unit + ": " + done.error();
-    members.push_back(test[unit]);
+    members.Insert(test[unit]);
   }
   const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, members, {test["ar"]}, compiler_fuses_later);
   return test.Names(trimmed.members) + " | " + test.Names(trimmed.outputs) + " | " + test.Names(trimmed.also_kept);
