@@ -9,20 +9,6 @@ from jax_process import REPOSITORY
 
 # Sentences of `Err(...)` that no report shows, and why.
 INTERNAL = {
-    # external_values.cc tries to look through an operand; when that fails, it loads the operand as it is.
-    "opaque",
-    "not a scalar constant",
-    "broadcast dimensions are not sorted",
-    "a transpose moves elements",
-    "a bitcast between layouts",
-    "a reshape mixes rows and width",
-    "not elementwise",
-    "the shape does not fit the rows",
-    "full-size work of its own",
-    "hoisted as a whole",
-    "the ranks may slice different values",
-    "it is needed for itself",
-    "it reads nothing",
     # row_translator.cc: XLA's verifier lets no module with such an all-reduce pass.
     "its result is of another shape",
     # rank_expression.cc: the detail in `the offset of its slice is not known for every rank: …`.
@@ -31,10 +17,7 @@ INTERNAL = {
     "joined",
     # Surprises of the pass itself: the module is left alone with a warning.
     "%… lost its row form: …",
-    "%… has no single value",
-    "%… is a partial row reduction",
-    "%…: its layout is not row-major",
-    "%… does not fit the rows",
+    "%…",  # row_translator.cc: FindProblem
     # Malformed modules, which XLA itself refuses before it calls the pass.
     "the all-reduce has … operands but … results",
     "unknown comparison direction '…'",

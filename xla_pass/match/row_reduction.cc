@@ -63,7 +63,8 @@ Result<void> CheckWindows(const Graph& graph, Node reduce_window, int split) {
     const bool tiles = w.size == w.stride && w.window_dilation == 1 && w.base_dilation == 1 && !w.reversed &&
                        w.padding_low >= 0 && w.padding_high >= 0 &&
                        w.padding_low + from[i] + w.padding_high == w.size * instruction.shape->dimensions[i];
-    if (!tiles || (i < split && w.size != 1)) return Err("its window does not tile the row");
+    const bool leaves_rows_alone = w.size == 1 && w.padding_low == 0 && w.padding_high == 0;
+    if (!tiles || (i < split && !leaves_rows_alone)) return Err("its window does not tile the row");
   }
   return {};
 }

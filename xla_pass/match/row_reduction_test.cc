@@ -91,6 +91,7 @@ TEST(CheckWindows, RefusesWindowsThatOverlapLeaveOutOrMixRows) {
   EXPECT_EQ(WindowRefusal("f32[8,1]", "{size=1x32 stride=1x32}"), why) << "half of the row is left out";
   EXPECT_EQ(WindowRefusal("f32[8,3]", "{size=1x32 stride=1x32}"), why) << "more than there is";
   EXPECT_EQ(WindowRefusal("f32[4,2]", "{size=2x32 stride=2x32}"), why) << "two rows in one window";
+  EXPECT_EQ(WindowRefusal("f32[9,2]", "{size=1x32 stride=1x32 pad=0_1x0_0}"), why) << "a row that is not there";
   EXPECT_EQ(WindowRefusal("f32[8,2]", "{size=1x32 stride=1x32 pad=0_0x-32_32}"), why) << "the row begins outside";
 }
 

@@ -11,6 +11,12 @@ int64_t Product(const Dims& dims, size_t begin, size_t end) {
   return product;
 }
 
+int SplitBeforeTheRow(const Dims& dims) {
+  int split = static_cast<int>(dims.size());
+  while (split > 1 && dims[split - 1] == 1) --split;
+  return std::max(split - 1, 0);
+}
+
 bool SplitsAgree(const Dims& dims, int a, int b) {
   if (std::max(a, b) > static_cast<int>(dims.size())) return false;
   for (int i = std::min(a, b); i < std::max(a, b); ++i) {

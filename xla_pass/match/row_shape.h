@@ -23,6 +23,10 @@ struct RowExtent {
 
 int64_t Product(const Dims& dims, size_t begin, size_t end);
 
+// Where a shape folds by itself: before its last dimension that is not one.
+//   [2,4,512] at 2      [4096,8,1,1] at 1      [512] at 0      [] at 0
+int SplitBeforeTheRow(const Dims& dims);
+
 bool SplitsAgree(const Dims& dims, int a, int b);
 
 // What a shape that folds at `split` varies over, if it fits the extent at all.

@@ -32,6 +32,14 @@ TEST(KindAt, TellsRowsFromWidthWhenBothHaveOneSize) {
   EXPECT_EQ(KindAt(V{64}, 0, square), Kind::kVec);
 }
 
+TEST(SplitBeforeTheRow, IsBeforeTheLastDimensionThatIsNotOne) {
+  EXPECT_EQ(SplitBeforeTheRow(V{2, 4, 512}), 2);
+  EXPECT_EQ(SplitBeforeTheRow(V{4096, 8, 1, 1}), 1);
+  EXPECT_EQ(SplitBeforeTheRow(V{512}), 0);
+  EXPECT_EQ(SplitBeforeTheRow(V{1, 1}), 0);
+  EXPECT_EQ(SplitBeforeTheRow(V{}), 0);
+}
+
 TEST(SplitsAgree, WhenOnlyDimensionsOfSizeOneLieBetween) {
   EXPECT_TRUE(SplitsAgree(V{8, 1, 512}, 1, 2));
   EXPECT_FALSE(SplitsAgree(V{2, 4, 512}, 1, 2));

@@ -41,8 +41,7 @@ void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vecto
   const int id = builder_.AddInput(RoleOf(reducer), input_dtype, Kind::kRow, dtype);
   externals_.AddOperand({operand, false, {operand}});
   for (Node result : results) {
-    const int rank = static_cast<int>(graph_.at(result).shape->dimensions.size());
-    Set(result, {id, rank > 0 ? rank - 1 : 0, Spread::kWhole, std::nullopt});
+    Set(result, {id, SplitBeforeTheRow(graph_.at(result).shape->dimensions), Spread::kWhole, std::nullopt});
   }
 }
 

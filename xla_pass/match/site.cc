@@ -3,6 +3,7 @@
 #include <string>
 
 #include "xla_pass/match/reasons.h"
+#include "xla_pass/match/row_shape.h"
 
 namespace jax_oneshot {
 namespace {
@@ -32,8 +33,8 @@ Result<SiteElement> CheckElement(const hlo::Shape& shape) {
   if (!shape.is_plain) return Err(reason::Layout(shape.ToString()));
   const int64_t elements = shape.ElementCount();
   if (elements == 0) return Err(reason::Empty());
-  element.width = shape.dimensions.empty() ? 1 : shape.dimensions.back();
-  element.rows = elements / element.width;
+  element.rows = Product(shape.dimensions, 0, SplitBeforeTheRow(shape.dimensions));
+  element.width = elements / element.rows;
   return element;
 }
 

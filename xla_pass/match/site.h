@@ -1,6 +1,7 @@
 // In:  the graph and one all-reduce. Out: a Site, the facts a region can be grown from; or the reason it is left alone.
 //
 //   %ar = bf16[2,4,512] all-reduce(%x)          one element, rows 8, width 512
+//   %ar = bf16[64,8,1] all-reduce(%x)           rows 64, width 8: dimensions of one behind it do not count
 //   %ar = (f32[8,64], f32[8,8]) all-reduce(..)  two elements, each the get-tuple-elements that read it
 #ifndef XLA_PASS_MATCH_SITE_H_
 #define XLA_PASS_MATCH_SITE_H_
@@ -40,7 +41,7 @@ struct SiteLimits {
   MessageLimits max_bytes = {};
 };
 
-// The row is the last dimension; a scalar is one row of width one. Layouts other than row-major pass here: what matters
+// The row is the last dimension that is not one; a scalar is one row of width one. Layouts other than row-major pass here: what matters
 // is what the call reads and returns in the end (grow_region.h).
 Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
                        const SiteLimits& limits);

@@ -46,6 +46,13 @@ TEST(CheckSite, TakesTheLastDimensionForTheRow) {
   EXPECT_EQ(test.Names(site->elements[0].results), "ar");
 }
 
+TEST(CheckSite, CountsNoDimensionOfOneBehindTheRow) {
+  const Result<Site> site = SiteOf(AllReduceOf("bf16[64,8,1,1]"));
+  ASSERT_TRUE(site) << site.error();
+  EXPECT_EQ(site->elements[0].rows, 64);
+  EXPECT_EQ(site->elements[0].width, 8);
+}
+
 TEST(CheckSite, TakesAScalarForOneRowOfWidthOne) {
   const Result<Site> site = SiteOf(AllReduceOf("f32[]", ", replica_groups={{0,1}}, to_apply=max"));
   ASSERT_TRUE(site) << site.error();
