@@ -60,6 +60,23 @@ def test_gemma_s_kernels_keep_to_registers_on_every_generation(options: tuple[st
     check(calls_of(reports_of_gemma("gemma2", *options)))
 
 
+@pytest.mark.parametrize("values", [2, 4, 8])
+def test_several_values_of_one_all_reduce_keep_to_registers(values: int) -> None:
+    numbers = range(values)
+    inputs = ", ".join(f"a{i}: sum bf16 row" for i in numbers)
+    sums = "; ".join(f"x{i}: bf16 row = all_reduce a{i}" for i in numbers)
+    outputs = ", ".join(f"x{i}: row" for i in numbers)
+    check({(f"v1 ({inputs}) {{ {sums} }} -> ({outputs})", 8, 4096, 8)})
+
+
+def test_the_new_residual_of_a_scanned_layer_keeps_to_registers() -> None:
+    program = (
+        "v1 (a0: sum bf16 row, a1: gather bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = all_gather a1; "
+        "x2: bf16 row = add x0, x1 } -> (x2: row shard)"
+    )
+    check({(program, 8, 4096, 8)})
+
+
 def check(calls: set[tuple[str, int, int, int]]) -> None:
     assert calls
     for program, rows, width, ranks in sorted(calls):
