@@ -7,6 +7,7 @@
 #include "ffi_kernels/row_program/ops.h"
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reasons.h"
+#include "xla_pass/match/row_moves.h"
 #include "xla_pass/match/site.h"
 
 namespace jax_oneshot {
@@ -24,9 +25,9 @@ bool IsHoistableRead(Opcode opcode) {
 }
 
 // A node and how it is used, in one number.
-uint64_t KeyOf(Node node, int split, Spread spread) {
-  return uint64_t{static_cast<uint32_t>(node)} << 32 | static_cast<uint64_t>(split) << 1 |
-         static_cast<uint64_t>(spread == Spread::kShard);
+uint64_t KeyOf(Node node, const Fold& fold, Spread spread) {
+  return uint64_t{static_cast<uint32_t>(node)} << 32 | static_cast<uint64_t>(fold.split) << 2 |
+         static_cast<uint64_t>(fold.columns_first) << 1 | static_cast<uint64_t>(spread == Spread::kShard);
 }
 
 Node NodeOf(uint64_t key) { return static_cast<Node>(key >> 32); }
@@ -73,7 +74,9 @@ void ExternalValues::Know(uint64_t key, int value) {
   if (known_.Insert(key)) known_values_.push_back(value);
 }
 
-Result<int> ExternalValues::Read(Node node, int split, Spread spread) { return ReadAt(node, {split, spread}); }
+Result<int> ExternalValues::Read(Node node, const Fold& fold, Spread spread) {
+  return ReadAt(node, {fold, spread});
+}
 
 std::vector<Node> ExternalValues::AllGathers() const {
   std::vector<Node> gathers;
@@ -93,7 +96,7 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
   }
   if (scope_.in_region(node))
     return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
-  const uint64_t key = KeyOf(node, use.split, use.spread);
+  const uint64_t key = KeyOf(node, use.fold, use.spread);
   if (const int known = known_.Find(key); known >= 0) return known_values_[known];
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
   std::optional<int> seen;
@@ -127,47 +130,35 @@ std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
   if (graph_.operand_count(node) == 0) return std::nullopt;  // it reads nothing
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
-    const auto before = SplitBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.split);
+    const auto before = FoldBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.fold);
     if (!before) return std::nullopt;  // broadcast dimensions are not sorted
     return TryReadAt(operand, use.At(*before));
   }
   if (instruction.opcode == Opcode::kDynamicSlice && use.spread == Spread::kShard) {
     const Node whole = graph_.operand(node, 0);
     if (!scope_.is_same(whole)) return std::nullopt;  // the ranks may slice different values
-    if (!scope_.shards->CheckSlice(node, use.split)) return std::nullopt;
+    if (!scope_.shards->CheckSlice(node, use.fold)) return std::nullopt;
     return TryReadAt(whole, use.As(Spread::kWhole));
   }
   if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole) {
     if (graph_.is_root(node) || graph_.has_control_edges(node)) return std::nullopt;  // it is needed for itself
-    if (!scope_.shards->CheckGather(node, use.split)) return std::nullopt;
+    if (!scope_.shards->CheckGather(node, use.fold)) return std::nullopt;
     return TryReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
   }
   if (const int fused = graph_.fused_computation(node); fused >= 0) {
     // Of a weight, cheap to make again (XLA:CPU wraps even a lone convert); what has rows is loaded as it is.
-    const auto kind = KindAt(instruction.shape->dimensions, use.split, scope_.shards->extent(use.spread));
+    const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.spread));
     if (!kind || Widens(Kind::kRowScalar, *kind)) return std::nullopt;  // full-size work of its own
-    return TryReadAt(graph_.root(fused), use.At(use.split));
+    return TryReadAt(graph_.root(fused), use.At(use.fold));
   }
   if (IsMove(instruction.opcode)) return LookThroughMove(node, use);
   return LookThroughElementwise(node, use);
 }
 
 std::optional<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
-  const hlo::Instruction& instruction = graph_.at(node);
-  const Node operand = graph_.operand(node, 0);
-  const hlo::Shape& from = *graph_.at(operand).shape;
-  if (from.element_type != instruction.shape->element_type) return std::nullopt;  // a bitcast changes the type
-  if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
-    return std::nullopt;  // a transpose moves elements
-  }
-  const hlo::Shape& to = *instruction.shape;
-  if (instruction.opcode == Opcode::kBitcast &&
-      !BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major)) {
-    return std::nullopt;  // a bitcast between layouts
-  }
-  const auto before = SplitAfterReshape(instruction.shape->dimensions, use.split, from.dimensions);
-  if (!before) return std::nullopt;  // a reshape mixes rows and width
-  return TryReadAt(operand, use.At(*before));
+  const auto before = FoldBeforeMove(graph_, node, use.fold);
+  if (!before) return std::nullopt;  // it moves elements between rows
+  return TryReadAt(graph_.operand(node, 0), use.At(*before));
 }
 
 std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
@@ -175,7 +166,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   const std::optional<Op> op = ElementwiseOp(instruction.opcode);
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return std::nullopt;  // not elementwise
-  const auto kind = KindAt(instruction.shape->dimensions, use.split, scope_.shards->extent(use.spread));
+  const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.spread));
   if (!kind) return std::nullopt;  // the shape does not fit the rows
   // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
   // the narrower side of a widening convert moves fewer bytes.
@@ -188,7 +179,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     const bool is_scalar = graph_.at(operand).shape->dimensions.empty();
-    const std::optional<int> value = TryReadAt(operand, use.At(is_scalar ? 0 : use.split));
+    const std::optional<int> value = TryReadAt(operand, use.At(is_scalar ? Fold{} : use.fold));
     if (!value) return std::nullopt;
     operands.Add(*value);
   }
@@ -247,11 +238,12 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err("operand " + name() + ": " + dtype.error());
   const RowExtent extent = scope_.shards->extent(use.spread);
-  const auto kind = KindAt(instruction.shape->dimensions, use.split, extent);
+  const auto kind = KindAt(instruction.shape->dimensions, use.fold, extent);
   if (!kind) {
     return Err("operand " + name() + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
                std::to_string(extent.width));
   }
+  if (*kind == Kind::kRow && use.fold.columns_first) return Err("operand " + name() + ": its rows are transposed");
   // Shards in another layout are copied in front of the call: they are small, and XLA:CPU likes to lay columns
   // together.
   if (!instruction.shape->is_plain || (!instruction.shape->IsRowMajor() && use.spread == Spread::kWhole)) {

@@ -47,10 +47,9 @@ class ExternalValues {
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
       : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
 
-  // The program value of `node`, whose shape folds at `split` where it is used, beside values that lie as `spread`
-  // says. What is used beside shards must be the same on every rank unless it lies in shards too: the call computes
+  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `spread` says. What is used beside shards must be the same on every rank unless it lies in shards too: the call computes
   // every rank's columns on every rank.
-  Result<int> Read(Node node, int split, Spread spread);
+  Result<int> Read(Node node, const Fold& fold, Spread spread);
 
   // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:
   // others are recorded by AddOperand).
@@ -63,11 +62,11 @@ class ExternalValues {
  private:
   // How a value is used.
   struct Use {
-    int split;
+    Fold fold;
     Spread spread;
     int depth = 0;  // instructions looked through so far
-    Use At(int new_split) const { return {new_split, spread, depth + 1}; }
-    Use As(Spread other) const { return {split, other, depth + 1}; }
+    Use At(const Fold& new_fold) const { return {new_fold, spread, depth + 1}; }
+    Use As(Spread other) const { return {fold, other, depth + 1}; }
   };
 
   Result<int> ReadAt(Node node, const Use& use);

@@ -25,13 +25,13 @@ class Reading {
                  [this](Node node) { return same.count(NameOf(node)) != 0; }},
                 &builder_) {}
 
-  Result<int> Read(const std::string& name, int split, Spread spread = Spread::kWhole) {
-    return values_.Read(test_[name], split, spread);
+  Result<int> Read(const std::string& name, const Fold& fold, Spread spread = Spread::kWhole) {
+    return values_.Read(test_[name], fold, spread);
   }
 
   // The program that returns the value, and what its inputs are.
-  std::string Program(const std::string& name, int split, Spread spread = Spread::kWhole) {
-    const Result<int> value = Read(name, split, spread);
+  std::string Program(const std::string& name, const Fold& fold, Spread spread = Spread::kWhole) {
+    const Result<int> value = Read(name, fold, spread);
     if (!value) return value.error();
     const ProgramBuilder::Finished finished = builder_.Finish({{*value, builder_.kind(*value)}});
     std::string text = PrintRowProgram(finished.program) + " of";
@@ -61,7 +61,7 @@ TEST(ExternalValues, ReadsASpelledOutGammaAsTheWeightItIs) {
                             ones = f32[128] broadcast(one), dimensions={}
                             sum = f32[128] add(ones, c)
                             gamma = f32[8,128] broadcast(sum), dimensions={1} })");
-  EXPECT_EQ(reading.Program("gamma", 1),
+  EXPECT_EQ(reading.Program("gamma", {1}),
             "v1 (a0: local bf16 vec) { x0: f32 scalar = constant 1; x1: bf16 vec = load a0; x2: f32 vec = convert x1; "
             "x3: f32 vec = add x0, x2 } -> (x3: vec) of g");
 }
@@ -71,17 +71,17 @@ TEST(ExternalValues, LoadsFullSizeWorkAsItIsExceptForAWideningConvert) {
                             wide = f32[8,128] convert(x)
                             narrow = bf16[8,128] convert(wide)
                             square = f32[8,128] multiply(wide, wide) })");
-  EXPECT_EQ(reading.Program("square", 1), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of square");
-  EXPECT_EQ(reading.Program("wide", 1),
+  EXPECT_EQ(reading.Program("square", {1}), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of square");
+  EXPECT_EQ(reading.Program("wide", {1}),
             "v1 (a0: local bf16 row) { x0: bf16 row = load a0; x1: f32 row = convert x0 } -> (x1: row) of x");
-  EXPECT_EQ(reading.Program("narrow", 1), "v1 (a0: local bf16 row) { x0: bf16 row = load a0 } -> (x0: row) of narrow");
+  EXPECT_EQ(reading.Program("narrow", {1}), "v1 (a0: local bf16 row) { x0: bf16 row = load a0 } -> (x0: row) of narrow");
 }
 
 TEST(ExternalValues, ReadsOneValueOnce) {
   Reading reading("main { g = f32[128] parameter(0)  r = f32[1,128] reshape(g) }");
-  const int once = reading.Read("g", 0).value();
-  EXPECT_EQ(reading.Read("g", 0).value(), once);
-  EXPECT_EQ(reading.Read("r", 1).value(), once) << "a reshape moves nothing";
+  const int once = reading.Read("g", {0}).value();
+  EXPECT_EQ(reading.Read("g", {0}).value(), once);
+  EXPECT_EQ(reading.Read("r", {1}).value(), once) << "a reshape moves nothing";
   EXPECT_EQ(reading.values().operands().size(), 1u);
 }
 
@@ -98,7 +98,7 @@ constexpr char kStack[] = R"(
 
 TEST(ExternalValues, ClonesASliceOfAnAbsorbedFusionInFrontOfTheCall) {
   Reading reading(kStack);
-  ASSERT_TRUE(reading.Read("slice", 1));
+  ASSERT_TRUE(reading.Read("slice", {1}));
   ASSERT_EQ(reading.values().operands().size(), 1u);
   const CallOperand& operand = reading.values().operands()[0];
   EXPECT_TRUE(operand.hoisted);
@@ -108,24 +108,24 @@ TEST(ExternalValues, ClonesASliceOfAnAbsorbedFusionInFrontOfTheCall) {
 
 TEST(ExternalValues, DoesNotCloneWhatIsExpensive) {
   Reading reading(kStack);
-  EXPECT_EQ(reading.Program("product", 1), "operand %product (dot) has no row form");
+  EXPECT_EQ(reading.Program("product", {1}), "operand %product (dot) has no row form");
   EXPECT_TRUE(reading.values().operands().empty()) << "nothing stays behind";
 }
 
 TEST(ExternalValues, GathersEachRanksColumns) {
   Reading reading("main { g = bf16[64] parameter(0)  h = f8e5m2[64] parameter(1) }");
-  EXPECT_EQ(reading.Program("g", 0, Spread::kShard),
+  EXPECT_EQ(reading.Program("g", {0}, Spread::kShard),
             "v1 (a0: gather bf16 vec) { x0: bf16 vec = all_gather a0 } -> (x0: vec) of g");
-  EXPECT_EQ(reading.Program("h", 0, Spread::kShard),
+  EXPECT_EQ(reading.Program("h", {0}, Spread::kShard),
             "operand %h: columns of type f8e5m2 are not gathered; supported: bf16, f16, f32");
 }
 
 TEST(ExternalValues, TakesAScalarOfEachRowBesideShardsOnlyWhenItIsTheSame) {
   Reading reading("main { scale = f32[8] parameter(0) }");
-  EXPECT_EQ(reading.Program("scale", 1, Spread::kShard),
+  EXPECT_EQ(reading.Program("scale", {1}, Spread::kShard),
             "it takes columns of a value made from %scale, which may differ between ranks");
   reading.same = {"scale"};
-  EXPECT_EQ(reading.Program("scale", 1, Spread::kShard),
+  EXPECT_EQ(reading.Program("scale", {1}, Spread::kShard),
             "v1 (a0: local f32 rowscalar) { x0: f32 rowscalar = load a0 } -> (x0: rowscalar) of scale");
 }
 
@@ -134,8 +134,8 @@ TEST(ExternalValues, TakesAnAllGatherIntoTheExchange) {
                             all = bf16[128] all-gather(g), dimensions={0}, replica_groups={{0,1}}
                             turned = bf16[128] all-gather(g), dimensions={0}, replica_groups={{1,0}}
                             end = bf16[128] add(all, turned) })");
-  EXPECT_EQ(reading.Program("all", 0), "v1 (a0: gather bf16 vec) { x0: bf16 vec = all_gather a0 } -> (x0: vec) of g");
-  EXPECT_EQ(reading.Program("turned", 0), "v1 (a0: local bf16 vec) { x0: bf16 vec = load a0 } -> (x0: vec) of turned")
+  EXPECT_EQ(reading.Program("all", {0}), "v1 (a0: gather bf16 vec) { x0: bf16 vec = all_gather a0 } -> (x0: vec) of g");
+  EXPECT_EQ(reading.Program("turned", {0}), "v1 (a0: local bf16 vec) { x0: bf16 vec = load a0 } -> (x0: vec) of turned")
       << "in another order it is a gather of its own";
   EXPECT_EQ(reading.test().Names(reading.values().AllGathers()), "all");
 }
@@ -147,20 +147,20 @@ TEST(ExternalValues, ReadsTheWholeOfWhatEachRankSlicesOfOneValue) {
                             r = u32[] replica-id()
                             mine = u32[] multiply(r, columns)
                             s = f32[8,64] dynamic-slice(x, zero, mine) })");
-  EXPECT_EQ(reading.Program("s", 1, Spread::kShard),
+  EXPECT_EQ(reading.Program("s", {1}, Spread::kShard),
             "v1 (a0: gather f32 row) { x0: f32 row = all_gather a0 } -> (x0: row) of s")
       << "ranks may hold different values, so each rank's slice is needed";
   Reading same(
       "main { x = f32[8,128] parameter(0)  z = u32[] constant(0)  c = u32[] constant(64)  r = u32[] "
       "replica-id()  m = u32[] multiply(r, c)  s = f32[8,64] dynamic-slice(x, z, m) }");
   same.same = {"x"};
-  EXPECT_EQ(same.Program("s", 1, Spread::kShard), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of x");
+  EXPECT_EQ(same.Program("s", {1}, Spread::kShard), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of x");
 }
 
 TEST(ExternalValues, DoesNotLookThroughWhatAnotherRegionOwns) {
   Reading reading("main { g = bf16[128] parameter(0)  c = f32[128] convert(g) }");
   reading.opaque = {"c"};
-  EXPECT_EQ(reading.Program("c", 0), "v1 (a0: local f32 vec) { x0: f32 vec = load a0 } -> (x0: vec) of c");
+  EXPECT_EQ(reading.Program("c", {0}), "v1 (a0: local f32 vec) { x0: f32 vec = load a0 } -> (x0: vec) of c");
 }
 
 TEST(ExternalValues, RefusesWhatDoesNotFitTheRows) {
@@ -168,23 +168,23 @@ TEST(ExternalValues, RefusesWhatDoesNotFitTheRows) {
                             turned = f32[8,128]{0,1} parameter(1)
                             text = s32[8] parameter(2)
                             y = f32[8,128] parameter(3) })");
-  EXPECT_EQ(reading.Program("half", 1), "operand %half of shape f32[8,64] does not fit rows of width 128");
-  EXPECT_EQ(reading.Program("turned", 1), "operand %turned: its layout is not row-major");
-  EXPECT_EQ(reading.Program("text", 1), "operand %text: type s32 is not one of a row program's");
-  EXPECT_EQ(reading.Program("y", 1), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of y");
+  EXPECT_EQ(reading.Program("half", {1}), "operand %half of shape f32[8,64] does not fit rows of width 128");
+  EXPECT_EQ(reading.Program("turned", {1}), "operand %turned: its layout is not row-major");
+  EXPECT_EQ(reading.Program("text", {1}), "operand %text: type s32 is not one of a row program's");
+  EXPECT_EQ(reading.Program("y", {1}), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of y");
   reading.in_region = {"y"};
-  EXPECT_EQ(reading.Program("y", 1), "%y is used in two different foldings");
+  EXPECT_EQ(reading.Program("y", {1}), "%y is used in two different foldings");
 }
 
 TEST(ExternalValues, ForgetsWhatARollbackTookBack) {
   Reading reading("main { g = f32[128] parameter(0)  h = f32[128] parameter(1) }");
-  const int kept = reading.Read("g", 0).value();
+  const int kept = reading.Read("g", {0}).value();
   const ProgramBuilder::Checkpoint mark = reading.builder().Mark();
-  const int forgotten = reading.Read("h", 0).value();
+  const int forgotten = reading.Read("h", {0}).value();
   reading.values().Rollback(mark);
   EXPECT_EQ(reading.values().operands().size(), 1u);
-  EXPECT_EQ(reading.Read("g", 0).value(), kept);
-  EXPECT_EQ(reading.Read("h", 0).value(), forgotten) << "read again, in the place that is free again";
+  EXPECT_EQ(reading.Read("g", {0}).value(), kept);
+  EXPECT_EQ(reading.Read("h", {0}).value(), forgotten) << "read again, in the place that is free again";
   EXPECT_EQ(reading.values().operands().size(), 2u);
 }
 

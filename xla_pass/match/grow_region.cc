@@ -71,7 +71,7 @@ class Grower {
                         [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); }});
     members_.Truncate(0);
     if (source_) {
-      (void)translator_->AddShard(source_->node, source_->split);  // went well in GrowFromShards
+      (void)translator_->AddShard(source_->node, {source_->split});  // went well in GrowFromShards
       return;
     }
     for (const SiteRef& seed : sums_.seeds) {

@@ -1,6 +1,6 @@
 #include "xla_pass/match/readable_operand.h"
 
-#include "xla_pass/match/row_shape.h"
+#include "xla_pass/match/row_moves.h"
 #include "xla_pass/match/site.h"
 
 namespace jax_oneshot {
@@ -22,8 +22,7 @@ bool IsLayoutChange(const Graph& graph, Node node) {
   const hlo::Shape& to = *graph.at(node).shape;
   if (graph.at(node).opcode != Opcode::kBitcast) return graph.at(node).opcode == Opcode::kCopy;
   const hlo::Shape& from = *graph.at(graph.operand(node, 0)).shape;
-  return from.element_type == to.element_type &&
-         BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major);
+  return from.element_type == to.element_type && BitcastReshapes(from, to);
 }
 
 }  // namespace

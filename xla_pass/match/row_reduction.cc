@@ -3,8 +3,6 @@
 #include <cmath>
 #include <string>
 
-#include "xla_pass/match/row_shape.h"
-
 namespace jax_oneshot {
 
 using hlo::Opcode;
@@ -52,7 +50,7 @@ Result<double> InitialValue(const Graph& graph, Node reduce) {
   return number;
 }
 
-Result<void> CheckWindows(const Graph& graph, Node reduce_window, int split) {
+Result<void> CheckWindows(const Graph& graph, Node reduce_window, const Fold& fold) {
   const hlo::Instruction& instruction = graph.at(reduce_window);
   const Dims from = graph.at(graph.operand(reduce_window, 0)).shape->dimensions;
   const auto window = DecodeWindow(instruction);
@@ -64,7 +62,7 @@ Result<void> CheckWindows(const Graph& graph, Node reduce_window, int split) {
                        w.padding_low >= 0 && w.padding_high >= 0 &&
                        w.padding_low + from[i] + w.padding_high == w.size * instruction.shape->dimensions[i];
     const bool leaves_rows_alone = w.size == 1 && w.padding_low == 0 && w.padding_high == 0;
-    if (!tiles || (i < split && !leaves_rows_alone)) return Err("its window does not tile the row");
+    if (!tiles || (fold.IsRow(i) && !leaves_rows_alone)) return Err("its window does not tile the row");
   }
   return {};
 }

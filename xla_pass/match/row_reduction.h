@@ -7,6 +7,7 @@
 #include "ffi_kernels/row_program/row_program.h"
 #include "xla_pass/match/graph.h"
 #include "xla_pass/match/reducer.h"
+#include "xla_pass/match/row_shape.h"
 
 namespace jax_oneshot {
 
@@ -21,7 +22,7 @@ double IdentityOf(Op reduction);  // reduce_sum -> 0
 Result<double> InitialValue(const Graph& graph, Node reduce);
 
 // Only windows that tile the row and cover each element once: what XLA:CPU makes of a row reduction.
-Result<void> CheckWindows(const Graph& graph, Node reduce_window, int split);
+Result<void> CheckWindows(const Graph& graph, Node reduce_window, const Fold& fold);
 
 }  // namespace jax_oneshot
 

@@ -76,7 +76,7 @@ TEST(InitialValue, IsRefusedWhereItIsComputed) {
 // Of windows over [8,64], whose width begins at the second dimension.
 std::string WindowRefusal(const std::string& shape, const std::string& window) {
   const TestGraph test = Main("w = " + shape + " reduce-window(x, zero), window=" + window + ", to_apply=add");
-  return Refusal(CheckWindows(test.graph(), test["w"], 1));
+  return Refusal(CheckWindows(test.graph(), test["w"], {1}));
 }
 
 TEST(CheckWindows, TakesWindowsThatTileTheRow) {

@@ -1,9 +1,23 @@
 #include "xla_pass/match/row_shape.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace jax_oneshot {
+namespace {
+
+bool MapsInOrder(const Dims& from, const Dims& mapping) {
+  return mapping.size() == from.size() && std::is_sorted(mapping.begin(), mapping.end());
+}
+
+// Each dimension of the operand lands where the result has what it is: rows or width.
+bool KeepsSides(const Dims& from, const Fold& fold, const Dims& mapping, const Fold& to_fold) {
+  for (int i = 0; i < static_cast<int>(from.size()); ++i) {
+    if (from[i] != 1 && fold.IsRow(i) != to_fold.IsRow(static_cast<int>(mapping[i]))) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 int64_t Product(const Dims& dims, size_t begin, size_t end) {
   int64_t product = 1;
@@ -11,116 +25,91 @@ int64_t Product(const Dims& dims, size_t begin, size_t end) {
   return product;
 }
 
-int SplitBeforeTheRow(const Dims& dims) {
+Fold FoldBeforeTheRow(const Dims& dims) {
   int split = static_cast<int>(dims.size());
   while (split > 1 && dims[split - 1] == 1) --split;
-  return std::max(split - 1, 0);
+  return {std::max(split - 1, 0)};
 }
 
-bool SplitsAgree(const Dims& dims, int a, int b) {
-  if (std::max(a, b) > static_cast<int>(dims.size())) return false;
-  for (int i = std::min(a, b); i < std::max(a, b); ++i) {
-    if (dims[i] != 1) return false;
+RowExtent ExtentAt(const Dims& dims, const Fold& fold) {
+  const int64_t before = Product(dims, 0, fold.split);
+  const int64_t behind = Product(dims, fold.split, dims.size());
+  return fold.columns_first ? RowExtent{behind, before} : RowExtent{before, behind};
+}
+
+bool FoldsAgree(const Dims& dims, const Fold& a, const Fold& b) {
+  if (std::max(a.split, b.split) > static_cast<int>(dims.size())) return false;
+  for (int i = 0; i < static_cast<int>(dims.size()); ++i) {
+    if (dims[i] != 1 && a.IsRow(i) != b.IsRow(i)) return false;
   }
   return true;
 }
 
-std::optional<Kind> KindAt(const Dims& dims, int split, const RowExtent& extent) {
-  const int64_t rows = Product(dims, 0, split);
-  const int64_t width = Product(dims, split, dims.size());
+std::optional<Kind> KindAt(const Dims& dims, const Fold& fold, const RowExtent& extent) {
+  const auto [rows, width] = ExtentAt(dims, fold);
   if ((rows != 1 && rows != extent.rows) || (width != 1 && width != extent.width)) return std::nullopt;
-  const bool has_rows = split > 0 && rows == extent.rows;
-  const bool has_width = split < static_cast<int>(dims.size()) && width == extent.width;
+  const bool has_before = fold.split > 0;
+  const bool has_behind = fold.split < static_cast<int>(dims.size());
+  const bool has_rows = (fold.columns_first ? has_behind : has_before) && rows == extent.rows;
+  const bool has_width = (fold.columns_first ? has_before : has_behind) && width == extent.width;
   return static_cast<Kind>((has_rows ? 2 : 0) | (has_width ? 1 : 0));
 }
 
-std::optional<int> SplitAfterReshape(const Dims& from, int split, const Dims& to) {
-  const int64_t rows = Product(from, 0, split);
-  const int64_t width = Product(from, split, from.size());
-  for (size_t s = 0; s <= to.size(); ++s) {
-    if (Product(to, 0, s) == rows && Product(to, s, to.size()) == width) return static_cast<int>(s);
-  }
-  return std::nullopt;
-}
-
-std::optional<int> SplitAfterBroadcast(const Dims& from, int split, const Dims& mapping, const Dims& to,
-                                       const RowExtent& extent) {
-  if (mapping.size() != from.size() || !std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
-  for (int s = 0; s <= static_cast<int>(to.size()); ++s) {
-    if (Product(to, 0, s) != extent.rows) continue;
-    const int64_t width = Product(to, s, to.size());
-    if (width != 1 && width != extent.width) continue;
-    bool consistent = true;
-    for (int i = 0; i < static_cast<int>(from.size()); ++i) {
-      consistent &= from[i] == 1 || (i < split) == (mapping[i] < s);
+std::optional<Fold> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first) {
+  columns_first &= extent.rows != 1 && extent.width != 1;
+  const int64_t before = columns_first ? extent.width : extent.rows;
+  const int64_t behind = columns_first ? extent.rows : extent.width;
+  for (size_t s = 0; s <= dims.size(); ++s) {
+    if (Product(dims, 0, s) == before && Product(dims, s, dims.size()) == behind) {
+      return Fold{static_cast<int>(s), columns_first};
     }
-    if (consistent) return s;
   }
   return std::nullopt;
 }
 
-std::optional<int> SplitBeforeBroadcast(const Dims& from, const Dims& mapping, int split) {
-  if (mapping.size() != from.size() || !std::is_sorted(mapping.begin(), mapping.end())) return std::nullopt;
+std::optional<Fold> FoldAfterReshape(const Dims& from, const Fold& fold, const Dims& to) {
+  return FoldInto(to, ExtentAt(from, fold), fold.columns_first);
+}
+
+// Rows first, if that fits. Columns come first only where the operand has all rows, the result has columns too, and so
+// there is no doubt which are which, however many there are of either.
+std::optional<Fold> FoldAfterBroadcast(const Dims& from, const Fold& fold, const Dims& mapping, const Dims& to,
+                                       const RowExtent& extent) {
+  if (!MapsInOrder(from, mapping)) return std::nullopt;
+  for (const bool columns_first : {false, true}) {
+    if (columns_first && (extent.rows == 1 || ExtentAt(from, fold).rows != extent.rows)) break;
+    for (int s = 0; s <= static_cast<int>(to.size()); ++s) {
+      const Fold found = {s, columns_first};
+      const auto [rows, width] = ExtentAt(to, found);
+      if (rows != extent.rows || (width != extent.width && (width != 1 || columns_first))) continue;
+      if (KeepsSides(from, fold, mapping, found)) return RowsFirstIfEither(to, found);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Fold> FoldBeforeBroadcast(const Dims& from, const Dims& mapping, const Fold& fold) {
+  if (!MapsInOrder(from, mapping)) return std::nullopt;
   int s = 0;
-  while (s < static_cast<int>(from.size()) && mapping[s] < split) ++s;
-  return s;
+  while (s < static_cast<int>(from.size()) && mapping[s] < fold.split) ++s;
+  return RowsFirstIfEither(from, {s, fold.columns_first});
 }
 
-bool TransposeMovesNothing(const Dims& from, const Dims& permutation) {
-  int64_t last = -1;
-  for (int64_t source : permutation) {
-    if (source < 0 || source >= static_cast<int64_t>(from.size())) return false;
-    if (from[source] == 1) continue;
-    if (source < last) return false;
-    last = source;
-  }
-  return true;
-}
-
-namespace {
-
-// The sizes other than one, the last in memory first; and for each its place among the dimensions.
-struct MemoryOrder {
-  std::vector<int64_t> sizes;
-  std::vector<int64_t> places;
-  bool is_row_major = true;
-};
-
-MemoryOrder OrderInMemory(const Dims& dims, const Dims& layout) {
-  std::vector<int64_t> place(dims.size(), -1);
-  int64_t next = 0;
-  for (size_t d = 0; d < dims.size(); ++d) {
-    if (dims[d] != 1) place[d] = next++;
-  }
-  MemoryOrder order;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    const size_t d = layout.size() == dims.size() ? static_cast<size_t>(layout[i]) : dims.size() - 1 - i;
-    if (place[d] < 0) continue;
-    order.is_row_major &= order.places.empty() || order.places.back() > place[d];
-    order.sizes.push_back(dims[d]);
-    order.places.push_back(place[d]);
-  }
-  return order;
-}
-
-}  // namespace
-
-bool BitcastReshapes(const Dims& from, const Dims& from_layout, const Dims& to, const Dims& to_layout) {
-  const MemoryOrder a = OrderInMemory(from, from_layout);
-  const MemoryOrder b = OrderInMemory(to, to_layout);
-  return (a.is_row_major && b.is_row_major) || (a.sizes == b.sizes && a.places == b.places);
-}
-
-bool ReducesTheWidth(const Dims& from, int split, const Dims& reduced) {
+bool ReducesTheWidth(const Dims& from, const Fold& fold, const Dims& reduced) {
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     const bool is_reduced = std::find(reduced.begin(), reduced.end(), i) != reduced.end();
-    if (from[i] != 1 && is_reduced != (i >= split)) return false;
+    if (from[i] != 1 && is_reduced == fold.IsRow(i)) return false;
   }
   return true;
 }
 
-int SplitAfterReduce(int split, const Dims& reduced) {
-  return split - static_cast<int>(std::count_if(reduced.begin(), reduced.end(), [&](int64_t d) { return d < split; }));
+Fold FoldAfterReduce(const Fold& fold, const Dims& reduced, const Dims& to) {
+  const auto gone = std::count_if(reduced.begin(), reduced.end(), [&](int64_t d) { return d < fold.split; });
+  return RowsFirstIfEither(to, {fold.split - static_cast<int>(gone), fold.columns_first});
+}
+
+Fold RowsFirstIfEither(const Dims& dims, const Fold& fold) {
+  return fold.columns_first ? FoldInto(dims, ExtentAt(dims, fold), true).value_or(fold) : fold;
 }
 
 }  // namespace jax_oneshot

@@ -1,8 +1,12 @@
 // In:  dimensions of HLO shapes. Out: how they fold onto [rows, width].
 //
-// A shape folds at a split: dimensions before it are rows, the rest is width.
-//   [2,4,512] at 2 -> rows 8, width 512      [8] at 1 -> rows 8      [512] at 0 -> width 512
-// Splits that differ only by dimensions of size one mean the same.
+// A fold says which dimensions are rows and which are the width. It cuts the dimensions at `split`: those before it are
+// the rows and the rest is the width, or, where the columns come first, the other way round.
+//   [2,4,512] {2} -> rows 8, width 512      [8] {1} -> rows 8      [512] {0} -> width 512
+//   [512,2,4] {1, columns_first} -> rows 8, width 512: the first one transposed
+// Rows are numbered in the order of their dimensions, and so are columns. Folds that differ only by dimensions of size
+// one mean the same; where there is one row or one column, nothing is transposed, and all that is made here has its
+// rows first.
 #ifndef XLA_PASS_MATCH_ROW_SHAPE_H_
 #define XLA_PASS_MATCH_ROW_SHAPE_H_
 
@@ -21,36 +25,45 @@ struct RowExtent {
   int64_t width = 1;
 };
 
+struct Fold {
+  int split = 0;
+  bool columns_first = false;
+
+  bool IsRow(int dimension) const { return (dimension < split) != columns_first; }
+  bool operator==(const Fold& other) const { return split == other.split && columns_first == other.columns_first; }
+};
+
 int64_t Product(const Dims& dims, size_t begin, size_t end);
 
 // Where a shape folds by itself: before its last dimension that is not one.
-//   [2,4,512] at 2      [4096,8,1,1] at 1      [512] at 0      [] at 0
-int SplitBeforeTheRow(const Dims& dims);
+//   [2,4,512] {2}      [4096,8,1,1] {1}      [512] {0}      [] {0}
+Fold FoldBeforeTheRow(const Dims& dims);
 
-bool SplitsAgree(const Dims& dims, int a, int b);
+RowExtent ExtentAt(const Dims& dims, const Fold& fold);
 
-// What a shape that folds at `split` varies over, if it fits the extent at all.
-std::optional<Kind> KindAt(const Dims& dims, int split, const RowExtent& extent);
+bool FoldsAgree(const Dims& dims, const Fold& a, const Fold& b);
 
-// The split of `to` that folds the same elements into rows as `from` at `split`; shapes of one element count.
-std::optional<int> SplitAfterReshape(const Dims& from, int split, const Dims& to);
+// What a shape that folds so varies over, if it fits the extent at all.
+std::optional<Kind> KindAt(const Dims& dims, const Fold& fold, const RowExtent& extent);
 
-// broadcast(from, dimensions=mapping) -> to. Forward: the split of the result, given that of a row or row-scalar
-// operand. Backward: the split of the operand, given that of the result.
-std::optional<int> SplitAfterBroadcast(const Dims& from, int split, const Dims& mapping, const Dims& to,
+// The first fold of the shape into so many rows and columns; columns come first only where both are several.
+std::optional<Fold> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first);
+
+// The fold of `to` that makes rows of the same elements as `from` has at `fold`; row-major shapes of one element count.
+std::optional<Fold> FoldAfterReshape(const Dims& from, const Fold& fold, const Dims& to);
+
+// broadcast(from, dimensions=mapping) -> to. Forward: the fold of the result, given that of a row or row-scalar
+// operand. Backward: the fold of the operand, given that of the result.
+std::optional<Fold> FoldAfterBroadcast(const Dims& from, const Fold& fold, const Dims& mapping, const Dims& to,
                                        const RowExtent& extent);
-std::optional<int> SplitBeforeBroadcast(const Dims& from, const Dims& mapping, int split);
+std::optional<Fold> FoldBeforeBroadcast(const Dims& from, const Dims& mapping, const Fold& fold);
 
-// True when a transpose moves only dimensions of size one.
-bool TransposeMovesNothing(const Dims& from, const Dims& permutation);
+// reduce(from, dimensions=reduced) -> to: true when exactly the width is reduced away.
+bool ReducesTheWidth(const Dims& from, const Fold& fold, const Dims& reduced);
+Fold FoldAfterReduce(const Fold& fold, const Dims& reduced, const Dims& to);
 
-// bitcast between two layouts (minor_to_major; empty: row-major): true when it is a reshape all the same, which it is
-// where both are row-major, and where only dimensions of size one come or go.
-bool BitcastReshapes(const Dims& from, const Dims& from_layout, const Dims& to, const Dims& to_layout);
-
-// reduce(from, dimensions=reduced): true when exactly the width is reduced away.
-bool ReducesTheWidth(const Dims& from, int split, const Dims& reduced);
-int SplitAfterReduce(int split, const Dims& reduced);
+// The same fold with its rows first, where there is one row or one column.
+Fold RowsFirstIfEither(const Dims& dims, const Fold& fold);
 
 }  // namespace jax_oneshot
 

@@ -6,6 +6,7 @@
 #include "ffi_kernels/row_program/ops.h"
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reasons.h"
+#include "xla_pass/match/row_moves.h"
 #include "xla_pass/match/row_reduction.h"
 #include "xla_pass/match/site.h"
 
@@ -41,14 +42,14 @@ void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vecto
   const int id = builder_.AddInput(RoleOf(reducer), input_dtype, Kind::kRow, dtype);
   externals_.AddOperand({operand, false, {operand}});
   for (Node result : results) {
-    Set(result, {id, SplitBeforeTheRow(graph_.at(result).shape->dimensions), Spread::kWhole, std::nullopt});
+    Set(result, {id, FoldBeforeTheRow(graph_.at(result).shape->dimensions), Spread::kWhole, std::nullopt});
   }
 }
 
-Result<void> RowTranslator::AddShard(Node shard, int split) {
-  const Result<int> id = externals_.Read(shard, split, Spread::kShard);
+Result<void> RowTranslator::AddShard(Node shard, const Fold& fold) {
+  const Result<int> id = externals_.Read(shard, fold, Spread::kShard);
   if (!id) return Err(id.error());
-  Set(shard, {*id, split, Spread::kShard, std::nullopt});
+  Set(shard, {*id, fold, Spread::kShard, std::nullopt});
   return {};
 }
 
@@ -66,8 +67,8 @@ const RowTranslator::RowValue* RowTranslator::Find(Node node) const {
   return found < 0 ? nullptr : &values_[found];
 }
 
-std::optional<Spread> RowTranslator::SpreadOf(Node node, int split) const {
-  return shards_.SpreadOf(graph_.at(node).shape->dimensions, split);
+std::optional<Spread> RowTranslator::SpreadOf(Node node, const Fold& fold) const {
+  return shards_.SpreadOf(graph_.at(node).shape->dimensions, fold);
 }
 
 Result<void> RowTranslator::CheckSame(int value) const {
@@ -171,17 +172,17 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
   if (graph_.operand_count(node) != OperandCount(op)) return Err(NoRowForm(instruction));
-  std::optional<int> split;
+  std::optional<Fold> fold;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const RowValue* value = Find(graph_.operand(node, i));
     if (value == nullptr) continue;
     if (value->partial) return PassPartial(node, *value);
-    if (split && !SplitsAgree(instruction.shape->dimensions, *split, value->split)) {
+    if (fold && !FoldsAgree(instruction.shape->dimensions, *fold, value->fold)) {
       return Err("its operands fold onto rows differently");
     }
-    split = value->split;
+    fold = value->fold;
   }
-  const auto spread = SpreadOf(node, *split);
+  const auto spread = SpreadOf(node, *fold);
   if (!spread) return Err("its shape does not fit the rows");
   OperandIds operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
@@ -193,7 +194,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
       operands.Add(value->id);
       continue;
     }
-    Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? 0 : *split, *spread);
+    Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? Fold{} : *fold, *spread);
     if (!value) return Err(value.error());
     operands.Add(*value);
   }
@@ -204,7 +205,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
     if (!parsed) return Err(parsed.error());
     direction = *parsed;
   }
-  return RowValue{builder_.Elementwise(op, *dtype, operands, direction), *split, *spread, std::nullopt};
+  return RowValue{builder_.Elementwise(op, *dtype, operands, direction), *fold, *spread, std::nullopt};
 }
 
 // A sum of each rank's columns may be widened and narrowed on its way to the all-reduce that completes it: XLA:CPU does
@@ -226,38 +227,24 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
   for (const Spread spread : {Spread::kWhole, Spread::kShard}) {
     const RowExtent extent = shards_.extent(spread);
     if ((has_columns && spread != value->spread) || extent.width == 0) continue;
-    const auto split = SplitAfterBroadcast(graph_.at(operand).shape->dimensions, value->split, instruction.dimensions,
-                                           instruction.shape->dimensions, extent);
-    if (!split) continue;
+    const auto fold = FoldAfterBroadcast(graph_.at(operand).shape->dimensions, value->fold, instruction.dimensions,
+                                         instruction.shape->dimensions, extent);
+    if (!fold) continue;
     if (spread == Spread::kShard && value->spread == Spread::kWhole) {
       if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
     }
-    return RowValue{value->id, *split, spread, std::nullopt};
+    return RowValue{value->id, *fold, spread, std::nullopt};
   }
   return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
-  const hlo::Instruction& instruction = graph_.at(node);
-  if (graph_.operand_count(node) != 1) return Err(NoRowForm(instruction));
-  const hlo::Shape& from = *graph_.at(graph_.operand(node, 0)).shape;
+  if (graph_.operand_count(node) != 1) return Err(NoRowForm(graph_.at(node)));
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value->partial && !value->partial->over_ranks) return Err("it reads a partial row reduction");
-  if (from.element_type != instruction.shape->element_type) return Err("a bitcast changes the type");
-  if (instruction.opcode == Opcode::kTranspose && !TransposeMovesNothing(from.dimensions, instruction.dimensions)) {
-    return Err("transpose moves elements between rows");
-  }
-  const hlo::Shape& to = *instruction.shape;
-  if (instruction.opcode == Opcode::kBitcast &&
-      !BitcastReshapes(from.dimensions, from.minor_to_major, to.dimensions, to.minor_to_major)) {
-    return Err("bitcast changes the layout");
-  }
-  const auto split = SplitAfterReshape(from.dimensions, value->split, instruction.shape->dimensions);
-  if (!split) {
-    return Err(std::string(instruction.opcode_name) + " from " + from.ToString() + " to " +
-               instruction.shape->ToString() + " mixes rows and width");
-  }
-  return RowValue{value->id, *split, value->spread, value->partial};
+  const Result<Fold> fold = FoldAfterMove(graph_, node, value->fold);
+  if (!fold) return Err(fold.error());
+  return RowValue{value->id, *fold, value->spread, value->partial};
 }
 
 Result<int> RowTranslator::CombineWithInitial(Node reduce, Op reduction, int value) {
@@ -276,21 +263,21 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value == nullptr) return Err("its initial value depends on the all-reduce");
   const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
-  if (!ReducesTheWidth(from, value->split, instruction.dimensions)) return Err("reduce is not over the whole row");
+  if (!ReducesTheWidth(from, value->fold, instruction.dimensions)) return Err("reduce is not over the whole row");
   if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
     return Err("it mixes two kinds of reduction");
   }
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
-  const int split = SplitAfterReduce(value->split, instruction.dimensions);
+  const Fold fold = FoldAfterReduce(value->fold, instruction.dimensions, instruction.shape->dimensions);
   if (value->spread == Spread::kShard) {
     const Result<double> initial = InitialValue(graph_, node);
     if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
-    return RowValue{value->id, split, Spread::kWhole, Partial{*op, true}};
+    return RowValue{value->id, fold, Spread::kWhole, Partial{*op, true}};
   }
   const Result<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
   if (!total) return Err(total.error());
-  return RowValue{*total, split, Spread::kWhole, std::nullopt};
+  return RowValue{*total, fold, Spread::kWhole, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) {
@@ -303,25 +290,26 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) 
   }
   const Result<double> initial = InitialValue(graph_, node);
   if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
-  if (Result<void> ok = CheckWindows(graph_, node, value->split); !ok) return Err(ok.error());
-  return RowValue{value->id, value->split, value->spread, Partial{*op, false}};
+  if (Result<void> ok = CheckWindows(graph_, node, value->fold); !ok) return Err(ok.error());
+  const Fold fold = RowsFirstIfEither(graph_.at(node).shape->dimensions, value->fold);
+  return RowValue{value->id, fold, value->spread, Partial{*op, false}};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value == nullptr) return Err("the offset of its slice is computed from the region");
   if (value->partial || value->spread == Spread::kShard) return Err(reason::SliceNotOfColumns());
-  if (Result<void> ok = shards_.CheckSlice(node, value->split); !ok) return Err(ok.error());
+  if (Result<void> ok = shards_.CheckSlice(node, value->fold); !ok) return Err(ok.error());
   if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
-  return RowValue{value->id, value->split, Spread::kShard, std::nullopt};
+  return RowValue{value->id, value->fold, Spread::kShard, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
   if (graph_.operand_count(node) != 1) return Err(reason::GathersSeveral());
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value->partial || value->spread != Spread::kShard) return Err(reason::GatherNotOfColumns());
-  if (Result<void> ok = shards_.CheckGather(node, value->split); !ok) return Err(ok.error());
-  return RowValue{value->id, value->split, Spread::kWhole, std::nullopt};
+  if (Result<void> ok = shards_.CheckGather(node, value->fold); !ok) return Err(ok.error());
+  return RowValue{value->id, value->fold, Spread::kWhole, std::nullopt};
 }
 
 // One that completes row reductions of shards. Of a tuple, the elements are completed where they are read.
@@ -348,7 +336,7 @@ Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, c
   const DType reduced_in = builder_.dtype(value.id);
   int total = builder_.RowReduction(value.partial->op, value.id, reduced_in);
   if (reduced_in != *dtype) total = builder_.Elementwise(Op::kConvert, *dtype, {total});
-  return RowValue{total, value.split, Spread::kWhole, std::nullopt};
+  return RowValue{total, value.fold, Spread::kWhole, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {
@@ -376,17 +364,18 @@ const char* RowTranslator::FindProblem(Node node) const {
   const RowValue* value = Find(node);
   if (value == nullptr) return " has no single value";
   if (value->id < 0 || value->partial) return " is a partial row reduction";
+  if (value->fold.columns_first) return ": its rows are transposed";
   if (!shape.is_plain || (!shape.IsRowMajor() && value->spread == Spread::kWhole)) {
     return ": its layout is not row-major";
   }
-  return KindAt(shape.dimensions, value->split, shards_.extent(value->spread)) ? nullptr : " does not fit the rows";
+  return KindAt(shape.dimensions, value->fold, shards_.extent(value->spread)) ? nullptr : " does not fit the rows";
 }
 
 Result<Output> RowTranslator::ExportOf(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
   if (const char* problem = FindProblem(node); problem != nullptr) return Err(Quote(instruction) + problem);
   const RowValue& value = *Find(node);
-  const Kind kind = *KindAt(instruction.shape->dimensions, value.split, shards_.extent(value.spread));
+  const Kind kind = *KindAt(instruction.shape->dimensions, value.fold, shards_.extent(value.spread));
   return Output{value.id, Join(kind, builder_.kind(value.id)), value.spread == Spread::kShard};
 }
 

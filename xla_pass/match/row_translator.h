@@ -42,7 +42,7 @@ class RowTranslator {
   // Seeds the region: `results` all hold what the ranks' `operand` values add up to.
   void AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype);
   // Seeds a region that sums nothing: `shard` holds each rank's columns. Fails where it cannot be gathered.
-  Result<void> AddShard(Node shard, int split);
+  Result<void> AddShard(Node shard, const Fold& fold);
 
   // On failure nothing has changed.
   Result<void> TranslateUnit(Node unit);
@@ -70,7 +70,7 @@ class RowTranslator {
 
   struct RowValue {
     int id = -1;
-    int split = 0;
+    Fold fold;
     Spread spread = Spread::kWhole;
     std::optional<Partial> partial;
   };
@@ -92,7 +92,7 @@ class RowTranslator {
 
   // What is computed on shards is computed for all ranks on every rank, so it must be the same on each.
   Result<void> CheckSame(int value) const;
-  std::optional<Spread> SpreadOf(Node node, int split) const;
+  std::optional<Spread> SpreadOf(Node node, const Fold& fold) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
   const RowValue* Find(Node node) const;
   const char* FindProblem(Node node) const;  // why a value cannot be returned; null if it can

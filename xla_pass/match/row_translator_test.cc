@@ -136,13 +136,13 @@ TEST(RowTranslator, GathersShardsWhereNothingIsSummed) {
   const hlo::ReplicaGroups groups = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   const auto never = [](Node) { return false; };
   RowTranslator translator(test.graph(), {0, {8, 128}, &groups, never, never});
-  ASSERT_TRUE(translator.AddShard(test["s"], 1));
+  ASSERT_TRUE(translator.AddShard(test["s"], {1}));
   ASSERT_TRUE(translator.TranslateUnit(test["q"]));
   EXPECT_EQ(PrintRowProgram(translator.builder().Finish({translator.ExportOf(test["q"]).value()}).program),
             "v1 (a0: gather bf16 row) { x0: bf16 row = all_gather a0; x1: bf16 row = multiply x0, x0 } "
             "-> (x1: row shard)");
   RowTranslator wider(test.graph(), {0, {8, 256}, &groups, never, never});
-  EXPECT_EQ(Refusal(wider.AddShard(test["s"], 1)), "operand %s of shape bf16[8,64] does not fit rows of width 128");
+  EXPECT_EQ(Refusal(wider.AddShard(test["s"], {1})), "operand %s of shape bf16[8,64] does not fit rows of width 128");
 }
 
 TEST(RowTranslator, TakesAFusionWholeOrNotAtAll) {
@@ -210,9 +210,9 @@ TEST(RowTranslator, TakesMovesThatKeepRowsWhole) {
   Translation t(R"(r = f32[2,4,128] reshape(ar)
                    y = f32[2,4,128] negate(r)
                    mixed = f32[4,256] reshape(ar)
-                   turned = f32[128,8] transpose(ar), dimensions={1,0}
+                   turned = f32[4,2,128] transpose(r), dimensions={1,0,2}
                    bits = s32[8,128] bitcast(ar)
-                   lies = f32[128,8]{0,1} bitcast(ar))");
+                   lies = f32[8,128]{0,1} bitcast(ar))");
   EXPECT_EQ(t.Translate({"r", "y"}), "");
   EXPECT_EQ(t.Program({"y"}), "x1: f32 row = negate x0 } -> (x1: row)");
   EXPECT_EQ(t.Translate({"mixed"}), "reshape from f32[8,128] to f32[4,256] mixes rows and width");
@@ -223,11 +223,11 @@ TEST(RowTranslator, TakesMovesThatKeepRowsWhole) {
 
 TEST(RowTranslator, RefusesWhatIsNotAlongRows) {
   Translation t(R"(m = f32[8] reduce(ar, zero), dimensions={1}, to_apply=add
-                   across = f32[128,8] broadcast(m), dimensions={1}
+                   across = f32[128,9] broadcast(m), dimensions={0}
                    d2 = f32[8,8] dot(ar, ar)
                    whole = f32[8,128] convert(ar)
                    i = s32[8,128] convert(ar))");
-  EXPECT_EQ(t.Translate({"m", "across"}), "broadcast to f32[128,8] is not along rows");
+  EXPECT_EQ(t.Translate({"m", "across"}), "broadcast to f32[128,9] is not along rows");
   EXPECT_EQ(t.Translate({"d2"}), "dot has no row form");
   EXPECT_EQ(t.Translate({"i"}), "type s32 is not one of a row program's");
   EXPECT_EQ(t.Translate({"whole"}), "");

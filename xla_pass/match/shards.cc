@@ -25,7 +25,7 @@ bool SameGroups(hlo::ReplicaGroups a, hlo::ReplicaGroups b, bool ordered) {
 
 // The dimension whose size alone differs between the two shapes, where it is the first of the width; else a negative
 // number. Columns then are consecutive pieces of the row.
-int ColumnDimension(const Dims& a, const Dims& b, int split) {
+int ColumnDimension(const Dims& a, const Dims& b, const Fold& fold) {
   int found = -1;
   if (a.size() != b.size()) return -1;
   for (int d = 0; d < static_cast<int>(a.size()); ++d) {
@@ -33,8 +33,8 @@ int ColumnDimension(const Dims& a, const Dims& b, int split) {
     if (found >= 0) return -1;
     found = d;
   }
-  if (found < split) return -1;
-  return Product(a, split, found) == 1 ? found : -1;
+  if (found < 0 || fold.IsRow(found)) return -1;
+  return Product(a, fold.columns_first ? 0 : fold.split, found) == 1 ? found : -1;
 }
 
 }  // namespace
@@ -46,23 +46,24 @@ Shards::Shards(const Graph& graph, const hlo::ReplicaGroups& groups, RowExtent e
   if (ranks_ > 1 && extent.width % ranks_ == 0 && extent.width > ranks_) shard_.width = extent.width / ranks_;
 }
 
-std::optional<Spread> Shards::SpreadOf(const Dims& dims, int split) const {
-  const int64_t width = Product(dims, split, dims.size());
+std::optional<Spread> Shards::SpreadOf(const Dims& dims, const Fold& fold) const {
+  const int64_t width = ExtentAt(dims, fold).width;
   if (width == 1 || width == whole_.width) return Spread::kWhole;
   if (width == shard_.width) return Spread::kShard;
   return std::nullopt;
 }
 
-Result<void> Shards::CheckSlice(Node dynamic_slice, int split) const {
+Result<void> Shards::CheckSlice(Node dynamic_slice, const Fold& fold) const {
   const hlo::Instruction& instruction = graph_.at(dynamic_slice);
   const hlo::Shape& from = *graph_.at(graph_.operand(dynamic_slice, 0)).shape;
   const Dims to = instruction.shape->dimensions;
-  const int dimension = ColumnDimension(from.dimensions, to, split);
+  const int dimension = ColumnDimension(from.dimensions, to, fold);
   if (dimension < 0 || graph_.operand_count(dynamic_slice) != 1 + static_cast<int>(to.size())) {
     return Err(reason::SliceNotOfColumns());
   }
-  if (shard_.width == 0 || Product(to, split, to.size()) != shard_.width) {
-    return Err(reason::SliceOfOtherWidth(Product(to, split, to.size()), whole_.width, ranks_));
+  const int64_t width = ExtentAt(to, fold).width;
+  if (shard_.width == 0 || width != shard_.width) {
+    return Err(reason::SliceOfOtherWidth(width, whole_.width, ranks_));
   }
   return CheckOffset(dynamic_slice, dimension);
 }
@@ -83,13 +84,13 @@ Result<void> Shards::CheckOffset(Node dynamic_slice, int dimension) const {
   return {};
 }
 
-Result<void> Shards::CheckGather(Node all_gather, int split) const {
+Result<void> Shards::CheckGather(Node all_gather, const Fold& fold) const {
   const hlo::Instruction& instruction = graph_.at(all_gather);
   if (graph_.operand_count(all_gather) != 1 || instruction.shape->IsTuple()) return Err(reason::GathersSeveral());
   const Dims from = graph_.at(graph_.operand(all_gather, 0)).shape->dimensions;
   const Dims to = instruction.shape->dimensions;
-  const int dimension = ColumnDimension(from, to, split);
-  if (dimension < 0 || Product(to, split, to.size()) != whole_.width || instruction.dimensions.size() != 1 ||
+  const int dimension = ColumnDimension(from, to, fold);
+  if (dimension < 0 || ExtentAt(to, fold).width != whole_.width || instruction.dimensions.size() != 1 ||
       instruction.dimensions[0] != dimension) {
     return Err(reason::GatherNotOfColumns());
   }

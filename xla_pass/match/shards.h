@@ -31,12 +31,12 @@ class Shards {
   RowExtent extent(Spread spread) const { return spread == Spread::kWhole ? whole_ : shard_; }
   const hlo::ReplicaGroups& groups() const { return groups_; }
 
-  // Which of the two a shape that folds at `split` is; none: neither fits.
-  std::optional<Spread> SpreadOf(const Dims& dims, int split) const;
+  // Which of the two a shape that folds so is; none: neither fits.
+  std::optional<Spread> SpreadOf(const Dims& dims, const Fold& fold) const;
 
-  // The operands fold at `split`. Each failure is a sentence about the instruction.
-  Result<void> CheckSlice(Node dynamic_slice, int split) const;
-  Result<void> CheckGather(Node all_gather, int split) const;
+  // `fold`: that of the operand. Each failure is a sentence about the instruction.
+  Result<void> CheckSlice(Node dynamic_slice, const Fold& fold) const;
+  Result<void> CheckGather(Node all_gather, const Fold& fold) const;
   Result<void> CheckReduce(Node all_reduce, Reducer reducer) const;
 
  private:

@@ -31,12 +31,12 @@ TestGraph Main(const std::string& body) {
 
 std::string SliceRefusal(const std::string& body) {
   const TestGraph test = Main(body);
-  return Refusal(Shards(test.graph(), kPairs, kExtent).CheckSlice(test["s"], 1));
+  return Refusal(Shards(test.graph(), kPairs, kExtent).CheckSlice(test["s"], {1}));
 }
 
 std::string GatherRefusal(const std::string& body) {
   const TestGraph test = Main(body);
-  return Refusal(Shards(test.graph(), kPairs, kExtent).CheckGather(test["g"], 1));
+  return Refusal(Shards(test.graph(), kPairs, kExtent).CheckGather(test["g"], {1}));
 }
 
 std::string ReduceRefusal(const std::string& attributes, Reducer reducer = Reducer::kSum) {
@@ -48,10 +48,10 @@ TEST(Shards, TellsShardsFromWholeRowsByTheirWidth) {
   const TestGraph test = Main("");
   const Shards shards(test.graph(), kPairs, kExtent);
   EXPECT_EQ(shards.extent(Spread::kShard).width, 64);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 128}, 1), Spread::kWhole);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{2, 4, 64}, 2), Spread::kShard);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8}, 1), Spread::kWhole) << "what has no columns is whole";
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 32}, 1), std::nullopt);
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 128}, {1}), Spread::kWhole);
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{2, 4, 64}, {2}), Spread::kShard);
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8}, {1}), Spread::kWhole) << "what has no columns is whole";
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 32}, {1}), std::nullopt);
 }
 
 TEST(Shards, HasNoneWhereTheRanksDoNotShareOutTheColumns) {

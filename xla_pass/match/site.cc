@@ -33,8 +33,9 @@ Result<SiteElement> CheckElement(const hlo::Shape& shape) {
   if (!shape.is_plain) return Err(reason::Layout(shape.ToString()));
   const int64_t elements = shape.ElementCount();
   if (elements == 0) return Err(reason::Empty());
-  element.rows = Product(shape.dimensions, 0, SplitBeforeTheRow(shape.dimensions));
-  element.width = elements / element.rows;
+  const RowExtent extent = ExtentAt(shape.dimensions, FoldBeforeTheRow(shape.dimensions));
+  element.rows = extent.rows;
+  element.width = extent.width;
   return element;
 }
 
