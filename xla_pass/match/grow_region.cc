@@ -233,6 +233,13 @@ class Grower {
     ends_ = reason::RegionEnds(graph_.at(unit).name, why);
   }
 
+  // Where a value that was let go comes first of all that stays outside, it is where the region ends.
+  void NoteTransposed(Node node) {
+    if (node == kNoNode || (end_node_ != kNoNode && order_.level(end_node_) <= order_.level(node))) return;
+    end_node_ = kNoNode;
+    NoteEnd(node, reason::StaysTransposed());
+  }
+
   // Of the all-reduces that are summed.
   NodeSet SeedResults() const {
     NodeSet seed_results;
@@ -250,6 +257,7 @@ class Grower {
   Result<Region> Finish() {
     const NodeSet seed_results = SeedResults();
     const TrimmedRegion trimmed = Trim(seed_results);
+    NoteTransposed(trimmed.transposed);
     if (trimmed.members.size() != members_.size()) {
       if (Result<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Err(ok.error());
     }

@@ -100,6 +100,8 @@ std::string MayDifferBetweenRanks(std::string_view instruction) {
   return "it takes columns of a value made from " + Quote(instruction) + ", which may differ between ranks";
 }
 
+std::string StaysTransposed() { return "nothing in the region transposes its rows back"; }
+
 std::string CompletesRowReduction(std::string_view all_reduce) {
   return "it completes a row reduction inside the call that " + Quote(all_reduce) + " became";
 }

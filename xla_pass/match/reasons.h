@@ -42,6 +42,9 @@ std::string GatherNotOfColumns();
 std::string OtherGroup();
 std::string MayDifferBetweenRanks(std::string_view instruction);
 
+// Why it ends before a value whose columns come first.
+std::string StaysTransposed();
+
 // Fused: an all-reduce that completes a row reduction inside another one's call.
 std::string CompletesRowReduction(std::string_view all_reduce);
 

@@ -359,6 +359,11 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) 
   return *value;
 }
 
+bool RowTranslator::IsTransposed(Node node) const {
+  const RowValue* value = Find(node);
+  return value != nullptr && value->fold.columns_first;
+}
+
 const char* RowTranslator::FindProblem(Node node) const {
   const hlo::Shape& shape = *graph_.at(node).shape;
   const RowValue* value = Find(node);

@@ -49,9 +49,12 @@ class RowTranslator {
   // Undoes the last TranslateUnit that succeeded.
   void TakeBackLastUnit();
 
-  // A value as the call can return it. Partial row sums and tuples cannot be returned.
+  // A value as the call can return it. Partial row sums, tuples and what IsTransposed cannot be returned.
   Result<Output> ExportOf(Node node) const;
   bool CanExport(Node node) const { return FindProblem(node) == nullptr; }
+
+  // A value whose columns come first. What reads it may be returned, once its rows come first again.
+  bool IsTransposed(Node node) const;
 
   const std::vector<CallOperand>& operands() const { return externals_.operands(); }
   std::vector<Node> AllGathersOfOperands() const { return externals_.AllGathers(); }

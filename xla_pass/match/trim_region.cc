@@ -30,7 +30,10 @@ class Trimmer {
     trimmed.members.reserve(states_.size());
     for (size_t m = 0; m < states_.size(); ++m) {
       const Node member = members_.keys()[m];
-      if (states_[m] == State::kGone) continue;
+      if (states_[m] == State::kGone) {
+        if (trimmed.transposed == kNoNode && translator_.IsTransposed(member)) trimmed.transposed = member;
+        continue;
+      }
       trimmed.members.push_back(member);
       if (states_[m] == State::kOutput) trimmed.outputs.push_back(member);
       if (states_[m] == State::kAlsoKept) trimmed.also_kept.push_back(member);

@@ -2,6 +2,7 @@
 //
 //   %c = convert(%y) to f32, read outside only   -> stays outside, reads %y     (a narrower output)
 //   %p = partial row sum with a reader outside   -> let go, and all behind it   (cannot be returned)
+//   %t = transpose(%y), read outside             -> let go, and all behind it   (a call returns rows)
 //   %m = multiply(%y, cos), fusible reader (GPU) -> let go                      (XLA fuses it for free)
 #ifndef XLA_PASS_MATCH_TRIM_REGION_H_
 #define XLA_PASS_MATCH_TRIM_REGION_H_
@@ -19,6 +20,7 @@ struct TrimmedRegion {
   // Members that also stay in the module, since something outside reads them and they are free to make from an
   // output (a widening convert, a reshape, a broadcast).
   std::vector<Node> also_kept;
+  Node transposed = kNoNode;  // the first of those let go whose columns come first
 };
 
 // `members` in dependency order; `seeds` are never let go.
