@@ -108,10 +108,11 @@ def test_windows_that_overlap_are_no_row_sum() -> None:
 
 def test_a_fusion_with_a_part_that_has_no_row_form_is_left_whole() -> None:
     mixed = """
-%mixed (p3: f32[8,64]) -> f32[64,8] {
+%mixed (p3: f32[8,64]) -> f32[8,8,8] {
   %p3 = f32[8,64]{1,0} parameter(0)
   %negated = f32[8,64]{1,0} negate(%p3)
-  ROOT %turned = f32[64,8]{1,0} transpose(%negated), dimensions={1,0}
+  %cut = f32[8,8,8]{2,1,0} reshape(%negated)
+  ROOT %turned = f32[8,8,8]{2,1,0} transpose(%cut), dimensions={0,2,1}
 }
 """
     run = run_pass(
@@ -119,7 +120,7 @@ def test_a_fusion_with_a_part_that_has_no_row_form_is_left_whole() -> None:
             f"""
             %dot = f32[8,64]{{1,0}} parameter(0)
             %ar = {all_reduce("%dot", "f32[8,64]{1,0}")}
-            ROOT %f = f32[64,8]{{1,0}} fusion(%ar), kind=kLoop, calls=%mixed""",
+            ROOT %f = f32[8,8,8]{{2,1,0}} fusion(%ar), kind=kLoop, calls=%mixed""",
             computations=mixed,
         ),
         platform="cpu",

@@ -55,8 +55,41 @@ CASES = {
     "a reshape that cuts rows": Case(
         "ROOT %stop = bf16[16,32]{1,0} reshape(%ar)", "reshape from bf16[8,64] to bf16[16,32] mixes rows and width"
     ),
-    "a transpose": Case(
-        "ROOT %stop = bf16[64,8]{1,0} transpose(%ar), dimensions={1,0}", "transpose moves elements between rows"
+    "a transpose of the rows among themselves": Case(
+        """%r = bf16[2,4,64]{2,1,0} reshape(%ar)
+        ROOT %stop = bf16[4,2,64]{2,1,0} transpose(%r), dimensions={1,0,2}""",
+        "transpose moves elements between rows",
+    ),
+    "a transpose that nobody undoes": Case(
+        """%stop = bf16[64,8]{1,0} transpose(%ar), dimensions={1,0}
+        ROOT %n = bf16[64,8]{1,0} negate(%stop)""",
+        "nothing in the region transposes its rows back",
+    ),
+    "a fusion that adds columns to rows": Case(
+        "ROOT %stop = bf16[8,8]{1,0} fusion(%ar), kind=kLoop, calls=%fused",
+        "its operands fold onto rows differently",
+        shape="bf16[8,8]{1,0}",
+        computations="""
+        %fused (a9: bf16[8,8]) -> bf16[8,8] {
+          %a9 = bf16[8,8]{1,0} parameter(0)
+          %t9 = bf16[8,8]{1,0} transpose(%a9), dimensions={1,0}
+          ROOT %s9 = bf16[8,8]{1,0} add(%a9, %t9)
+        }""",
+        platform="cpu",
+    ),
+    "a fusion with an operand that stands as the columns do": Case(
+        """%x = bf16[64,8]{1,0} parameter(1)
+        ROOT %stop = bf16[8,64]{1,0} fusion(%ar, %x), kind=kLoop, calls=%fused""",
+        "operand %x: its rows are transposed",
+        computations=f"""
+        %fused (a9: {ROW}, x9: bf16[64,8]) -> {ROW} {{
+          %a9 = {ROW} parameter(0)
+          %x9 = bf16[64,8]{{1,0}} parameter(1)
+          %t9 = bf16[64,8]{{1,0}} transpose(%a9), dimensions={{1,0}}
+          %s9 = bf16[64,8]{{1,0}} add(%t9, %x9)
+          ROOT %b9 = {ROW} transpose(%s9), dimensions={{1,0}}
+        }}""",
+        platform="cpu",
     ),
     "a broadcast behind the width": Case(
         "ROOT %stop = bf16[8,64,2]{2,1,0} broadcast(%ar), dimensions={0,1}",

@@ -27,7 +27,6 @@ INTERNAL = {
     "its operand %… is computed from the region",
     "it reads a tuple made outside the region",
     "the fusion it reads is outside the region",
-    "its operands fold onto rows differently",
     "its shape does not fit the rows",
     "the offset of its slice is computed from the region",
     "%… is used in two different foldings",

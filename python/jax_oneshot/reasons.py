@@ -168,8 +168,26 @@ STOPS: tuple[Reason, ...] = (
     ),
     Reason(
         "transpose moves elements between rows",
-        "The rows would not be rows any more.",
+        "The rows would not be rows any more, or not in the same order. A transpose that only puts the columns in front "
+        "is taken in.",
         "Transpose before the all-reduce or after what follows it, where the model allows.",
+    ),
+    Reason(
+        "nothing in the region transposes its rows back",
+        "The value stands as `[columns, rows]`, and so do all that the region makes of it and others read. A call "
+        "returns rows.",
+        "Transpose after what follows the all-reduce, where the model allows.",
+    ),
+    Reason(
+        "its operands fold onto rows differently",
+        "What are rows of one operand are columns of the other.",
+        NOTHING,
+    ),
+    Reason(
+        "operand …: its rows are transposed",
+        "It is used beside a value that stands as `[columns, rows]`, as such a value itself. Weights and other vectors "
+        "may be, what has rows and columns may not: a call reads rows.",
+        NOTHING,
     ),
     Reason(
         "broadcast to … is not along rows",
@@ -177,7 +195,7 @@ STOPS: tuple[Reason, ...] = (
         NOTHING,
     ),
     Reason("a bitcast changes the type", "The bits are read as another type.", NOTHING),
-    Reason("bitcast changes the layout", "The bitcast stands for a transpose in memory.", NOTHING),
+    Reason("bitcast changes the layout", "In memory, rows would not be rows any more.", NOTHING),
     Reason(
         "type … is not one of a row program's",
         "Row programs compute in bf16, f16, f32, two 8-bit floats and pred.",
