@@ -31,8 +31,7 @@ Result<SiteElement> CheckElement(const hlo::Shape& shape) {
   }
   element.dtype = *dtype;
   if (!shape.is_plain) return Err(reason::Layout(shape.ToString()));
-  const int64_t elements = shape.ElementCount();
-  if (elements == 0) return Err(reason::Empty());
+  if (shape.ElementCount() == 0) return Err(reason::Empty());
   const RowExtent extent = ExtentAt(shape.dimensions, FoldBeforeTheRow(shape.dimensions));
   element.rows = extent.rows;
   element.width = extent.width;
