@@ -19,7 +19,15 @@ from numerics_ops import Array, HostOps, JaxOps, Ops
 EPSILON = 1e-6
 LAYERS = 3
 SHAPES = [(1, 1), (4, 1), (1, 256), (3, 7), (4, 515), (4097, 7), (4097, 64)]
-SHAPED = ["rank_residual_rms", "rms_rounded", "layer_norm_centred", "parallel_residual", "bias_gelu_tanh", "sum_alone"]
+SHAPED = [
+    "rank_residual_rms",
+    "rms_rounded",
+    "rms_scaled_as_columns",
+    "layer_norm_centred",
+    "parallel_residual",
+    "bias_gelu_tanh",
+    "sum_alone",
+]
 DTYPES = {"bf16": jnp.bfloat16, "f16": jnp.float16, "f32": jnp.float32}
 
 
@@ -103,6 +111,12 @@ def rms_f32(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
 def rms_rounded(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
     h = o.psum(p) + r
     return o.low(normed(o, o.wide(h))) * g, h
+
+
+@pattern(Role.PARTIAL, Role.ROW, Role.VEC)
+def rms_scaled_as_columns(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
+    h = o.psum(p) + r
+    return o.scaled(o.low(normed(o, o.wide(h))), g), h
 
 
 @pattern(Role.PARTIAL, Role.ROW, Role.VEC)
@@ -365,6 +379,7 @@ def cases() -> dict[str, Case]:
     """All of them, by name."""
     every = [Case(name, dtype) for name in PATTERNS for dtype in DTYPES]
     every += [Case(name, "bf16", shape) for name in SHAPED for shape in SHAPES]
+    every += [Case("rms_scaled_as_columns", dtype, (64, 64)) for dtype in DTYPES]  # as many rows as columns
     every += [Case(name, "f32", seed=seed) for name in LUCKY_OR_NOT for seed in SEEDS]
     every += [Case(name, dtype, (4, 96), mesh) for name in SHAPED for dtype in DTYPES for mesh in ((2, 4), (4, 2))]
     return {case.name: case for case in every}

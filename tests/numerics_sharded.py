@@ -24,6 +24,12 @@ def sharded_rms(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
     return (o.gather(o.low(_normed_shards(o, o.wide(h))) * g),)
 
 
+@pattern(Role.PARTIAL, Role.SHARD_ROW, Role.SHARD_VEC)
+def sharded_rms_scaled_as_columns(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
+    h = o.my_columns(o.psum(p)) + r
+    return (o.gather(o.scaled(o.low(_normed_shards(o, o.wide(h))), g)),)
+
+
 @pattern(Role.PARTIAL, Role.SHARD_ROW, Role.SHARD_VEC, output_varies=True)
 def sharded_rms_and_its_residual(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
     h = o.my_columns(o.psum(p)) + r
@@ -75,6 +81,7 @@ def gathered_residual_and_weights(o: Ops, p: Array, r: Array, g: Array) -> tuple
 
 SHARDED = (
     "sharded_rms",
+    "sharded_rms_scaled_as_columns",
     "sharded_rms_and_its_residual",
     "sharded_rms_all_low",
     "sharded_scaling_alone",

@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// "members | outputs | also kept" of the region that holds %ar = bf16[8,128] all-reduce(%d) and these units.
+// "members | outputs | also kept", and where columns end it, of the region that holds %ar = bf16[8,128] all-reduce(%d) and these units.
 std::string Trimmed(const std::string& body, const std::vector<std::string>& units, bool compiler_fuses_later = false) {
   const TestGraph test(std::string(kReducers) + R"(
     converts { p = bf16[8,128] parameter(0)
@@ -37,7 +37,9 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
     members.Insert(test[unit]);
   }
   const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, members, {test["ar"]}, compiler_fuses_later);
-  return test.Names(trimmed.members) + " | " + test.Names(trimmed.outputs) + " | " + test.Names(trimmed.also_kept);
+  const std::string ends = trimmed.transposed == kNoNode ? "" : " | ends before " + test.Names(std::vector<Node>{trimmed.transposed});
+  return test.Names(trimmed.members) + " | " + test.Names(trimmed.outputs) + " | " + test.Names(trimmed.also_kept) +
+         ends;
 }
 
 TEST(TrimRegion, ReturnsWhatIsReadOutside) {
@@ -80,6 +82,23 @@ TEST(TrimRegion, LetsGoOfAPartialRowSumThatIsReadOutside) {
   EXPECT_EQ(Trimmed(body, {"x", "part", "m", "n"}), "ar x part m n | n | ");
   EXPECT_EQ(Trimmed(body + "other = bf16[8,4] tanh(part)", {"x", "part", "m", "n"}), "ar x | x | ")
       << "it cannot be returned, so all behind it goes";
+}
+
+// t has its columns first, and so does m.
+TEST(TrimRegion, LetsGoOfColumnsThatAreReadOutside) {
+  const std::string body = R"(
+    y = bf16[8,128] negate(ar)
+    t = bf16[128,8] transpose(y), dimensions={1,0}
+    m = bf16[128,8] abs(t)
+    n = bf16[8,128] transpose(m), dimensions={1,0}
+    z = bf16[8,128] tanh(n)  )";
+  const std::vector<std::string> units = {"y", "t", "m", "n", "z"};
+  EXPECT_EQ(Trimmed(body, units), "ar y t m n z | z | ");
+  EXPECT_EQ(Trimmed(body + "other = bf16[32,8] dot(m, w)", units), "ar y | y |  | ends before t")
+      << "m cannot be returned, so all behind it goes, and t gains nothing alone";
+  EXPECT_EQ(Trimmed(body + "other = bf16[32,8] dot(t, w)", units), "ar y t m n z | y z | t")
+      << "as free to make as a reshape";
+  EXPECT_EQ(Trimmed(body + "other = bf16[8,32] dot(n, w)", units), "ar y t m n z | n z | ");
 }
 
 TEST(TrimRegion, LeavesToTheCompilerWhatItFusesForFree) {
