@@ -113,8 +113,8 @@ class JaxOps:
         return total / (x.shape[-1] * jax.lax.axis_size("tp"))
 
     def scaled(self, x: Array, weight: Array) -> Array:
-        """Row by row times the weight, as MaxText spells it: XLA:CPU multiplies [columns, rows]."""
-        return jnp.einsum("...k,k->...k", x, weight)
+        """Row by row times the weight, as MaxText spells it: of three dimensions, XLA:CPU multiplies [columns, rows]."""
+        return jnp.einsum("...k,k->...k", x[:, None, :], weight)[:, 0, :]
 
 
 @dataclasses.dataclass(frozen=True)
