@@ -113,7 +113,7 @@ class JaxOps:
         return total / (x.shape[-1] * jax.lax.axis_size("tp"))
 
     def scaled(self, x: Array, weight: Array) -> Array:
-        """Row by row times the weight, as MaxText spells it: of three dimensions, XLA:CPU multiplies [columns, rows]."""
+        """Rows times the weight, as MaxText spells it: with three dimensions, XLA:CPU multiplies [columns, rows]."""
         return jnp.einsum("...k,k->...k", x[:, None, :], weight)[:, 0, :]
 
 

@@ -108,9 +108,7 @@ def test_what_mixes_rows_or_columns_stays(case: str) -> None:
 
 def test_what_is_read_as_columns_outside_stays_with_all_that_is_made_of_it() -> None:
     names = ("%t", "%gb", "%m", "%n")
-    text = entry(
-        f"{NORM}{THERE}\n{SCALE}\n{BACK}\nROOT %out = (f32[8,64]{{1,0}}, f32[64,8]{{1,0}}) tuple(%n, %m)"
-    )
+    text = entry(f"{NORM}{THERE}\n{SCALE}\n{BACK}\nROOT %out = (f32[8,64]{{1,0}}, f32[64,8]{{1,0}}) tuple(%n, %m)")
     run = run_pass(text)
     assert run.only["verdict"] == "fused", "the norm without its weight"
     assert run.only["reason"] == "the region ends before %t: nothing in the region transposes its rows back"

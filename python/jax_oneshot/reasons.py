@@ -168,14 +168,14 @@ STOPS: tuple[Reason, ...] = (
     ),
     Reason(
         "transpose moves elements between rows",
-        "The rows would not be rows any more, or not in the same order. A transpose that only puts the columns in front "
-        "is taken in.",
+        "The rows would not be rows any more, or not in the same order. A transpose that only puts the columns first is "
+        "taken in.",
         "Transpose before the all-reduce or after what follows it, where the model allows.",
     ),
     Reason(
         "nothing in the region transposes its rows back",
-        "The value stands as `[columns, rows]`, and so do all that the region makes of it and others read. A call "
-        "returns rows.",
+        "The value stands as `[columns, rows]`, and so does what others read of all that is made of it. A call returns "
+        "rows.",
         "Transpose after what follows the all-reduce, where the model allows.",
     ),
     Reason(

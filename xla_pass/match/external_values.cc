@@ -74,9 +74,7 @@ void ExternalValues::Know(uint64_t key, int value) {
   if (known_.Insert(key)) known_values_.push_back(value);
 }
 
-Result<int> ExternalValues::Read(Node node, const Fold& fold, Spread spread) {
-  return ReadAt(node, {fold, spread});
-}
+Result<int> ExternalValues::Read(Node node, const Fold& fold, Spread spread) { return ReadAt(node, {fold, spread}); }
 
 std::vector<Node> ExternalValues::AllGathers() const {
   std::vector<Node> gathers;

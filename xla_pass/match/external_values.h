@@ -47,8 +47,9 @@ class ExternalValues {
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
       : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
 
-  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `spread` says. What is used beside shards must be the same on every rank unless it lies in shards too: the call computes
-  // every rank's columns on every rank.
+  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `spread` says. What
+  // is used beside shards must be the same on every rank unless it lies in shards too: the call computes every rank's
+  // columns on every rank.
   Result<int> Read(Node node, const Fold& fold, Spread spread);
 
   // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:

@@ -74,7 +74,8 @@ TEST(ExternalValues, LoadsFullSizeWorkAsItIsExceptForAWideningConvert) {
   EXPECT_EQ(reading.Program("square", {1}), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of square");
   EXPECT_EQ(reading.Program("wide", {1}),
             "v1 (a0: local bf16 row) { x0: bf16 row = load a0; x1: f32 row = convert x0 } -> (x1: row) of x");
-  EXPECT_EQ(reading.Program("narrow", {1}), "v1 (a0: local bf16 row) { x0: bf16 row = load a0 } -> (x0: row) of narrow");
+  EXPECT_EQ(reading.Program("narrow", {1}),
+            "v1 (a0: local bf16 row) { x0: bf16 row = load a0 } -> (x0: row) of narrow");
 }
 
 TEST(ExternalValues, ReadsOneValueOnce) {
@@ -154,7 +155,8 @@ TEST(ExternalValues, ReadsTheWholeOfWhatEachRankSlicesOfOneValue) {
       "main { x = f32[8,128] parameter(0)  z = u32[] constant(0)  c = u32[] constant(64)  r = u32[] "
       "replica-id()  m = u32[] multiply(r, c)  s = f32[8,64] dynamic-slice(x, z, m) }");
   same.same = {"x"};
-  EXPECT_EQ(same.Program("s", {1}, Spread::kShard), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of x");
+  EXPECT_EQ(same.Program("s", {1}, Spread::kShard),
+            "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of x");
 }
 
 TEST(ExternalValues, DoesNotLookThroughWhatAnotherRegionOwns) {

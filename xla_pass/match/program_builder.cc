@@ -110,6 +110,21 @@ void ProgramBuilder::Rollback(const Checkpoint& mark) {
   known_.Truncate(known_ids_.size());
 }
 
+std::vector<int> ProgramBuilder::LoadsBehind(int value) const {
+  std::vector<bool> needed(static_cast<size_t>(value) + 1, false);
+  needed[value] = true;
+  std::vector<int> loads;
+  for (int id = value; id >= 0; --id) {
+    if (!needed[id]) continue;
+    const Statement& statement = program_.statements[id];
+    for (int operand : statement.operands) {
+      if (operand >= 0) needed[operand] = true;
+    }
+    if (statement.op == Op::kLoad) loads.push_back(statement.index);
+  }
+  return loads;
+}
+
 ProgramBuilder::Finished ProgramBuilder::Finish(const std::vector<Output>& outputs) const {
   std::vector<bool> needed(program_.statements.size(), false);
   for (const Output& output : outputs) needed[output.value] = true;

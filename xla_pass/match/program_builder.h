@@ -55,6 +55,8 @@ class ProgramBuilder {
   Kind kind(int value) const { return program_.statements[value].kind; }
   DType dtype(int value) const { return program_.statements[value].dtype; }
   const RowProgram& program() const { return program_; }
+  // The inputs that are loaded, and neither summed nor gathered, to compute a value; the last loaded comes first.
+  std::vector<int> LoadsBehind(int value) const;
 
   Checkpoint Mark() const { return {program_.inputs.size(), program_.statements.size()}; }
   void Rollback(const Checkpoint& mark);

@@ -48,6 +48,19 @@ TEST(ProgramBuilder, ForgetsWhatARollbackTookBack) {
   EXPECT_NE(builder.Elementwise(Op::kNegate, DType::kF32, {x}), negated) << "and no longer stands for the negation";
 }
 
+TEST(ProgramBuilder, SaysWhatAValueIsLoadedFrom) {
+  ProgramBuilder builder;
+  const int x = builder.AddInput(Role::kSum, DType::kF32, Kind::kRow, DType::kF32);
+  const int r = builder.AddInput(Role::kLocal, DType::kF32, Kind::kRow, DType::kF32);
+  const int g = builder.AddInput(Role::kGather, DType::kF32, Kind::kVec, DType::kF32);
+  const int b = builder.AddInput(Role::kLocal, DType::kF32, Kind::kVec, DType::kF32);
+  const int sum = builder.Elementwise(Op::kAdd, DType::kF32, {x, r});
+  const int y = builder.Elementwise(Op::kMultiply, DType::kF32, {sum, g});
+  EXPECT_EQ(builder.LoadsBehind(x), std::vector<int>{});
+  EXPECT_EQ(builder.LoadsBehind(y), std::vector<int>{1});
+  EXPECT_EQ(builder.LoadsBehind(builder.Elementwise(Op::kAdd, DType::kF32, {y, b})), (std::vector<int>{3, 1}));
+}
+
 TEST(ProgramBuilder, LeavesOutWhatNoOutputNeedsAndSaysWhichInputsStayed) {
   ProgramBuilder builder;
   const int x = builder.AddInput(Role::kSum, DType::kF32, Kind::kRow, DType::kF32);

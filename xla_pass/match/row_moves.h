@@ -1,5 +1,5 @@
-// In:  a reshape, copy, transpose or bitcast, and how its operand folds onto rows. Out: how its result does, or why rows
-// do not stay whole.
+// In:  a reshape, copy, transpose or bitcast, and how its operand folds onto rows. Out: how its result does, or why
+// rows do not stay whole.
 //
 //   transpose([8,1,512] {1}, {2,0,1}) -> [512,8,1] {1, columns_first}      only renames dimensions
 //   transpose([2,4,512] {2}, {1,0,2}) -> none                              rows change their order

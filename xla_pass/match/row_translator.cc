@@ -72,16 +72,8 @@ std::optional<Spread> RowTranslator::SpreadOf(Node node, const Fold& fold) const
 }
 
 Result<void> RowTranslator::CheckSame(int value) const {
-  const std::vector<Statement>& statements = builder_.program().statements;
-  std::vector<bool> needed(static_cast<size_t>(value) + 1, false);
-  needed[value] = true;
-  for (int id = value; id >= 0; --id) {
-    if (!needed[id]) continue;
-    for (int operand : statements[id].operands) {
-      if (operand >= 0) needed[operand] = true;
-    }
-    if (statements[id].op != Op::kLoad) continue;
-    const Node node = operands()[statements[id].index].node;
+  for (int input : builder_.LoadsBehind(value)) {
+    const Node node = operands()[input].node;
     if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(graph_.at(node).name));
   }
   return {};
@@ -194,7 +186,8 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
       operands.Add(value->id);
       continue;
     }
-    Result<int> value = externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? Fold{} : *fold, *spread);
+    Result<int> value =
+        externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? Fold{} : *fold, *spread);
     if (!value) return Err(value.error());
     operands.Add(*value);
   }

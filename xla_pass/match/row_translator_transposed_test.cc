@@ -29,8 +29,8 @@ class Square {
                  ar = f32[8,8] all-reduce(d), replica_groups={{0,1}}, to_apply=add
                  t = f32[8,8] transpose(ar), dimensions={1,0} )" +
               body + "}"),
-        translator_(test_.graph(), {test_.entry(), {8, 8}, &groups_, [](Node) { return false; },
-                                    [](Node) { return true; }}) {
+        translator_(test_.graph(),
+                    {test_.entry(), {8, 8}, &groups_, [](Node) { return false; }, [](Node) { return true; }}) {
     translator_.AddAllReduce(Reducer::kSum, test_["d"], {test_["ar"]}, DType::kF32);
   }
 

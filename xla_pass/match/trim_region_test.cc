@@ -11,7 +11,8 @@
 namespace jax_oneshot {
 namespace {
 
-// "members | outputs | also kept", and where columns end it, of the region that holds %ar = bf16[8,128] all-reduce(%d) and these units.
+// "members | outputs | also kept", and where columns end it, of the region that holds %ar = bf16[8,128] all-reduce(%d)
+// and these units.
 std::string Trimmed(const std::string& body, const std::vector<std::string>& units, bool compiler_fuses_later = false) {
   const TestGraph test(std::string(kReducers) + R"(
     converts { p = bf16[8,128] parameter(0)
@@ -37,7 +38,8 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
     members.Insert(test[unit]);
   }
   const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, members, {test["ar"]}, compiler_fuses_later);
-  const std::string ends = trimmed.transposed == kNoNode ? "" : " | ends before " + test.Names(std::vector<Node>{trimmed.transposed});
+  const std::string ends =
+      trimmed.transposed == kNoNode ? "" : " | ends before " + test.Names(std::vector<Node>{trimmed.transposed});
   return test.Names(trimmed.members) + " | " + test.Names(trimmed.outputs) + " | " + test.Names(trimmed.also_kept) +
          ends;
 }
