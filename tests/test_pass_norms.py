@@ -211,3 +211,24 @@ def test_an_elementwise_op_that_xla_fuses_for_free_is_left_to_it_on_cuda_only() 
     on_cpu = run_pass(entry(body), platform="cpu")
     assert on_cuda.only["verdict"] == "plain"
     assert on_cpu.only["verdict"] == "fused"
+
+
+def test_a_residual_in_another_layout_is_copied_in_front_of_the_call() -> None:
+    """As models write it whose first residual comes from a transposed embedding."""
+    run = run_pass(
+        entry(f"""
+        %dot = bf16[8,64]{{1,0}} parameter(0)
+        %columns = bf16[64,8]{{1,0}} parameter(1)
+        %ar = {all_reduce("%dot")}
+        %residual = bf16[8,64]{{0,1}} transpose(%columns), dimensions={{1,0}}
+        %x = bf16[8,64]{{1,0}} add(%ar, %residual)
+        %f = f32[8,64]{{1,0}} convert(%x)
+        %zero = f32[] constant(0)
+        %s = f32[8]{{0}} reduce(%f, %zero), dimensions={{1}}, to_apply=%add_f32
+        %b = f32[8,64]{{1,0}} broadcast(%s), dimensions={{0}}
+        ROOT %n = f32[8,64]{{1,0}} divide(%f, %b)""")
+    )
+    assert run.only["verdict"] == "fused"
+    (copy,) = [line for line in run.body if " copy(" in line]
+    assert copy.startswith("%jax_oneshot_operand")
+    assert copy.endswith("bf16[8,64]{1,0} copy(%residual)")

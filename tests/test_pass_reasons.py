@@ -102,9 +102,9 @@ CASES = {
         f"%x = {ROW} parameter(1)\nROOT %stop = pred[8,64]{{1,0}} compare(%ar, %x), direction=LT, type=TOTALORDER",
         "a total-order comparison has no row form",
     ),
-    "an operand in another layout": Case(
-        f"%x = bf16[8,64]{{0,1}} parameter(1)\nROOT %stop = {ROW} add(%ar, %x)",
-        "operand %x: its layout is not row-major",
+    "an operand in the host's memory": Case(
+        f"%x = bf16[8,64]{{1,0:S(5)}} parameter(1)\nROOT %stop = {ROW} add(%ar, %x)",
+        "operand %x: it has a dynamic size, tiles, or a memory space of its own",
     ),
     "a fusion with an operand that is not row by row": Case(
         f"%w = bf16[64,64]{{1,0}} parameter(1)\nROOT %stop = {ROW} fusion(%ar, %w), kind=kLoop, calls=%fused",

@@ -207,9 +207,9 @@ STOPS: tuple[Reason, ...] = (
         NOTHING,
     ),
     Reason(
-        "operand …: its layout is not row-major",
-        "Another operand of the instruction does not lie row after row.",
-        "Look for what asked XLA for another layout.",
+        "operand …: it has a dynamic size, tiles, or a memory space of its own",
+        "A call reads operands of a fixed size that lie in the device's memory element by element.",
+        "Look for what asked XLA for such a layout: `memory_kind` of a sharding, for one.",
     ),
     Reason(
         "operand … (…) has no row form",

@@ -242,10 +242,9 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
                std::to_string(extent.width));
   }
   if (*kind == Kind::kRow && use.fold.columns_first) return Err("operand " + name() + ": its rows are transposed");
-  // Shards in another layout are copied in front of the call: they are small, and XLA:CPU likes to lay columns
-  // together.
-  if (!instruction.shape->is_plain || (!instruction.shape->IsRowMajor() && use.spread == Spread::kWhole)) {
-    return Err("operand " + name() + ": its layout is not row-major");
+  // What lies in another order of dimensions is copied in front of the call: it is no larger than the message.
+  if (!instruction.shape->is_plain) {
+    return Err("operand " + name() + ": it has a dynamic size, tiles, or a memory space of its own");
   }
   const Result<Role> role = RoleOf(node, *kind, use.spread);
   if (!role) return Err(role.error());
