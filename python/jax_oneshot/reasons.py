@@ -168,8 +168,8 @@ STOPS: tuple[Reason, ...] = (
     ),
     Reason(
         "transpose moves elements between rows",
-        "The rows would not be rows any more, or not in the same order. A transpose that only puts the columns first is "
-        "taken in.",
+        "The rows would not be rows any more, or not in the same order. A transpose that only puts the columns first "
+        "is taken in.",
         "Transpose before the all-reduce or after what follows it, where the model allows.",
     ),
     Reason(
