@@ -140,6 +140,75 @@ TEST(FoldAfterTranspose, IsFoundWhereverThereIsOne) {
   }
 }
 
+// Ascending dimensions of a result of this rank, for an operand of that one.
+std::vector<V> Mappings(size_t operand_rank, size_t rank) {
+  std::vector<V> mappings;
+  for (unsigned set = 0; set < 1u << rank; ++set) {
+    V mapping;
+    for (size_t d = 0; d < rank; ++d) {
+      if ((set >> d & 1) != 0) mapping.push_back(static_cast<int64_t>(d));
+    }
+    if (mapping.size() == operand_rank) mappings.push_back(mapping);
+  }
+  return mappings;
+}
+
+// Every element of the result is what the operand has in its row and column, where the operand has several.
+bool SpreadsAlongRowsAndColumns(const V& from, const Fold& fold, const V& mapping, const V& to, const Fold& to_fold) {
+  const RowExtent extent = ExtentAt(from, fold);
+  const std::vector<Cell> operand = Cells(from, fold);
+  const std::vector<Cell> result = Cells(to, to_fold);
+  for (int64_t place = 0; place < Elements(to); ++place) {
+    const V index = IndexOf(to, place);
+    V source;
+    for (int64_t d : mapping) source.push_back(index[d]);
+    const auto [row, column] = operand[PlaceOf(from, source)];
+    if (extent.rows > 1 && row != result[place].first) return false;
+    if (extent.width > 1 && column != result[place].second) return false;
+  }
+  return true;
+}
+
+// Calls back with each broadcast of one small shape to another.
+template <typename Check>
+void ForEachBroadcast(const Check& check) {
+  for (const V& from : Shapes()) {
+    for (const V& to : Shapes()) {
+      for (const V& mapping : Mappings(from.size(), to.size())) {
+        bool fits = true;
+        for (size_t i = 0; i < from.size(); ++i) fits &= from[i] == to[mapping[i]];
+        if (fits) check(from, mapping, to);
+      }
+    }
+  }
+}
+
+TEST(FoldAfterBroadcast, SpreadsAlongRowsAndColumns) {
+  ForEachBroadcast([](const V& from, const V& mapping, const V& to) {
+    for (const Fold& fold : Folds(from)) {
+      for (const Fold& to_fold : Folds(to)) {
+        const RowExtent extent = ExtentAt(to, to_fold);
+        if (!KindAt(from, fold, extent)) continue;
+        const auto found = FoldAfterBroadcast(from, fold, mapping, to, extent);
+        if (found) {
+          ASSERT_TRUE(SpreadsAlongRowsAndColumns(from, fold, mapping, to, *found));
+        }
+      }
+    }
+  });
+}
+
+TEST(FoldBeforeBroadcast, SpreadsAlongRowsAndColumns) {
+  ForEachBroadcast([](const V& from, const V& mapping, const V& to) {
+    for (const Fold& to_fold : Folds(to)) {
+      const auto found = FoldBeforeBroadcast(from, mapping, to_fold);
+      ASSERT_TRUE(found.has_value());
+      if (!KindAt(from, *found, ExtentAt(to, to_fold))) continue;
+      ASSERT_TRUE(SpreadsAlongRowsAndColumns(from, *found, mapping, to, to_fold));
+    }
+  });
+}
+
 // By place in memory.
 std::vector<Cell> CellsInMemory(const hlo::Shape& shape, const Fold& fold) {
   const V& dims = shape.dimensions;
