@@ -2,27 +2,9 @@
 
 #include <cstring>
 
-#include "ffi_kernels/base/float_types.h"
+#include "ffi_kernels/row_program/ops.h"
 
 namespace jax_oneshot {
-
-float RoundTo(DType dtype, float value) {
-  switch (dtype) {
-    case DType::kPred:
-      return value != 0 ? 1.0f : 0.0f;
-    case DType::kBF16:
-      return BF16ToF32(F32ToBF16(value));
-    case DType::kF16:
-      return F16ToF32(F32ToF16(value));
-    case DType::kF32:
-      return value;
-    case DType::kF8E4M3FN:
-      return F8E4M3FNToF32(F32ToF8E4M3FN(value));
-    case DType::kF8E5M2:
-      return F8E5M2ToF32(F32ToF8E5M2(value));
-  }
-  return value;
-}
 
 ProgramBuilder::Key ProgramBuilder::KeyOf(const Statement& statement) {
   // The constant's bits, so that -0.0 and 0.0, or two NaNs, compare as they should.
@@ -68,7 +50,7 @@ int ProgramBuilder::Constant(DType dtype, float value) {
   statement.op = Op::kConstant;
   statement.dtype = dtype;
   statement.kind = Kind::kScalar;
-  statement.constant = RoundTo(dtype, value);
+  statement.constant = RoundToDType(dtype, value);
   return Add(statement);
 }
 

@@ -87,9 +87,6 @@ class ProgramBuilder {
   std::vector<int> known_ids_;  // by number in known_, ascending
 };
 
-// Rounds to what a value of this dtype can hold.
-float RoundTo(DType dtype, float value);
-
 }  // namespace jax_oneshot
 
 #endif  // XLA_PASS_MATCH_PROGRAM_BUILDER_H_
