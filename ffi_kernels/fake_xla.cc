@@ -167,7 +167,7 @@ std::string FakeXla::Instantiate(XLA_FFI_Handler* handler, const FakeAttributes&
   RawAttributes raw(attributes);
   XLA_FFI_CallFrame frame = Frame(&context, XLA_FFI_ExecutionStage_INSTANTIATE);
   frame.attrs = raw.Get();
-  const std::string error = TakeMessage(handler(&frame));
+  std::string error = TakeMessage(handler(&frame));
   state_ = context.state;
   return error;
 }

@@ -192,8 +192,8 @@ class Pass {
     return regions;
   }
 
-  // All-reduces read by slices alone, and neither math nor other collectives go with them: XLA:GPU makes reduce-scatters
-  // of them, and one of several. XLA:CPU makes none of what it shows the pass.
+  // All-reduces read by slices alone, and neither math nor other collectives go with them: XLA:GPU makes
+  // reduce-scatters of them, and one of several. XLA:CPU makes none of what it shows the pass.
   bool IsReduceScatter(const SiteTable& sites, const Region& region) const {
     const auto is_math = [&](Node member) {
       const Opcode opcode = graph_.at(member).opcode;

@@ -53,10 +53,10 @@ constexpr std::array<std::pair<Opcode, Op>, 38> kElementwise = {{
 
 // By opcode: its place in kElementwise, or -1.
 constexpr auto kPlaces = [] {
-  std::array<int8_t, 256> places = {};
-  for (int8_t& place : places) place = -1;
+  std::array<int16_t, 256> places = {};
+  for (int16_t& place : places) place = -1;
   for (size_t i = 0; i < kElementwise.size(); ++i)
-    places[static_cast<uint8_t>(kElementwise[i].first)] = static_cast<int8_t>(i);
+    places[static_cast<uint8_t>(kElementwise[i].first)] = static_cast<int16_t>(i);
   return places;
 }();
 

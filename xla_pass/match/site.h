@@ -41,8 +41,8 @@ struct SiteLimits {
   MessageLimits max_bytes = {};
 };
 
-// The row is the last dimension that is not one; a scalar is one row of width one. Layouts other than row-major pass here: what matters
-// is what the call reads and returns in the end (grow_region.h).
+// The row is the last dimension that is not one; a scalar is one row of width one. Layouts other than row-major pass
+// here: what matters is what the call reads and returns in the end (grow_region.h).
 Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
                        const SiteLimits& limits);
 
