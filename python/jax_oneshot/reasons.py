@@ -108,8 +108,8 @@ KEPT: tuple[Reason, ...] = (
     ),
     Reason(
         "its only use is %…, a slice; XLA turns the pair into a reduce-scatter, which moves less",
-        "Every rank keeps only its own part of the sum, and nothing follows that would go into a call with it. XLA also "
-        "makes one reduce-scatter of several.",
+        "Every rank keeps only its own part of the sum, and nothing follows that would go into a call with it. XLA "
+        "also makes one reduce-scatter of several.",
         "Nothing to do: this is the better form.",
     ),
     Reason(
