@@ -90,6 +90,15 @@ def test_a_decoder_process_that_dies_is_shown_with_what_it_printed() -> None:
         compare.compare("dead", command, steps=1, rounds=0)
 
 
+def test_a_process_that_is_gone_before_it_is_asked_is_told_with_what_it_printed() -> None:
+    """Its pipe is broken when the request is sent, and still when the worker is closed."""
+    gone = [sys.executable, "-c", "import sys; print('no such device', file=sys.stderr)"]
+    with compare.Worker(gone, {}) as worker:
+        worker._process.wait()
+        with pytest.raises(compare.WorkerError, match="no such device"):
+            worker.ask(do="nothing")
+
+
 def test_a_differing_token_is_found_at_its_step_and_later_logits_do_not_count() -> None:
     off = np.array([[[9.0, 1.0]], [[9.0, 1.0]], [[9.0, 1.0]]])
     on = np.array([[[9.0, 1.5]], [[1.0, 2.0]], [[0.0, 99.0]]])

@@ -92,7 +92,8 @@ class Worker:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # a request that the process no longer read
+                    stream.close()
 
     def end(self) -> None:
         """Ends the process: who waits for its answer gets a WorkerError."""
