@@ -210,18 +210,6 @@ def test_beyond_the_limit_all_reduces_are_kept_and_the_first_ones_are_numbered()
     assert [verdict["rewrite"] for verdict in run_pass(text, max_rewrites=3).verdicts] == [1, 2, 3]
 
 
-def test_an_all_reduce_of_several_values_is_within_the_limit_whole_or_not_at_all() -> None:
-    text = entry(f"""
-    %p = f32[8,64]{{1,0}} parameter(0)
-    %q = f32[8,32]{{1,0}} parameter(1)
-    %both = {all_reduce("%p, %q", "(f32[8,64]{1,0}, f32[8,32]{1,0})")}
-    %first = f32[8,64]{{1,0}} get-tuple-element(%both), index=0
-    %second = f32[8,32]{{1,0}} get-tuple-element(%both), index=1
-    ROOT %t = (f32[8,64]{{1,0}}, f32[8,32]{{1,0}}) tuple(%first, %second)""")
-    run = run_pass(text, max_rewrites=1)
-    assert (run.only["rewrite"], run.report["rewrites"], run.report["collectives_after"]) == (1, 1, 2)
-
-
 def test_a_scheduled_module_is_left_alone() -> None:
     text = lone().replace("HloModule test", "HloModule test, is_scheduled=true")
     assert run_pass(text).only["reason"] == (
@@ -359,58 +347,6 @@ def test_a_reader_that_also_waits_for_something_computed_from_the_region_stays_o
     )
     assert run.only["absorbed"]["instructions"] == 1
     assert run.body[-1] == "ROOT %z = bf16[8,64]{1,0} add(%y, %d)"
-
-
-def test_values_of_a_tuple_all_reduce_each_get_what_stands_behind_them() -> None:
-    run = run_pass(
-        entry(f"""
-        %a = f32[8,64]{{1,0}} parameter(0)
-        %b = f32[8,16]{{1,0}} parameter(1)
-        %ar = (f32[8,64]{{1,0}}, f32[8,16]{{1,0}}) all-reduce(%a, %b), {GROUPS_8}, to_apply=%add_f32
-        %first = f32[8,64]{{1,0}} get-tuple-element(%ar), index=0
-        %second = f32[8,16]{{1,0}} get-tuple-element(%ar), index=1
-        %n = f32[8,64]{{1,0}} negate(%first)
-        ROOT %out = (f32[8,64]{{1,0}}, f32[8,16]{{1,0}}) tuple(%n, %second)"""),
-        platform="cpu",
-    )
-    assert run.only["verdict"] == "fused"
-    assert run.only["shape"] == "(f32[8,64], f32[8,16])"
-    assert run.only["bytes"] == 8 * 64 * 4 + 8 * 16 * 4
-    assert sum("custom-call(" in line for line in run.body) == 2
-    assert not any("all-reduce(" in line for line in run.body)
-
-
-def several_values(count: int, shape: str = "f32[8,64]{1,0}") -> str:
-    """An all-reduce of `count` values that have nothing to do with one another; the first is negated behind it."""
-    shapes = f"({', '.join([shape] * count)})"
-    values = range(count)
-    return entry(
-        "\n".join(
-            [
-                *(f"%p{i} = {shape} parameter({i})" for i in values),
-                f"%ar = {all_reduce(', '.join(f'%p{i}' for i in values), shapes, reducer='add_f32')}",
-                *(f"%g{i} = {shape} get-tuple-element(%ar), index={i}" for i in values),
-                f"%n = {shape} negate(%g0)",
-                f"ROOT %out = {shapes} tuple(%n, {', '.join(f'%g{i}' for i in values[1:])})",
-            ]
-        )
-    )
-
-
-@pytest.mark.parametrize(("count", "calls"), [(2, 1), (8, 1), (9, 2)])
-def test_values_of_one_extent_stay_in_one_call_connected_or_not(count: int, calls: int) -> None:
-    run = run_pass(several_values(count), platform="cpu")
-    assert run.only["verdict"] == "fused"
-    assert run.only["absorbed"] == {"instructions": 1, "all_reduces": 0, "all_gathers": 0}
-    assert run.only["outputs"] == min(count, 8)
-    assert sum("custom-call(" in line for line in run.body) == calls
-    assert (run.report["collectives_before"], run.report["collectives_after"]) == (1, calls)
-
-
-def test_values_of_one_call_with_nothing_behind_them_are_plain() -> None:
-    text = several_values(3).replace("%n = f32[8,64]{1,0} negate(%g0)", "").replace("(%n, ", "(%g0, ")
-    run = run_pass(text, platform="cpu")
-    assert (run.only["verdict"], run.only["outputs"], run.report["collectives_after"]) == ("plain", 3, 1)
 
 
 def test_everything_the_pass_does_not_touch_comes_out_byte_for_byte() -> None:
