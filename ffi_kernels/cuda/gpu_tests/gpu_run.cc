@@ -82,15 +82,25 @@ double UlpsApart(DType dtype, float a, float b) {
 }  // namespace
 
 Gpu::Gpu() : facts_(FactsOfAbsentGpu()) {
+  if (Result<void> opened = Open(); !opened) why_absent_ = opened.error();
+}
+
+Result<void> Gpu::Open() {
   const Result<Nvrtc>& nvrtc = LoadNvrtc();
-  if (nvrtc) cache_ = std::make_unique<KernelCache>(*nvrtc, Text("ONESHOT_GPU_TEST_CACHE"));
+  if (!nvrtc) return Err(nvrtc.error());
+  cache_ = std::make_unique<KernelCache>(*nvrtc, Text("ONESHOT_GPU_TEST_CACHE"));
   const Result<CudaDriver>& driver = LoadCudaDriver();
-  const Result<Device> device = driver ? UseFirstDevice(*driver) : Result<Device>(Err(driver.error()));
-  const Result<DeviceFacts> facts =
-      device ? ReadDeviceFacts(*driver, *device) : Result<DeviceFacts>(Err(device.error()));
-  present_ = facts.has_value() && cache_ != nullptr;
-  if (facts) facts_ = *facts;
-  why_absent_ = !nvrtc ? nvrtc.error() : facts ? "" : facts.error();
+  if (!driver) return Err(driver.error());
+  const std::string count = Text("ONESHOT_GPU_TEST_DEVICES");
+  Result<LocalDevices> devices = LocalDevices::Open(*driver, count.empty() ? 1 : std::atoi(count.c_str()));
+  if (!devices) return Err(devices.error());
+  Device first = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver, cuCtxGetDevice(&first));
+  const Result<DeviceFacts> facts = ReadDeviceFacts(*driver, first);
+  if (!facts) return Err(facts.error());
+  facts_ = *facts;
+  devices_ = *std::move(devices);
+  return {};
 }
 
 const Gpu& Gpu::Get() {
@@ -101,18 +111,24 @@ const Gpu& Gpu::Get() {
 Result<std::shared_ptr<const CompiledKernel>> Gpu::Compile(const RowProgram& program, const Shape& shape) const {
   if (cache_ == nullptr) return Err(why_absent_);
   DeviceFacts share = facts_;
-  share.ranks_on_device = shape.ranks;
+  share.ranks_on_device = present() ? devices_->MostRanksOnOne(shape.ranks) : shape.ranks;
   return cache_->Get(program, shape.rows, shape.width, shape.ranks, share);
 }
 
-Result<std::shared_ptr<const LoadedKernel>> Gpu::Load(const RowProgram& program, const Shape& shape) const {
+Result<std::shared_ptr<const GroupKernel>> Gpu::Load(const RowProgram& program, const Shape& shape) const {
   Result<std::shared_ptr<const CompiledKernel>> compiled = Compile(program, shape);
   if (!compiled) return Err(compiled.error());
-  if (!present_) return std::shared_ptr<const LoadedKernel>();
-  Result<std::shared_ptr<const LoadedKernel>> kernel = LoadedKernel::Load(driver(), *compiled);
-  if (!kernel) return kernel;
-  if (Result<void> fits = FitsTogether(**kernel, shape.ranks); !fits) return Err(fits.error());
-  return kernel;
+  if (!present()) return std::shared_ptr<const GroupKernel>();
+  std::vector<std::shared_ptr<const LoadedKernel>> on_devices;
+  for (int device = 0; device < devices_->size(); ++device) {
+    if (Result<void> used = devices_->Use(device); !used) return Err(used.error());
+    Result<std::shared_ptr<const LoadedKernel>> kernel = LoadedKernel::Load(driver(), *compiled);
+    if (!kernel) return Err(kernel.error());
+    const Result<void> fits = FitsTogether(**kernel, devices_->MostRanksOnOne(shape.ranks));
+    if (!fits) return Err(fits.error());
+    on_devices.push_back(*std::move(kernel));
+  }
+  return std::make_shared<const GroupKernel>(std::move(on_devices));
 }
 
 BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers) {
@@ -196,7 +212,7 @@ std::string Difference(const RowProgram& program, const BuffersOfRanks& got, con
   return "";
 }
 
-Result<std::unique_ptr<GroupCall>> GroupCall::Make(const LocalGroup& group, std::shared_ptr<const LoadedKernel> kernel,
+Result<std::unique_ptr<GroupCall>> GroupCall::Make(const LocalGroup& group, std::shared_ptr<const GroupKernel> kernel,
                                                    const BuffersOfRanks& inputs) {
   std::unique_ptr<GroupCall> call(new GroupCall(group, std::move(kernel)));
   for (int rank = 0; rank < group.size(); ++rank) {
@@ -207,9 +223,10 @@ Result<std::unique_ptr<GroupCall>> GroupCall::Make(const LocalGroup& group, std:
 
 Result<void> GroupCall::AddRank(int rank, const std::vector<Bytes>& inputs) {
   const CudaDriver& driver = Gpu::Get().driver();
-  const RowProgram& program = kernel_->compiled().program;
+  const RowProgram& program = kernel_->program();
   const LaunchPlan& plan = kernel_->plan();
   KernelArguments arguments = group_.Arguments(rank);
+  if (Result<void> used = group_.Use(rank); !used) return used;
   RankBuffers buffers;
   for (const Bytes& bytes : inputs) {
     Result<DeviceMemory> memory = DeviceMemory::Allocate(driver, static_cast<int64_t>(bytes.size()));
@@ -234,7 +251,8 @@ Result<void> GroupCall::AddRank(int rank, const std::vector<Bytes>& inputs) {
 }
 
 Result<void> GroupCall::Launch(int rank) const {
-  return kernel_->Launch(group_.stream(rank), arguments_[static_cast<size_t>(rank)]);
+  if (Result<void> used = group_.Use(rank); !used) return used;
+  return kernel_->OfRank(rank).Launch(group_.stream(rank), arguments_[static_cast<size_t>(rank)]);
 }
 
 Result<void> GroupCall::LaunchAll() const {
@@ -246,7 +264,7 @@ Result<void> GroupCall::LaunchAll() const {
 
 Result<BuffersOfRanks> GroupCall::Outputs() const {
   const CudaDriver& driver = Gpu::Get().driver();
-  const RowProgram& program = kernel_->compiled().program;
+  const RowProgram& program = kernel_->program();
   const LaunchPlan& plan = kernel_->plan();
   BuffersOfRanks all;
   for (const RankBuffers& buffers : buffers_) {
@@ -264,11 +282,10 @@ Result<BuffersOfRanks> GroupCall::Outputs() const {
 }
 
 Result<BuffersOfRanks> RunOnce(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
-  Result<std::shared_ptr<const LoadedKernel>> kernel = Gpu::Get().Load(program, shape);
+  Result<std::shared_ptr<const GroupKernel>> kernel = Gpu::Get().Load(program, shape);
   if (!kernel) return Err(kernel.error());
   if (*kernel == nullptr) return BuffersOfRanks();
-  Result<std::unique_ptr<LocalGroup>> group =
-      LocalGroup::Make(Gpu::Get().driver(), shape.ranks, (*kernel)->plan().message_bytes);
+  Result<std::unique_ptr<LocalGroup>> group = Gpu::Get().MakeGroup(shape.ranks, (*kernel)->plan().message_bytes);
   if (!group) return Err(group.error());
   Result<std::unique_ptr<GroupCall>> call = GroupCall::Make(**group, *kernel, inputs);
   if (!call) return Err(call.error());

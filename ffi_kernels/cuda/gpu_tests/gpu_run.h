@@ -2,14 +2,17 @@
 // evaluator makes of them. For the tests that need a GPU.
 //
 // Without a GPU nothing runs, but kernels are still compiled (for sm_90) into the cache folder that
-// ONESHOT_GPU_TEST_CACHE names: a machine with a GPU then finds them there.
+// ONESHOT_GPU_TEST_CACHE names: a machine with a GPU then finds them there. All ranks live on the first GPU, unless
+// ONESHOT_GPU_TEST_DEVICES says over how many to deal them out.
 #ifndef FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_
 #define FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
@@ -27,24 +30,43 @@ struct Shape {
   int ranks = 2;
 };
 
+// One kernel, loaded on every device.
+class GroupKernel {
+ public:
+  explicit GroupKernel(std::vector<std::shared_ptr<const LoadedKernel>> on_devices)
+      : on_devices_(std::move(on_devices)) {}
+  const LaunchPlan& plan() const { return on_devices_[0]->plan(); }
+  const RowProgram& program() const { return on_devices_[0]->compiled().program; }
+  const LoadedKernel& OfRank(int rank) const { return *on_devices_[static_cast<size_t>(rank) % on_devices_.size()]; }
+
+ private:
+  std::vector<std::shared_ptr<const LoadedKernel>> on_devices_;
+};
+
 class Gpu {
  public:
   // One per process.
   static const Gpu& Get();
 
-  bool present() const { return present_; }
+  bool present() const { return devices_.has_value(); }
   const std::string& why_absent() const { return why_absent_; }
   const CudaDriver& driver() const { return *LoadCudaDriver(); }
+  const LocalDevices& devices() const { return *devices_; }  // where one is present
 
-  // Compiled for a share of the device, as ranks that run on one device need it.
+  // Compiled for a share of the device where ranks have to share it.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, const Shape& shape) const;
   // The same, loaded, and held against what the device holds at once. Without a GPU: null.
-  Result<std::shared_ptr<const LoadedKernel>> Load(const RowProgram& program, const Shape& shape) const;
+  Result<std::shared_ptr<const GroupKernel>> Load(const RowProgram& program, const Shape& shape) const;
+  Result<std::unique_ptr<LocalGroup>> MakeGroup(int ranks, int64_t capacity_bytes) const {
+    return LocalGroup::Make(driver(), *devices_, ranks, capacity_bytes);
+  }
 
  private:
   Gpu();
-  bool present_ = false;
+  Result<void> Open();
+
   std::string why_absent_;
+  std::optional<LocalDevices> devices_;
   DeviceFacts facts_;
   std::unique_ptr<KernelCache> cache_;
 };
@@ -63,7 +85,7 @@ float ElementOf(DType dtype, const Bytes& bytes, int64_t i);
 // two zeros.
 std::string Difference(const RowProgram& program, const BuffersOfRanks& got, const BuffersOfRanks& wanted, double ulps);
 
-// A rank's buffers on the device.
+// A rank's buffers on its device.
 struct RankBuffers {
   std::vector<DeviceMemory> inputs, outputs;
 };
@@ -71,8 +93,8 @@ struct RankBuffers {
 // A call of one kernel by all ranks of a group.
 class GroupCall {
  public:
-  // Copies the inputs to the device; outputs start as 0xa5.
-  static Result<std::unique_ptr<GroupCall>> Make(const LocalGroup& group, std::shared_ptr<const LoadedKernel> kernel,
+  // Copies the inputs to the devices; outputs start as 0xa5.
+  static Result<std::unique_ptr<GroupCall>> Make(const LocalGroup& group, std::shared_ptr<const GroupKernel> kernel,
                                                  const BuffersOfRanks& inputs);
   Result<void> Launch(int rank) const;
   Result<void> LaunchAll() const;
@@ -80,12 +102,12 @@ class GroupCall {
   KernelArguments& arguments(int rank) { return arguments_[static_cast<size_t>(rank)]; }
 
  private:
-  GroupCall(const LocalGroup& group, std::shared_ptr<const LoadedKernel> kernel)
+  GroupCall(const LocalGroup& group, std::shared_ptr<const GroupKernel> kernel)
       : group_(group), kernel_(std::move(kernel)) {}
   Result<void> AddRank(int rank, const std::vector<Bytes>& inputs);
 
   const LocalGroup& group_;
-  const std::shared_ptr<const LoadedKernel> kernel_;
+  const std::shared_ptr<const GroupKernel> kernel_;
   std::vector<RankBuffers> buffers_;
   std::vector<KernelArguments> arguments_;
 };

@@ -1,4 +1,4 @@
-// In:  a GPU; row programs, extents, groups of ranks that share it. Out: the kernels against the evaluator.
+// In:  a GPU or several; row programs, extents, groups of ranks on them. Out: the kernels against the evaluator.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -77,6 +77,27 @@ TEST_F(KernelOnGpu, TakesAnyExtentAndGroup) {
 TEST_F(KernelOnGpu, GathersShardsThatSplitChunksAndShardsThatDoNot) {
   for (const Shape& shape : {Shape{1, 4096, 8}, {8, 4096, 4}, {64, 8192, 2}, {5, 12, 4}, {3, 6, 2}, {40, 24, 8}}) {
     ExpectAsEvaluated(ProgramOf(kShardedRmsNorm), shape, kNormUlps);
+  }
+}
+
+// As the values of one all-reduce of a tuple come: nothing joins them, and each may have its own type.
+TEST_F(KernelOnGpu, SumsSeveralValuesThatHaveNothingToDoWithOneAnother) {
+  const char text[] =
+      "v1 (a0: sum bf16 row, a1: sum f32 row, a2: max f16 row, a3: sum bf16 row) { x0: bf16 row = all_reduce a0; "
+      "x1: f32 row = all_reduce a1; x2: f16 row = all_reduce a2; x3: bf16 row = all_reduce a3 } -> "
+      "(x0: row, x1: row, x2: row, x3: row)";
+  for (const Shape& shape : {Shape{1, 4096, 2}, {8, 2048, 4}, {3, 37, 3}, {16, 512, 8}}) {
+    ExpectAsEvaluated(ProgramOf(text), shape, 0, Numbers::kSpecialToo);
+  }
+}
+
+// Each rank's columns of a sum, and a residual that lies in the same columns: what a scanned layer ends with.
+TEST_F(KernelOnGpu, AddsShardsOfAResidualToThisRanksColumnsOfASum) {
+  const char text[] =
+      "v1 (a0: sum bf16 row, a1: gather bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = all_gather a1; "
+      "x2: bf16 row = add x0, x1 } -> (x2: row shard)";
+  for (const Shape& shape : {Shape{1, 4096, 2}, {8, 4096, 4}, {64, 512, 8}, {5, 12, 4}, {3, 6, 2}}) {
+    ExpectAsEvaluated(ProgramOf(text), shape, 0, Numbers::kSpecialToo);
   }
 }
 
@@ -179,10 +200,10 @@ TEST_F(KernelOnGpu, RunsRandomProgramsWithShardsAsTheEvaluatorDoes) {
 // one kernel at a time need.
 Result<BuffersOfRanks> RunOneByOne(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
   const CudaDriver& driver = Gpu::Get().driver();
-  Result<std::shared_ptr<const LoadedKernel>> kernel = Gpu::Get().Load(program, shape);
+  Result<std::shared_ptr<const GroupKernel>> kernel = Gpu::Get().Load(program, shape);
   if (!kernel) return Err(kernel.error());
   const LaunchPlan& plan = (*kernel)->plan();
-  Result<std::unique_ptr<LocalGroup>> group = LocalGroup::Make(driver, shape.ranks, plan.message_bytes);
+  Result<std::unique_ptr<LocalGroup>> group = Gpu::Get().MakeGroup(shape.ranks, plan.message_bytes);
   if (!group) return Err(group.error());
   Result<std::unique_ptr<GroupCall>> call = GroupCall::Make(**group, *kernel, inputs);
   if (!call) return Err(call.error());

@@ -1,5 +1,5 @@
-// In:  a GPU; groups of ranks that share it. Out: the protocol under what it must bear: ranks out of step, very many
-// replays of a graph, epochs that wrap, kernels of all sizes in one workspace, a rank that never comes.
+// In:  a GPU or several; groups of ranks on them. Out: the protocol under what it must bear: ranks out of step, very
+// many replays of a graph, epochs that wrap, kernels of all sizes in one workspace, a rank that never comes.
 //
 // The calls count: every rank sends x, and its next x is the mean of all + 1 + d, where d differs from rank to rank and
 // adds up to zero. Whole numbers below 2^24, so exact; one word that is late, early, torn or of another rank changes
@@ -43,7 +43,7 @@ Bytes BytesOf(const std::vector<T>& values) {
 class Counter {
  public:
   static Result<std::unique_ptr<Counter>> Make(const LocalGroup& group,
-                                               const std::shared_ptr<const LoadedKernel>& kernel) {
+                                               const std::shared_ptr<const GroupKernel>& kernel) {
     const LaunchPlan& plan = kernel->plan();
     const auto elements = static_cast<size_t>(plan.rows * plan.width);
     BuffersOfRanks inputs;
@@ -109,19 +109,19 @@ class ProtocolOnGpu : public ::testing::Test {
 
   static const CudaDriver& driver() { return Gpu::Get().driver(); }
 
-  static std::shared_ptr<const LoadedKernel> KernelFor(const Shape& shape) {
+  static std::shared_ptr<const GroupKernel> KernelFor(const Shape& shape) {
     const auto kernel = Gpu::Get().Load(CountingProgram(shape.ranks), shape);
     EXPECT_TRUE(kernel) << kernel.error();
     return kernel.value_or(nullptr);
   }
 
   void MakeGroup(int ranks, int64_t capacity) {
-    auto group = LocalGroup::Make(driver(), ranks, capacity);
+    auto group = Gpu::Get().MakeGroup(ranks, capacity);
     ASSERT_TRUE(group) << group.error();
     group_ = *std::move(group);
   }
 
-  std::unique_ptr<Counter> CounterFor(const std::shared_ptr<const LoadedKernel>& kernel) {
+  std::unique_ptr<Counter> CounterFor(const std::shared_ptr<const GroupKernel>& kernel) {
     auto counter = Counter::Make(*group_, kernel);
     EXPECT_TRUE(counter) << counter.error();
     return counter ? *std::move(counter) : nullptr;
@@ -135,36 +135,44 @@ class ProtocolOnGpu : public ::testing::Test {
   std::unique_ptr<LocalGroup> group_;
 };
 
-// Keeps a stream busy for some time.
+// Keeps a rank's stream busy for some time.
 class Delay {
  public:
-  Delay() {
+  static Result<std::unique_ptr<Delay>> Make(const LocalDevices& devices) {
     const Result<Compilation> compiled = LoadNvrtc()->Compile(
         "extern \"C\" __global__ void delay(unsigned long long ns) { unsigned long long begin, now; "
         "asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(begin)); "
         "do { asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(now)); } while (now - begin < ns); }",
         "sm_90", {});
+    if (!compiled) return Err(compiled.error());
     const CudaDriver& driver = Gpu::Get().driver();
-    if (!compiled || driver.cuModuleLoadData(&module_, compiled->cubin.data()) != kSuccess) return;
-    driver.cuModuleGetFunction(&function_, module_, "delay");
+    std::unique_ptr<Delay> delay(new Delay);
+    for (int device = 0; device < devices.size(); ++device) {  // modules live as long as the process
+      Module module = nullptr;
+      if (Result<void> used = devices.Use(device); !used) return Err(used.error());
+      ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuModuleLoadData(&module, compiled->cubin.data()));
+      ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuModuleGetFunction(&delay->functions_.emplace_back(), module, "delay"));
+    }
+    return delay;
   }
-  ~Delay() { Gpu::Get().driver().cuModuleUnload(module_); }
 
-  Result<void> Launch(Stream stream, uint64_t ns) const {
+  Result<void> Launch(const LocalGroup& group, int rank, uint64_t ns) const {
     void* parameters[] = {&ns};
-    const LaunchConfig config = {{1, 1, 1}, {1, 1, 1}, 0, stream, nullptr, 0};
-    const CudaDriver& driver = Gpu::Get().driver();
-    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuLaunchKernelEx(&config, function_, parameters, nullptr));
+    const LaunchConfig config = {{1, 1, 1}, {1, 1, 1}, 0, group.stream(rank), nullptr, 0};
+    const Function function = functions_[static_cast<size_t>(Gpu::Get().devices().OfRank(rank))];
+    if (Result<void> used = group.Use(rank); !used) return used;
+    ONESHOT_CUDA_RETURN_IF_ERROR(Gpu::Get().driver(), cuLaunchKernelEx(&config, function, parameters, nullptr));
     return {};
   }
 
  private:
-  Module module_ = nullptr;
-  Function function_ = nullptr;
+  Delay() = default;
+  std::vector<Function> functions_;  // by device
 };
 
 TEST_F(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
-  const Delay delay;
+  const auto delay = Delay::Make(Gpu::Get().devices());
+  ASSERT_TRUE(delay) << delay.error();
   for (const int ranks : {2, 4, 8}) {
     const auto kernel = KernelFor({8, 1024, ranks});
     ASSERT_NO_FATAL_FAILURE(MakeGroup(ranks, kernel->plan().message_bytes));
@@ -175,7 +183,7 @@ TEST_F(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
       for (int rank = 0; rank < ranks; ++rank) {
         // Long against a call's few microseconds: others are two calls ahead by then, and held there.
         const uint64_t ns = random() % 4 == 0 ? random() % 60000 : 0;
-        ASSERT_TRUE(delay.Launch(group_->stream(rank), ns));
+        ASSERT_TRUE((*delay)->Launch(*group_, rank, ns));
         ASSERT_TRUE(counter->Launch(rank));
       }
       counter->CountCall();
@@ -189,6 +197,7 @@ TEST_F(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
 Result<GraphExec> RecordGraph(const LocalGroup& group, Counter* counter, int calls) {
   const CudaDriver& driver = Gpu::Get().driver();
   Event fork = nullptr;
+  if (Result<void> used = group.Use(0); !used) return Err(used.error());
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuEventCreate(&fork, kEventDisableTiming));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuStreamBeginCapture_v2(group.stream(0), kCaptureThreadLocal));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuEventRecord(fork, group.stream(0)));
@@ -200,12 +209,14 @@ Result<GraphExec> RecordGraph(const LocalGroup& group, Counter* counter, int cal
   }
   for (int rank = 1; rank < group.size(); ++rank) {
     Event join = nullptr;
+    if (Result<void> used = group.Use(rank); !used) return Err(used.error());
     ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuEventCreate(&join, kEventDisableTiming));
     ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuEventRecord(join, group.stream(rank)));
     ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuStreamWaitEvent(group.stream(0), join, 0));
   }
   Graph graph = nullptr;
   GraphExec exec = nullptr;
+  if (Result<void> used = group.Use(0); !used) return Err(used.error());
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuStreamEndCapture(group.stream(0), &graph));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuGraphInstantiateWithFlags(&exec, graph, 0));
   return exec;
@@ -241,7 +252,7 @@ TEST_F(ProtocolOnGpu, CountsRightWhileEpochsWrap) {
 
 TEST_F(ProtocolOnGpu, CountsRightWhenKernelsOfAllSizesShareAWorkspace) {
   const Shape shapes[] = {{1, 4096, 4}, {64, 512, 4}, {7, 33, 4}, {200, 64, 4}, {2, 8192, 4}};
-  std::vector<std::shared_ptr<const LoadedKernel>> kernels;
+  std::vector<std::shared_ptr<const GroupKernel>> kernels;
   int64_t capacity = 0;
   for (const Shape& shape : shapes) {
     kernels.push_back(KernelFor(shape));
@@ -261,7 +272,7 @@ TEST_F(ProtocolOnGpu, CountsRightWhenKernelsOfAllSizesShareAWorkspace) {
   for (size_t i = 0; i < counters.size(); ++i) counters[i]->ExpectCount(*group_, kernels[i]->plan(), calls[i]);
 }
 
-TEST_F(ProtocolOnGpu, CountsRightInTwoGroupsOnOneDevice) {
+TEST_F(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
   const auto kernel = KernelFor({8, 1024, 2});
   ASSERT_NO_FATAL_FAILURE(MakeGroup(2, kernel->plan().message_bytes));
   const std::unique_ptr<LocalGroup> other = std::move(group_);
@@ -283,7 +294,7 @@ TEST_F(ProtocolOnGpu, CountsRightInTwoGroupsOnOneDevice) {
 // What ends a kernel ends its context, so this happens in a process of its own.
 [[noreturn]] void WaitForRankTwoInVain() {
   const auto kernel = Gpu::Get().Load(CountingProgram(4), {2, 512, 4});
-  auto group = LocalGroup::Make(Gpu::Get().driver(), 4, (*kernel)->plan().message_bytes);
+  auto group = Gpu::Get().MakeGroup(4, (*kernel)->plan().message_bytes);
   (*group)->set_timeout(std::chrono::milliseconds(200));
   BuffersOfRanks inputs(4, {Bytes(2 * 512 * 4), Bytes(4), Bytes(2 * 512 * 4)});
   auto call = GroupCall::Make(**group, *kernel, inputs);

@@ -1,4 +1,4 @@
-// In:  one device and a number of ranks. Out: a group of that many ranks on it. See local_group.h.
+// In:  devices and a number of ranks. Out: a group of that many ranks on them. See local_group.h.
 #include "ffi_kernels/cuda/kernel/local_group.h"
 
 #include <string>
@@ -9,20 +9,49 @@
 
 namespace jax_oneshot::cuda {
 
-Result<Device> UseFirstDevice(const CudaDriver& driver) {
-  Device device = 0;
-  Context context = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGet(&device, 0));
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDevicePrimaryCtxRetain(&context, device));
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSetCurrent(context));
-  return device;
+Result<LocalDevices> LocalDevices::Open(const CudaDriver& driver, int count) {
+  LocalDevices local(driver);
+  int present = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetCount(&present));
+  if (count < 1 || count > present) {
+    return Err(std::to_string(count) + " devices were asked for, the driver offers " + std::to_string(present) +
+               "; is CUDA_VISIBLE_DEVICES set?");
+  }
+  for (int i = 0; i < count; ++i) {
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGet(&local.devices_.emplace_back(), i));
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDevicePrimaryCtxRetain(&local.contexts_.emplace_back(), local.devices_[i]));
+  }
+  for (int from = 0; from < count; ++from) {
+    for (int to = 0; to < count; ++to) {
+      if (Result<void> reached = local.Reach(from, to); !reached) return Err(reached.error());
+    }
+  }
+  if (Result<void> used = local.Use(0); !used) return Err(used.error());
+  return local;
+}
+
+Result<void> LocalDevices::Reach(int from, int to) const {
+  if (from == to) return {};
+  int can = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver_, cuDeviceCanAccessPeer(&can, devices_[from], devices_[to]));
+  if (can == 0) {
+    return Err("device " + std::to_string(from) + " does not reach the memory of device " + std::to_string(to));
+  }
+  if (Result<void> used = Use(from); !used) return used;
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver_, cuCtxEnablePeerAccess(contexts_[to], 0));
+  return {};
+}
+
+Result<void> LocalDevices::Use(int device) const {
+  ONESHOT_CUDA_RETURN_IF_ERROR(*driver_, cuCtxSetCurrent(contexts_[static_cast<size_t>(device)]));
+  return {};
 }
 
 Result<void> FitsTogether(const LoadedKernel& kernel, int ranks) {
   const int blocks = kernel.plan().grid();
   if (ranks * blocks <= kernel.resident_blocks()) return {};
   return Err(std::to_string(ranks) + " ranks launch " + std::to_string(blocks) +
-             " blocks each, but the device holds only " + std::to_string(kernel.resident_blocks()) +
+             " blocks each on one device, which holds only " + std::to_string(kernel.resident_blocks()) +
              " of them at once: plan with DeviceFacts::ranks_on_device");
 }
 
@@ -32,10 +61,14 @@ Result<DeviceMemory> DeviceMemory::Allocate(const CudaDriver& driver, int64_t by
   return DeviceMemory(&driver, at);
 }
 
-Result<std::unique_ptr<LocalGroup>> LocalGroup::Make(const CudaDriver& driver, int ranks, int64_t capacity_bytes) {
-  std::unique_ptr<LocalGroup> group(new LocalGroup(driver, MakeWorkspaceLayout(ranks, capacity_bytes)));
+Result<std::unique_ptr<LocalGroup>> LocalGroup::Make(const CudaDriver& driver, const LocalDevices& devices, int ranks,
+                                                     int64_t capacity_bytes) {
+  std::unique_ptr<LocalGroup> group(new LocalGroup(driver, devices, MakeWorkspaceLayout(ranks, capacity_bytes)));
   Result<void> made = group->MakeErrorRecord();
-  for (int rank = 0; made && rank < ranks; ++rank) made = group->AddRank();
+  for (int rank = 0; made && rank < ranks; ++rank) {
+    made = group->Use(rank);
+    if (made) made = group->AddRank();
+  }
   if (made) made = group->Synchronise(std::chrono::seconds(10));
   if (!made) return Err(made.error());
   return group;
@@ -43,7 +76,8 @@ Result<std::unique_ptr<LocalGroup>> LocalGroup::Make(const CudaDriver& driver, i
 
 Result<void> LocalGroup::MakeErrorRecord() {
   void* record = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemHostAlloc(&record, sizeof(uint64_t), kHostAllocDeviceMap));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_,
+                               cuMemHostAlloc(&record, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
   error_record_ = static_cast<uint64_t*>(record);
   *error_record_ = 0;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemHostGetDevicePointer_v2(&error_record_on_device_, record, 0));

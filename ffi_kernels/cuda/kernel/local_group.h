@@ -1,8 +1,9 @@
-// In:  one device and a number of ranks. Out: a group of that many ranks on it: a workspace and a stream per rank, in
-// one context. For tests and benchmarks: the kernels cannot tell it from a group over several devices.
+// In:  devices and a number of ranks. Out: a group of that many ranks in one process: a workspace and a stream per
+// rank. For tests: the kernels cannot tell it from a group over several processes.
 //
-// All ranks' blocks must be resident at once, since they wait for one another: FitsTogether says whether they are.
-// Every wait has a deadline, for a mistake in a kernel must end in an error here.
+// Ranks are dealt out to the devices in turn; with fewer devices than ranks some share one. Their blocks must be
+// resident at once, since they wait for one another: FitsTogether says whether they are. Every wait has a deadline, for
+// a mistake in a kernel must end in an error here.
 #ifndef FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
 #define FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
 
@@ -17,13 +18,32 @@
 
 namespace jax_oneshot::cuda {
 
-// The first device's primary context, current in the calling thread.
-Result<Device> UseFirstDevice(const CudaDriver& driver);
+// The primary contexts of the first `count` devices, each of which reaches the others' memory. They are kept until the
+// process ends.
+class LocalDevices {
+ public:
+  // `driver` outlives it. The first device's context is current afterwards.
+  static Result<LocalDevices> Open(const CudaDriver& driver, int count);
 
-// Ok, or how many blocks each of `ranks` ranks launches and how many the device holds at once.
+  int size() const { return static_cast<int>(contexts_.size()); }
+  int OfRank(int rank) const { return rank % size(); }
+  int MostRanksOnOne(int ranks) const { return (ranks + size() - 1) / size(); }
+  // Makes its context current in the calling thread.
+  Result<void> Use(int device) const;
+
+ private:
+  explicit LocalDevices(const CudaDriver& driver) : driver_(&driver) {}
+  Result<void> Reach(int from, int to) const;
+
+  const CudaDriver* driver_;
+  std::vector<Device> devices_;
+  std::vector<Context> contexts_;
+};
+
+// Ok, or how many blocks each of `ranks` ranks launches and how many a device holds at once.
 Result<void> FitsTogether(const LoadedKernel& kernel, int ranks);
 
-// Memory on the device, freed with the object.
+// Memory on the current device, freed with the object.
 class DeviceMemory {
  public:
   static Result<DeviceMemory> Allocate(const CudaDriver& driver, int64_t bytes);
@@ -42,8 +62,9 @@ class DeviceMemory {
 
 class LocalGroup {
  public:
-  // `driver` outlives the group, and its context stays current.
-  static Result<std::unique_ptr<LocalGroup>> Make(const CudaDriver& driver, int ranks, int64_t capacity_bytes);
+  // `driver` and `devices` outlive the group.
+  static Result<std::unique_ptr<LocalGroup>> Make(const CudaDriver& driver, const LocalDevices& devices, int ranks,
+                                                  int64_t capacity_bytes);
   LocalGroup(const LocalGroup&) = delete;
   LocalGroup& operator=(const LocalGroup&) = delete;
   ~LocalGroup();
@@ -52,6 +73,8 @@ class LocalGroup {
   KernelArguments Arguments(int rank) const;
   Stream stream(int rank) const { return streams_[static_cast<size_t>(rank)]; }
   int size() const { return static_cast<int>(streams_.size()); }
+  // Makes the context of the rank's device current: before anything is launched on its stream.
+  Result<void> Use(int rank) const { return devices_.Use(devices_.OfRank(rank)); }
 
   // Waits for all streams; an error if that takes longer than `deadline`, or says who was missing if a kernel gave up.
   Result<void> Synchronise(std::chrono::seconds deadline) const;
@@ -62,15 +85,17 @@ class LocalGroup {
   void set_timeout(std::chrono::nanoseconds timeout) { timeout_ = timeout; }
 
  private:
-  LocalGroup(const CudaDriver& driver, WorkspaceLayout layout) : driver_(driver), layout_(layout) {}
+  LocalGroup(const CudaDriver& driver, const LocalDevices& devices, WorkspaceLayout layout)
+      : driver_(driver), devices_(devices), layout_(layout) {}
   Result<void> AddRank();
   Result<void> MakeErrorRecord();
 
   const CudaDriver& driver_;
+  const LocalDevices& devices_;
   const WorkspaceLayout layout_;
   std::vector<DeviceMemory> workspaces_;
   std::vector<Stream> streams_;
-  uint64_t* error_record_ = nullptr;  // pinned host memory
+  uint64_t* error_record_ = nullptr;  // pinned host memory, at the same address for every device
   DevicePointer error_record_on_device_ = 0;
   std::chrono::nanoseconds timeout_ = std::chrono::seconds(5);
 };
