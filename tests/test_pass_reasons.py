@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 from hlo_fixture import GROUPS_8, all_reduce, entry, run_pass
-from test_pass_shards import BLOCK, GATHER
+from shards_hlo import BLOCK, GATHER
 
 ROW = "bf16[8,64]{1,0}"
 WIDE = "f32[8,64]{1,0}"

@@ -22,7 +22,8 @@ def setup(tmp_path: pathlib.Path) -> tp_decode.Setup:
 
 
 def save(setup: tp_decode.Setup, name: str, tokens: list[int]) -> None:
-    np.savez(setup.save(name), tokens=tokens, logits=[0.0], step_ms=[9.0, 9.0, 1.0, 3.0], facts='{"jax": "0"}')
+    step_ms, ahead_ms = [9.0, 9.0, 1.0, 3.0], [4.0, 1.0, 0.5]
+    np.savez(setup.save(name), tokens=tokens, logits=[0.0], facts='{"jax": "0"}', step_ms=step_ms, ahead_ms=ahead_ms)
 
 
 def checks() -> tp_decode.Checks:
@@ -39,17 +40,19 @@ def test_the_worker_gives_the_same_tokens_off_and_on(run_python: RunPython, tmp_
         env = {"JAX_ONESHOT": on, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
         done = run_python([str(FOLDER / "tp_decode_worker.py"), json.dumps(job)], env=env)
         assert done.status == 0, done.stderr
-        tokens.append(np.load(save)["tokens"])
+        saved = np.load(save)
+        tokens.append(saved["tokens"])
+        assert saved["ahead_ms"].shape == (8,)
     assert tokens[0].shape == (4, 8)
     assert np.array_equal(*tokens)
 
 
-def test_equal_tokens_are_right_and_the_time_is_the_later_half_s(setup: tp_decode.Setup) -> None:
+def test_equal_tokens_are_right_and_times_are_medians_of_the_later_half_and_of_rounds(setup: tp_decode.Setup) -> None:
     save(setup, "on", [1, 2])
     noted = checks()
     noted.run("on", setup, [tp_decode.Ended(0, "", 1.0)], np.array([1, 2]))
     assert noted.wrong == []
-    assert noted.results == {"setup": {"jax": "0"}, "on": {"step_ms": 2.0, "tokens_equal": True}}
+    assert noted.results == {"setup": {"jax": "0"}, "on": {"step_ms": 2.0, "ahead_ms": 1.0, "tokens_equal": True}}
 
 
 def test_other_tokens_are_wrong(setup: tp_decode.Setup) -> None:

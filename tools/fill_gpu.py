@@ -29,7 +29,7 @@ def table(results: list[dict[str, Any]]) -> str:
     for result in results:
         setup, verdicts = result["setup"], result["verdicts"]
         cells = [f"{setup['ranks']} {PLACES[setup.get('gpus', 'one')]}: {_model(setup['model'])}"]
-        cells += [f"{result[run]['step_ms']:.2f}" for run in RUNS]
+        cells += [_times(result[run]) for run in RUNS]
         cells += [f"{verdicts.get('fused', 0) + verdicts.get('plain', 0)} of {sum(verdicts.values())}"]
         cells += ["yes" if all(result[run]["tokens_equal"] for run in RUNS) else "no"]
         cells += [f"{setup['date']}, {setup['device']}, jax {setup['jax']}{', MPS' if setup['mps'] else ''}"]
@@ -37,9 +37,16 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _times(run: dict[str, Any]) -> str:
+    """Waited for; in brackets, where it was measured (since 2026-11-25), not waited for."""
+    ahead = f" ({run['ahead_ms']:.2f})" if "ahead_ms" in run else ""
+    return f"{run['step_ms']:.2f}{ahead}"
+
+
 def _model(model: dict[str, Any]) -> str:
     extra = [text for key, text in (("scan", "scanned"), ("shard_norms", "sharded norms")) if model.get(key)]
-    return ", ".join([f"{model.get('family', 'llama')}, {model['layers']} layers of {model['hidden']}", *extra])
+    sizes = [f"{key} {model[key]}" for key in ("ffn", "batch") if key in model]
+    return ", ".join([f"{model.get('family', 'llama')}, {model['layers']} layers of {model['hidden']}", *sizes, *extra])
 
 
 def filled(page: str) -> str:

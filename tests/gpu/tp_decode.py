@@ -36,6 +36,7 @@ import numpy as np
 
 WORKER = pathlib.Path(__file__).with_name("tp_decode_worker.py")
 XLA_ONE_SHOT = "--xla_gpu_unsupported_use_all_reduce_one_shot_kernel=true"
+SIZES = ("ffn", "heads", "kv_heads", "head_dim", "vocab", "batch")  # of ModelConfig
 DEADLINE_S = 5.0
 GRACE_S = 15.0  # what a process may take to end after the deadline: JAX waits for the others, XLA frees what it has
 
@@ -171,7 +172,8 @@ class Checks:
             return
         saved = np.load(setup.save(name))
         median = statistics.median(saved["step_ms"][len(saved["step_ms"]) // 2 :])
-        self.results[name] = {"step_ms": round(float(median), 3)}
+        ahead = statistics.median(saved["ahead_ms"])
+        self.results[name] = {"step_ms": round(float(median), 3), "ahead_ms": round(float(ahead), 3)}
         self.results["setup"] |= json.loads(str(saved["facts"]))
         if reference is not None:
             equal = bool(np.array_equal(saved["tokens"], reference))
@@ -239,6 +241,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--hidden", type=int, default=1024)
+    for size in SIZES:
+        parser.add_argument(f"--{size.replace('_', '-')}", type=int, help="of the model, instead of the demo's")
     parser.add_argument("--family", default="llama", help="llama, gemma2 or gpt2")
     parser.add_argument("--scan", action="store_true", help="layers run in a loop")
     parser.add_argument("--shard-norms", action="store_true", help="weights of norms lie in shards")
@@ -253,6 +257,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         model = {name: getattr(arguments, name) for name in ("family", "scan", "layers", "hidden", "shard_norms")}
+        model |= {size: getattr(arguments, size) for size in SIZES if getattr(arguments, size)}
         setup = Setup(arguments.ranks, arguments.steps, model, folder, arguments.limit, arguments.gpus)
         share = setup.gpus == "one" and not arguments.no_mps
         with mps(folder) if share else contextlib.nullcontext(False) as with_mps:

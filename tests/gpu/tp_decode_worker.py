@@ -1,7 +1,7 @@
 """One process of a tensor-parallel decode: one rank, on the first GPU it sees (or on CPU devices, as a reference).
 
 In:  argv: a JSON object, see `Job`. Whether JAX_ONESHOT is set is up to the environment.
-Out: the job's `save` file (npz: tokens, logits, step_ms, facts as JSON), written by rank 0.
+Out: the job's `save` file (npz: tokens, logits, step_ms, ahead_ms, facts as JSON), written by rank 0.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax_oneshot.demo import models, weights
 
+AHEAD_ROUNDS = 8  # of as many steps as are decoded
 SHUTDOWN_S = 2  # how long a process that ends waits for the others; JAX's default is 5 minutes
 
 
@@ -59,37 +61,79 @@ def main() -> None:
     config = models.ModelConfig(**job.model)
     mesh = Mesh(np.array(jax.devices()), ("tp",))
     assert mesh.size == job.ranks, f"{mesh.size} devices for {job.ranks} ranks"
-    tokens, logits, step_ms = decode(job, config, mesh)
+    decoder = Decoder.start(config, mesh, job.steps)
+    tokens, logits, step_ms = decoder.decode(job.die_at)
+    ahead_ms = decoder.run_ahead()
     if job.rank == 0:
         facts = json.dumps({"jax": jax.__version__, "device": jax.devices()[0].device_kind})
-        np.savez(job.save, tokens=tokens, logits=logits, step_ms=step_ms, facts=facts)
+        np.savez(job.save, tokens=tokens, logits=logits, step_ms=step_ms, ahead_ms=ahead_ms, facts=facts)
 
 
-def decode(job: Job, config: models.ModelConfig, mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(tokens, logits, milliseconds) of every step."""
-    whole = NamedSharding(mesh, PartitionSpec())
-    abstract = weights.abstract_params(config, mesh), weights.abstract_cache(config, mesh)
-    params = place(weights.init_params(config, 0), abstract[0])
-    cache = place(jax.tree.map(np.asarray, models.empty_cache(config)), abstract[1])
-    tokens = place(first_tokens(config), weights.replicated(mesh, (config.batch,), jnp.int32))
-    cache_shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract[1])
+@dataclasses.dataclass
+class Decoder:
+    """A model on its devices, and what it has decoded so far.
 
-    def step(params: Any, cache: Any, tokens: jax.Array, position: jax.Array) -> Any:
-        return models.decode_step(config, params, cache, tokens, position)
+    Attributes:
+      step: (params, cache, tokens, position) -> (tokens, logits, cache), compiled at its first call.
+      params: weights, laid out over the mesh.
+      cache: keys and values; each step takes it and gives a new one.
+      tokens: int32[batch], the last ones.
+      positions: int32[] on the devices, one per step.
+    """
 
-    jitted = jax.jit(step, donate_argnums=(1,), out_shardings=(whole, whole, cache_shardings))
-    results: list[tuple[np.ndarray, np.ndarray]] = []
-    times: list[float] = []
-    for position in range(job.steps):
-        if position == job.die_at:
-            os._exit(0)
-        start = time.perf_counter()
-        at = place(np.int32(position), weights.replicated(mesh, (), jnp.int32))
-        tokens, logits, cache = jitted(params, cache, tokens, at)
-        tokens.block_until_ready()
-        times.append((time.perf_counter() - start) * 1e3)
-        results.append((local(tokens), local(logits)))
-    return np.stack([one[0] for one in results]), np.stack([one[1] for one in results]), np.array(times)
+    step: Callable[..., Any]
+    params: Any
+    cache: Any
+    tokens: jax.Array
+    positions: list[jax.Array]
+
+    @classmethod
+    def start(cls, config: models.ModelConfig, mesh: Mesh, steps: int) -> Decoder:
+        """Puts weights and first tokens onto the mesh."""
+        whole = NamedSharding(mesh, PartitionSpec())
+        abstract = weights.abstract_params(config, mesh), weights.abstract_cache(config, mesh)
+        cache_shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract[1])
+
+        def step(params: Any, cache: Any, tokens: jax.Array, position: jax.Array) -> Any:
+            return models.decode_step(config, params, cache, tokens, position)
+
+        scalar = weights.replicated(mesh, (), jnp.int32)
+        return cls(
+            jax.jit(step, donate_argnums=(1,), out_shardings=(whole, whole, cache_shardings)),
+            place(weights.init_params(config, 0), abstract[0]),
+            place(jax.tree.map(np.asarray, models.empty_cache(config)), abstract[1]),
+            place(first_tokens(config), weights.replicated(mesh, (config.batch,), jnp.int32)),
+            [place(np.int32(position), scalar) for position in range(steps)],
+        )
+
+    def decode(self, die_at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(tokens, logits, milliseconds) of every step, each waited for before the next one is launched."""
+        results: list[tuple[np.ndarray, np.ndarray]] = []
+        times: list[float] = []
+        for number, position in enumerate(self.positions):
+            if number == die_at:
+                os._exit(0)
+            start = time.perf_counter()
+            logits = self._launch(position)
+            self.tokens.block_until_ready()
+            times.append((time.perf_counter() - start) * 1e3)
+            results.append((local(self.tokens), local(logits)))
+        return np.stack([one[0] for one in results]), np.stack([one[1] for one in results]), np.array(times)
+
+    def run_ahead(self) -> np.ndarray:
+        """Milliseconds per step of every round, where steps are launched without waiting for the one before."""
+        times = []
+        for _ in range(AHEAD_ROUNDS):
+            start = time.perf_counter()
+            for position in self.positions:
+                self._launch(position)
+            self.tokens.block_until_ready()
+            times.append((time.perf_counter() - start) * 1e3 / len(self.positions))
+        return np.array(times)
+
+    def _launch(self, position: jax.Array) -> jax.Array:
+        self.tokens, logits, self.cache = self.step(self.params, self.cache, self.tokens, position)
+        return logits
 
 
 def first_tokens(config: models.ModelConfig) -> np.ndarray:
