@@ -37,13 +37,17 @@ void ExpectAndForget(const char* call, Handle handle) {
   fake_gpus.owners.erase(Key(handle));
 }
 
-// A new handle of the GPU that is current.
-template <typename Handle>
-Handle Made(const char* call) {
-  static uint64_t last = 1;  // far below any address
+// The number of a new handle of the GPU that is current; far below any address.
+uint64_t NewHandle(const char* call) {
+  static uint64_t last = 1;
   if (fake_gpus.current < 0) fake_gpus.violations.push_back(std::string(call) + ": no GPU is current");
   fake_gpus.owners[++last] = fake_gpus.current;
-  return reinterpret_cast<Handle>(last);
+  return last;
+}
+
+template <typename Handle>
+Handle Made(const char* call) {
+  return reinterpret_cast<Handle>(NewHandle(call));
 }
 
 Context ContextOf(int gpu) { return reinterpret_cast<Context>(intptr_t{gpu} + 1); }
