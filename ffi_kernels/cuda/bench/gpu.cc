@@ -98,6 +98,7 @@ Result<Memory> Gpu::Allocate(size_t bytes) const {
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemAlloc_v2(&at, bytes));
   Memory memory(this, at);
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemsetD8_v2(at, 0, bytes));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuCtxSynchronize());  // no stream of ours waits for the one that this went to
   return memory;
 }
 

@@ -58,7 +58,7 @@ class Gpu {
   Stream stream(int i) const { return streams_[static_cast<size_t>(i)]; }
   int streams() const { return static_cast<int>(streams_.size()); }
 
-  // Zero-filled.
+  // Zero-filled, for every stream and every GPU, when this returns.
   Result<Memory> Allocate(size_t bytes) const;
   Result<Memory> Upload(const void* from, size_t bytes) const;
   Result<std::vector<uint16_t>> Download(DevicePointer from, size_t count) const;
