@@ -77,9 +77,9 @@ def test_each_number_of_ranks_is_measured_for_which_there_are_gpus() -> None:
 
 def test_a_gpu_per_rank_is_asked_for_and_noted() -> None:
     echo = "import json\nfirst = json.loads(input())\nprint(json.dumps({**first, 'most_ranks': 0}), flush=True)"
-    request = Request(gpus="each", competitors=["./libx.so"])
+    request = Request(gpus="each", competitors=["./libx.so"], nccl=False)
     device, exchanges = kernel_exchange.measure(request, 1, lambda text: None, command=[sys.executable, "-c", echo])
-    assert (device["gpus"], device["competitors"], exchanges) == ("each", ["./libx.so"], [])
+    assert (device["gpus"], device["competitors"], device["nccl"], exchanges) == ("each", ["./libx.so"], False, [])
     each = kernel_exchange.stamp({**DEVICE, "nccl": "2.30.7", "gpus": 2}, "each")
     assert each["where"]["gpus"] == "each"
     assert each["where"]["gpu_count"] == 2

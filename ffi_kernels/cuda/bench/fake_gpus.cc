@@ -154,6 +154,9 @@ void PlayMemory(CudaDriver* driver) {
     std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
     return kSuccess;
   };
+}
+
+void PlayHostMemory(CudaDriver* driver) {
   driver->cuMemHostAlloc = [](void** at, size_t bytes, unsigned flags) {
     fake_gpus.host_flags = flags;
     *at = std::malloc(bytes);
@@ -310,6 +313,7 @@ CudaDriver FakeDriver(int gpus) {
   PlayDevices(&driver);
   PlayContexts(&driver);
   PlayMemory(&driver);
+  PlayHostMemory(&driver);
   PlayKernels(&driver);
   PlayGraphs(&driver);
   PlayNodes(&driver);

@@ -32,6 +32,11 @@ Exactness ExactnessOf(Origin origin, int ranks) {
   return {/*equal_bits=*/false, origin == Origin::kNccl ? std::max(2, ranks) : 2};
 }
 
+Result<NcclLibrary> NcclFor(const BenchOptions& options) {
+  if (options.placement == Placement::kOneGpu) return Err("NCCL takes a GPU per rank");
+  return options.nccl ? LoadNccl() : Err("left out with --no-nccl");
+}
+
 std::string Named(const Method& method, const std::string& error) { return method.name + ": " + error; }
 
 }  // namespace
@@ -46,13 +51,12 @@ struct KernelBench::Contender {
 KernelBench::KernelBench(std::unique_ptr<RankGpus> gpus, RankKernels kernels, std::string nvrtc_version)
     : gpus_(std::move(gpus)), kernels_(std::move(kernels)), nvrtc_version_(std::move(nvrtc_version)) {}
 
-Result<std::unique_ptr<KernelBench>> KernelBench::Make(const std::vector<std::string>& competitors,
-                                                       Placement placement) {
+Result<std::unique_ptr<KernelBench>> KernelBench::Make(const BenchOptions& options) {
   const Result<CudaDriver>& driver = LoadCudaDriver();
   if (!driver) return Err(driver.error());
   const Result<Nvrtc>& nvrtc = LoadNvrtc();
   if (!nvrtc) return Err(nvrtc.error());
-  Result<std::unique_ptr<RankGpus>> gpus = RankGpus::Open(*driver, placement);
+  Result<std::unique_ptr<RankGpus>> gpus = RankGpus::Open(*driver, options.placement);
   if (!gpus) return Err(gpus.error());
   const Result<Compilation> compiled = CompileBenchKernels(*nvrtc, (*gpus)->of(0).arch());
   if (!compiled) return Err(compiled.error());
@@ -60,8 +64,8 @@ Result<std::unique_ptr<KernelBench>> KernelBench::Make(const std::vector<std::st
   if (!kernels) return Err(kernels.error());
   std::unique_ptr<KernelBench> bench(new KernelBench(*std::move(gpus), *std::move(kernels), nvrtc->VersionText()));
   bench->cache_ = std::make_unique<KernelCache>(*nvrtc, DefaultCacheFolder());
-  bench->nccl_library_ = placement == Placement::kGpuEach ? LoadNccl() : Err("NCCL takes a GPU per rank");
-  for (const std::string& path : competitors) {
+  bench->nccl_library_ = NcclFor(options);
+  for (const std::string& path : options.competitors) {
     Result<CompetitorLibrary> library = CompetitorLibrary::Load(path);
     if (!library) return Err(library.error());
     bench->competitors_.push_back(*std::move(library));
@@ -101,12 +105,12 @@ Result<Measurement> KernelBench::Measure(const Shape& shape, int links, int turn
   const Result<std::shared_ptr<const OneShotRanks>> ranks = OneShotRanks::Make(*gpus_, *cache_, shape);
   if (!ranks) return Err(ranks.error());
   const std::vector<Method> methods =
-      MakeMethods({gpus_.get(), &kernels_, &competitors_, NcclFor(*problem)}, *ranks, *problem);
+      MakeMethods({gpus_.get(), &kernels_, &competitors_, WarmNccl(*problem)}, *ranks, *problem);
   Result<Measurement> measured = TakeTurns({*problem, *clock, methods, links}, turns);
   return measured ? measured : Err(measured.error() + (*ranks)->GaveUp());
 }
 
-MaybeNccl KernelBench::NcclFor(const Problem& problem) {
+MaybeNccl KernelBench::WarmNccl(const Problem& problem) {
   if (!nccl_library_) return Err(nccl_library_.error());
   const int ranks = problem.shape().ranks;
   auto found = nccl_.find(ranks);

@@ -22,6 +22,12 @@
 
 namespace jax_oneshot::cuda::bench {
 
+struct BenchOptions {
+  std::vector<std::string> competitors;  // files of competitor libraries
+  Placement placement = Placement::kOneGpu;
+  bool nccl = true;  // with a GPU per rank
+};
+
 struct Measurement {
   std::map<std::string, std::vector<double>> us, public_us;  // by method: per turn
   std::map<std::string, std::string> skipped;                // by method: why
@@ -37,8 +43,8 @@ struct BenchDevice {
 
 class KernelBench {
  public:
-  // `competitors`: files of competitor libraries. Compiled kernels are kept in DefaultCacheFolder().
-  static Result<std::unique_ptr<KernelBench>> Make(const std::vector<std::string>& competitors, Placement placement);
+  // Compiled kernels are kept in DefaultCacheFolder().
+  static Result<std::unique_ptr<KernelBench>> Make(const BenchOptions& options);
 
   BenchDevice device() const;
   // An error means that one of our own results is wrong, or that the device is lost to a kernel that does not end.
@@ -55,7 +61,7 @@ class KernelBench {
     int links;
   };
   // The communicators of so many ranks, warm for this problem.
-  MaybeNccl NcclFor(const Problem& problem);
+  MaybeNccl WarmNccl(const Problem& problem);
   Result<Measurement> TakeTurns(const Setting& setting, int turns) const;
   Result<std::vector<Contender>> Prepare(const Setting& setting, Measurement* out) const;
   Result<void> CheckFirst(const Problem& problem, const Method& method, const Clock& clock) const;

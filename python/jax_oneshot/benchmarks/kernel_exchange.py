@@ -67,12 +67,14 @@ class Request:
       competitors: libraries of public kernels (ffi_kernels/cuda/bench/competitor.h).
       ranks: numbers of ranks; None: those of RANKS for which there are GPUs.
       shapes: (rows, width) of each message.
+      nccl: whether to measure NCCL where each rank has a GPU.
     """
 
     gpus: str = "one"
     competitors: Sequence[str] = ()
     ranks: Sequence[int] | None = None
     shapes: Sequence[tuple[int, int]] = tuple(itertools.product(ROWS, WIDTHS))
+    nccl: bool = True
 
     def extents(self, most_ranks: int) -> list[tuple[int, int, int]]:
         """(ranks, rows, width) of each, on GPUs that take `most_ranks`."""
@@ -134,7 +136,8 @@ def measure(
     exchanges = []
     with Worker(command, worker_environment(os.environ)) as worker:
         progress("kernel: starting on the GPU")
-        device = _checked(worker.ask(competitors=list(request.competitors), gpus=request.gpus))
+        asked = {"competitors": list(request.competitors), "gpus": request.gpus, "nccl": request.nccl}
+        device = _checked(worker.ask(**asked))
         extents = request.extents(device["most_ranks"])
         for number, (ranks, rows, width) in enumerate(extents, 1):
             progress(f"kernel: {ranks} ranks, bf16[{rows},{width}] ({number} of {len(extents)})")

@@ -75,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kernel: one GPU for all ranks, or one for each, over peer access (default: one)",
     )
     parser.add_argument(
+        "--no-nccl", dest="nccl", action="store_false", help="kernel, with --gpus each: do not start NCCL"
+    )
+    parser.add_argument(
         "--ranks",
         type=_numbers,
         metavar="N,...",
@@ -231,7 +234,7 @@ def _bench_import(arguments: argparse.Namespace, progress: Progress) -> Figures:
 def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import kernel_exchange, kernel_tables
 
-    request = kernel_exchange.Request(arguments.gpus, arguments.competitor, arguments.ranks)
+    request = kernel_exchange.Request(arguments.gpus, arguments.competitor, arguments.ranks, nccl=arguments.nccl)
     if arguments.shapes:
         request = dataclasses.replace(request, shapes=arguments.shapes)
     device, exchanges = kernel_exchange.measure(request, arguments.rounds, progress)
