@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 from jax_oneshot.benchmarks import kernel_exchange, kernel_plot, kernel_tables
-from jax_oneshot.benchmarks.kernel_exchange import Exchange
+from jax_oneshot.benchmarks.kernel_exchange import Exchange, Request
 from jax_oneshot.demo.compare import WorkerError
 from jax_process import RunPython
 from rich.console import Console
 
 DEVICE = {"gpu": "NVIDIA H200", "driver": "13.0", "nvrtc": "13.0", "arch": "sm_90", "multiprocessors": 132}
+DEVICE |= {"nccl": "", "gpus": 1, "most_ranks": 8}
 US = {"fused": [5.0, 4.0, 9.0], "apart": [8.0], "three": [10.0], "plain": [4.0], "push_poll": [2.0], "empty": [1.0]}
-US |= {"sharded": [6.0], "sharded_apart": [15.0]}
+US |= {"sharded": [6.0], "sharded_apart": [15.0], "apart_pdl": [6.0], "push_poll_pdl": [1.6], "empty_pdl": [0.5]}
+NCCL = {"nccl": [12.0], "nccl_apart": [16.0], "nccl_three": [18.0]}
 ANSWER = {"us": US, "public_us": {"slow": [7.0], "quick": [5.0]}, "skipped": {"big": "does not fit"}}
 
 
@@ -27,15 +29,17 @@ def process(*answers: dict[str, Any]) -> list[str]:
     return [sys.executable, "-c", f"for line in {lines!r}:\n input()\n print(line, flush=True)"]
 
 
-def measured(*answers: dict[str, Any], shapes: tuple[tuple[int, int, int], ...] = ((2, 8, 4096),)) -> list[Exchange]:
-    command = process(DEVICE, *answers)
-    device, exchanges = kernel_exchange.measure(1, [], lambda text: None, command=command, shapes=shapes)
+def measured(
+    *answers: dict[str, Any], ranks: tuple[int, ...] = (2,), shapes: tuple[tuple[int, int], ...] = ((8, 4096),)
+) -> list[Exchange]:
+    request = Request(ranks=ranks, shapes=shapes)
+    device, exchanges = kernel_exchange.measure(request, 1, lambda text: None, command=process(DEVICE, *answers))
     assert device == DEVICE
     return exchanges
 
 
 def test_a_time_is_the_median_of_its_turns_and_public_is_the_fastest() -> None:
-    (one,) = measured(ANSWER)
+    (one,) = measured({**ANSWER, "us": US | NCCL})
     assert one.time("fused") == 5
     assert one.time("public") == 5
     assert one.ratio("fused_vs_unfused") == 5 / 8
@@ -44,17 +48,50 @@ def test_a_time_is_the_median_of_its_turns_and_public_is_the_fastest() -> None:
     assert one.ratio("plain_vs_floor") == 4 / 2
     assert one.ratio("fused_vs_best_public") == 1
     assert one.ratio("sharded_vs_collectives") == 6 / 15
+    assert one.ratio("fused_vs_unfused_pdl") == 5 / 6
+    assert one.ratio("plain_vs_floor_pdl") == 4 / 1.6
+    assert one.ratio("fused_vs_nccl") == 5 / 16
+    assert one.ratio("plain_vs_nccl") == 4 / 12
 
 
 def test_ratios_stand_by_ranks_and_shape() -> None:
-    exchanges = measured(ANSWER, ANSWER, shapes=((2, 1, 3584), (4, 8, 8192)))
+    exchanges = measured(ANSWER, {**ANSWER, "us": US | NCCL}, ranks=(2, 4), shapes=((1, 3584),))
     ratios = kernel_exchange.ratios(exchanges)
     assert set(ratios) == set(kernel_exchange.RATIOS)
-    assert ratios["fused_vs_plain"] == {"2": {"1x3584": 1.25}, "4": {"8x8192": 1.25}}
+    assert ratios["fused_vs_plain"] == {"2": {"1x3584": 1.25}, "4": {"1x3584": 1.25}}
+    assert ratios["fused_vs_nccl"] == {"4": {"1x3584": 0.312}}
     details = kernel_exchange.details(exchanges)
     assert details["kernel_us"]["2"]["1x3584"]["fused"] == 5
-    assert details["public_us"]["4"]["8x8192"] == {"slow": 7, "quick": 5}
+    assert details["public_us"]["4"]["1x3584"] == {"slow": 7, "quick": 5}
     assert details["kernel_skipped"]["2"] == {"1x3584": {"big": "does not fit"}}
+
+
+def test_each_number_of_ranks_is_measured_for_which_there_are_gpus() -> None:
+    request = Request(gpus="each", shapes=((1, 4096), (8, 8192)))
+    assert request.extents(3) == [(2, 1, 4096), (2, 8, 8192)]
+    assert {ranks for ranks, _, _ in request.extents(8)} == {2, 4, 8}
+    assert len(Request().extents(8)) == 3 * 5 * 3
+    asked = Request(ranks=(4,), shapes=((1, 4096),))
+    assert asked.extents(2) == [(4, 1, 4096)]  # refused by the process that measures, with the reason
+
+
+def test_a_gpu_per_rank_is_asked_for_and_noted() -> None:
+    echo = "import json\nfirst = json.loads(input())\nprint(json.dumps({**first, 'most_ranks': 0}), flush=True)"
+    request = Request(gpus="each", competitors=["./libx.so"], nccl=False)
+    device, exchanges = kernel_exchange.measure(request, 1, lambda text: None, command=[sys.executable, "-c", echo])
+    assert (device["gpus"], device["competitors"], device["nccl"], exchanges) == ("each", ["./libx.so"], False, [])
+    each = kernel_exchange.stamp({**DEVICE, "nccl": "2.30.7", "gpus": 2}, "each")
+    assert each["where"]["gpus"] == "each"
+    assert each["where"]["gpu_count"] == 2
+    assert each["what"]["nccl"] == "2.30.7"
+    one = kernel_exchange.stamp(DEVICE, "one")
+    assert set(one["where"]) == {"gpu", "multiprocessors", "arch", "system", "machine"}
+    assert set(one["what"]) == {"jax_oneshot", "driver", "nvrtc"}
+
+
+def test_nccl_runs_without_multicast_unless_the_environment_says_otherwise() -> None:
+    assert kernel_exchange.worker_environment({})["NCCL_NVLS_ENABLE"] == "0"
+    assert kernel_exchange.worker_environment({"NCCL_NVLS_ENABLE": "1"})["NCCL_NVLS_ENABLE"] == "1"
 
 
 def test_a_run_without_public_kernels_writes_nothing_about_them() -> None:
@@ -84,7 +121,7 @@ def test_a_process_that_never_answers_is_ended(monkeypatch: pytest.MonkeyPatch) 
     command = [sys.executable, "-c", f"input(); print({json.dumps(DEVICE)!r}, flush=True)\nwhile True: input()"]
     sleeps = [*command[:2], command[2].replace("input()\nwhile", "input()\nwhile")]
     with pytest.raises(WorkerError, match=r"2 ranks, bf16\[8,4096\] \(ended here after 0 s\)"):
-        kernel_exchange.measure(1, [], lambda text: None, command=sleeps, shapes=((2, 8, 4096),))
+        kernel_exchange.measure(Request(ranks=(2,), shapes=((8, 4096),)), 1, lambda text: None, command=sleeps)
 
 
 def test_a_table_fits_a_hundred_columns_and_shows_times_and_ratios() -> None:
@@ -100,22 +137,39 @@ def test_a_table_fits_a_hundred_columns_and_shows_times_and_ratios() -> None:
     }
 
 
+def test_a_table_with_a_gpu_per_rank_shows_nccl_in_place_of_public_kernels() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    answer = {"us": US | NCCL, "public_us": {}, "skipped": {}}
+    console.print(kernel_tables.table(2, measured(answer)))
+    text = console.export_text()
+    assert "public" not in text
+    for cell in ("nccl", "n/apart", "f/nccl", "p/nccl", "12.00", "16.00", "0.31", "0.33"):
+        assert cell in text
+
+
 @pytest.mark.parametrize(
-    ("gpu", "name"),
-    [("NVIDIA H200", "kernel-h200.json"), ("NVIDIA H100 80GB HBM3", "kernel-h100-80gb-hbm3.json")],
+    ("gpu", "gpus", "name"),
+    [
+        ("NVIDIA H200", "one", "kernel-h200.json"),
+        ("NVIDIA H100 80GB HBM3", "one", "kernel-h100-80gb-hbm3.json"),
+        ("NVIDIA H100 80GB HBM3", "each", "kernel-h100-80gb-hbm3-each.json"),
+    ],
 )
-def test_the_file_is_named_after_the_gpu(gpu: str, name: str) -> None:
-    assert kernel_tables.file_name(gpu) == name
+def test_the_file_is_named_after_the_gpu(gpu: str, gpus: str, name: str) -> None:
+    assert kernel_tables.file_name(gpu, gpus) == name
 
 
 def test_the_legend_tells_the_fastest_public_kernel_and_what_was_skipped() -> None:
-    legend = kernel_tables.legend(measured(ANSWER, ANSWER, shapes=((2, 1, 3584), (2, 8, 3584))))
+    legend = kernel_tables.legend(measured(ANSWER, ANSWER, shapes=((1, 3584), (8, 3584))))
+    assert "push_poll: the floor" in legend
+    assert "NCCL" not in legend  # was not measured
     assert "public: quick is the fastest at 2 shapes" in legend
     assert "skipped: big at 2x[1,3584], 2x[8,3584]: does not fit" in legend
 
 
 def test_curves_are_drawn_over_the_rows(tmp_path: pathlib.Path) -> None:
-    exchanges = measured(ANSWER, ANSWER, shapes=((2, 1, 3584), (2, 8, 3584)))
+    answer = {**ANSWER, "us": US | NCCL}
+    exchanges = measured(answer, answer, shapes=((1, 3584), (8, 3584)))
     results = {"machine": DEVICE, "details": kernel_exchange.details(exchanges)}
     curves = kernel_plot.curves(results)
     assert curves["2"]["3584"]["fused"] == [(1, 5), (8, 5)]
@@ -134,3 +188,18 @@ def test_without_a_gpu_the_command_says_what_is_missing(run_python: RunPython) -
     done = run_python(["-m", "jax_oneshot", "bench", "kernel", "--out", "out.json"], env={"CUDA_VISIBLE_DEVICES": ""})
     assert done.status == 1
     assert "the CUDA driver" in done.stderr or "CUDA_ERROR_NO_DEVICE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--shapes", "8"], "expected rows and width like 1x4096,8x8192, got 8"),
+        (["--shapes", "0x8"], "expected a whole number above 0, got 0"),
+        (["--ranks", "two"], "expected a whole number above 0, got two"),
+        (["--gpus", "some"], "invalid choice: 'some'"),
+    ],
+)
+def test_flags_that_cannot_be_used_are_refused(run_python: RunPython, flags: list[str], said: str) -> None:
+    done = run_python(["-m", "jax_oneshot", "bench", "kernel", *flags])
+    assert done.status == 2
+    assert said in done.stderr

@@ -62,6 +62,24 @@ def test_a_table_has_ours_and_the_public_kernels() -> None:
     assert "| 1x3584 | 2.50 |  |  | 2.00 |  |  |  |  | 3.00 |" in section
 
 
+def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() -> None:
+    one = results(fused_vs_plain={"2": {"1x3584": 1.2}})
+    each = results(fused_vs_plain={"2": {"1x3584": 1.1}}, fused_vs_nccl={"2": {"1x3584": 0.5}})
+    each["machine"] |= {"gpus": "each", "gpu_count": 2}
+    each["versions"]["nccl"] = "2.30.7"
+    each["details"]["kernel_us"]["2"]["1x3584"]["nccl_apart"] = 5
+    page = fill_performance()
+    text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each})
+    first, _, second = text.partition("### NVIDIA H200, a GPU per rank\n")
+    assert "### NVIDIA H200\n" in first
+    assert "nccl" not in first.lower()
+    assert "driver 13.0, NVRTC 13.0, NCCL 2.30.7, 2 GPUs, 132 multiprocessors each." in second
+    assert "| fused against the all-reduce alone | at most 1.15 | 1.10 | 1.10 | 1.10 | 1 of 1 shapes |" in second
+    assert "residual and norm |  | 0.50 | 0.50 | 0.50 |  |" in second
+    assert "| sharded_apart | nccl_apart | x |" in second
+    assert "(../benchmarks/results/kernel-h200-each.svg)" in second
+
+
 def test_a_page_without_its_markers_is_refused() -> None:
     with pytest.raises(ValueError, match=r"docs/performance\.md lacks the lines"):
         fill_performance().filled("no markers", {})
@@ -71,11 +89,13 @@ def test_every_method_and_every_ratio_is_explained() -> None:
     assert set(kernel_exchange.METHODS) <= set(re.findall(r"^\| (\w+) \|", PAGE, re.MULTILINE))
     page = fill_performance()
     assert set(page.GOALS) == {*kernel_exchange.RATIOS, page.LEAST}
+    assert {*page.METHODS, *page.MORE_METHODS} == set(kernel_exchange.METHODS)
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_every_results_file_has_its_picture_and_names_what_it_was_measured_with(path: Any) -> None:
     assert path.with_suffix(".svg").exists()
     content = json.loads(path.read_text())
-    assert set(content["versions"]) == {"jax_oneshot", "driver", "nvrtc"}
+    assert set(content["versions"]) - {"nccl"} == {"jax_oneshot", "driver", "nvrtc"}
+    assert path.stem.endswith("-each") == (content["machine"].get("gpus") == "each")
     assert content["machine"]["gpu"]

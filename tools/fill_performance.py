@@ -23,23 +23,28 @@ LEAST = "least_fused_vs_unfused"  # made here: fused cannot be quicker than plai
 GOALS = {
     "fused_vs_unfused": ("fused against all-reduce, then one kernel for residual and norm", 0.4, 8),
     LEAST: ("what that would be if fused took no longer than the all-reduce alone", None, 8),
+    "fused_vs_unfused_pdl": ("the same, that kernel launched early as the one-shot kernels are", None, None),
     "fused_vs_three_kernels": ("fused against all-reduce, residual and norm as three kernels", None, None),
     "fused_vs_plain": ("fused against the all-reduce alone", 1.15, None),
     "plain_vs_floor": ("all-reduce against the floor", 1.5, None),
+    "plain_vs_floor_pdl": ("all-reduce against the floor launched early", None, None),
     "fused_vs_best_public": ("fused against the fastest public fused kernel", 0.9, None),
     "sharded_vs_collectives": ("the sharded norm in one call against three collectives and what is between", 0.4, None),
+    "fused_vs_nccl": ("fused against NCCL's all-reduce, then one kernel for residual and norm", None, None),
+    "plain_vs_nccl": ("all-reduce against NCCL's", None, None),
 }
 METHODS = ("fused", "apart", "three", "plain", "push_poll", "empty", "sharded", "sharded_apart")
+# A column each where they were measured.
+MORE_METHODS = ("apart_pdl", "push_poll_pdl", "empty_pdl", "nccl", "nccl_apart", "nccl_three")
 
 
 def section(name: str, results: dict[str, Any]) -> str:
-    """Markdown of one GPU's figures. `name`: of the results' file, without its ending."""
-    machine, versions = results["machine"], results["versions"]
+    """Markdown of one results file. `name`: the file's, without its ending."""
+    machine = results["machine"]
     lines = [
-        f"### {machine['gpu']}",
+        f"### {machine['gpu']}{', a GPU per rank' if machine.get('gpus') == 'each' else ''}",
         "",
-        f"{results['date']}, driver {versions['driver']}, NVRTC {versions['nvrtc']}, {machine['multiprocessors']} "
-        "multiprocessors.",
+        _measured_with(results),
         "",
         *_goals(results["ratios"] | {LEAST: _least(results["details"]["kernel_us"])}),
         "",
@@ -49,6 +54,16 @@ def section(name: str, results: dict[str, Any]) -> str:
     for ranks, times in results["details"]["kernel_us"].items():
         lines += [f"{ranks} ranks, microseconds per call:", "", *_times(times, _public(results, ranks)), ""]
     return "\n".join(lines)
+
+
+def _measured_with(results: dict[str, Any]) -> str:
+    machine, versions = results["machine"], results["versions"]
+    parts = [results["date"], f"driver {versions['driver']}", f"NVRTC {versions['nvrtc']}"]
+    parts += [f"NCCL {versions['nccl']}"] if "nccl" in versions else []
+    parts += [f"{machine['gpu_count']} GPUs"] if "gpu_count" in machine else []
+    return (
+        f"{', '.join(parts)}, {machine['multiprocessors']} multiprocessors{' each' if 'gpu_count' in machine else ''}."
+    )
 
 
 def filled(page: str, results: dict[str, dict[str, Any]]) -> str:
@@ -96,16 +111,17 @@ def _public(results: dict[str, Any], ranks: str) -> dict[str, dict[str, float]]:
 
 
 def _times(times: dict[str, dict[str, float]], public: dict[str, dict[str, float]]) -> list[str]:
+    methods = [*METHODS, *(name for name in MORE_METHODS if any(name in own for own in times.values()))]
     kernels = list(dict.fromkeys(name for shape in public.values() for name in shape))
     rows = [
         [
             shape,
-            *(_number(own.get(method)) for method in METHODS),
+            *(_number(own.get(method)) for method in methods),
             *(_number(public.get(shape, {}).get(k)) for k in kernels),
         ]
         for shape, own in times.items()
     ]
-    return _table(["rows x H", *METHODS, *kernels], rows)
+    return _table(["rows x H", *methods, *kernels], rows)
 
 
 def _number(value: float | None) -> str:

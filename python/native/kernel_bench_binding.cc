@@ -1,5 +1,5 @@
-// In:  Python's KernelBench(competitors=...), .device() and .measure(...). Out: the kernel benchmark's answers as
-// dicts.
+// In:  Python's KernelBench(competitors=..., gpus=..., nccl=...), .device() and .measure(...). Out: the kernel
+// benchmark's answers as dicts.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
@@ -21,6 +21,7 @@ namespace nb = nanobind;
 using cuda::bench::BenchDevice;
 using cuda::bench::KernelBench;
 using cuda::bench::Measurement;
+using cuda::bench::Placement;
 
 template <typename T>
 T OrThrow(Result<T> result) {
@@ -28,10 +29,15 @@ T OrThrow(Result<T> result) {
   return *std::move(result);
 }
 
+Placement PlacementOf(const std::string& gpus) {
+  if (gpus != "one" && gpus != "each") throw std::runtime_error("gpus: expected \"one\" or \"each\", got " + gpus);
+  return gpus == "each" ? Placement::kGpuEach : Placement::kOneGpu;
+}
+
 class PyKernelBench {
  public:
-  explicit PyKernelBench(const std::vector<std::string>& competitors)
-      : bench_(OrThrow(KernelBench::Make(competitors))) {}
+  PyKernelBench(const std::vector<std::string>& competitors, const std::string& gpus, bool nccl)
+      : bench_(OrThrow(KernelBench::Make({competitors, PlacementOf(gpus), nccl}))) {}
 
   nb::dict Device() const {
     const BenchDevice device = bench_->device();
@@ -41,6 +47,9 @@ class PyKernelBench {
     out["nvrtc"] = device.nvrtc;
     out["arch"] = device.arch;
     out["multiprocessors"] = device.multiprocessors;
+    out["nccl"] = device.nccl;
+    out["gpus"] = device.gpus;
+    out["most_ranks"] = device.most_ranks;
     return out;
   }
 
@@ -60,8 +69,10 @@ class PyKernelBench {
 }  // namespace
 
 void BindKernelBench(nb::module_& module) {
-  nb::class_<PyKernelBench>(module, "KernelBench", "Several ranks on this machine's first GPU; see kernel_bench.h.")
-      .def(nb::init<const std::vector<std::string>&>(), nb::arg("competitors"))
+  nb::class_<PyKernelBench>(module, "KernelBench",
+                            "Several ranks on this machine's first GPU, or on a GPU each; see kernel_bench.h.")
+      .def(nb::init<const std::vector<std::string>&, const std::string&, bool>(), nb::arg("competitors"),
+           nb::arg("gpus"), nb::arg("nccl"))
       .def("device", &PyKernelBench::Device, "What the device and its software are.")
       .def("measure", &PyKernelBench::Measure, nb::arg("ranks"), nb::arg("rows"), nb::arg("width"), nb::arg("links"),
            nb::arg("turns"),

@@ -1,4 +1,4 @@
-// In:  NVRTC and a GPU. Out: the kernels of bench_kernels.cuh, compiled and loaded. See bench_kernels.h.
+// In:  NVRTC and the ranks' GPUs. Out: the kernels of bench_kernels.cuh, compiled and loaded. See bench_kernels.h.
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 
 #include <utility>
@@ -11,6 +11,7 @@ constexpr char kSource[] =
     ;
 
 constexpr int kAddBlock = 256;
+constexpr int kFirstWithEarlyStart = 90;  // compute capability: the kernels wait from there on, see bench_kernels.cuh
 
 // A launch takes addresses of its arguments; the kernel's own `uint4*` and our addresses are the same 64 bits.
 template <typename T>
@@ -37,7 +38,7 @@ Result<BenchKernels> BenchKernels::Load(const Gpu& gpu, const std::string& cubin
       "OneshotBenchNorm",     "OneshotBenchShardStatistic", "OneshotBenchShardScale"};
   const Result<Module> module = gpu.LoadModule(cubin);
   if (!module) return Err(module.error());
-  BenchKernels kernels(gpu.driver());
+  BenchKernels kernels(gpu);
   for (size_t i = 0; i < kNames.size(); ++i) {
     Result<Function> function = gpu.FindFunction(*module, kNames[i]);
     if (!function) return Err(function.error());
@@ -46,62 +47,81 @@ Result<BenchKernels> BenchKernels::Load(const Gpu& gpu, const std::string& cubin
   return kernels;
 }
 
-Result<void> BenchKernels::Launch(Kernel kernel, Stream stream, int grid, int block,
-                                  std::vector<void*> parameters) const {
+Result<RankKernels> RankKernels::Load(const RankGpus& gpus, const std::string& cubin) {
+  RankKernels kernels(gpus);
+  for (size_t i = 0; i < gpus.count(); ++i) {
+    Result<BenchKernels> loaded = BenchKernels::Load(gpus.gpu(i), cubin);
+    if (!loaded) return Err(loaded.error());
+    kernels.by_gpu_.push_back(*loaded);
+  }
+  return kernels;
+}
+
+Result<void> BenchKernels::CheckStart(Start start) const {
+  if (start == Start::kInOrder || compute_capability_ >= kFirstWithEarlyStart) return {};
+  return Err("programmatic dependent launch takes sm_" + std::to_string(kFirstWithEarlyStart) +
+             " or newer; this GPU is sm_" + std::to_string(compute_capability_));
+}
+
+Result<void> BenchKernels::Launch(Kernel kernel, const Where& where, std::vector<void*> parameters) const {
+  if (Result<void> possible = CheckStart(where.start); !possible) return possible;
+  LaunchAttribute early = {kLaunchProgrammaticStreamSerialization, 0, {{1, 0, 0}}};
   LaunchConfig config = {};
-  config.grid[0] = static_cast<unsigned>(grid);
-  config.block[0] = static_cast<unsigned>(block);
+  config.grid[0] = static_cast<unsigned>(where.grid);
+  config.block[0] = static_cast<unsigned>(where.block);
   config.grid[1] = config.grid[2] = config.block[1] = config.block[2] = 1;
-  config.stream = stream;
+  config.stream = where.stream;
+  config.attributes = &early;
+  config.attribute_count = where.start == Start::kEarly ? 1 : 0;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuLaunchKernelEx(&config, functions_[kernel], parameters.data(), nullptr));
   return {};
 }
 
 Result<void> BenchKernels::LaunchGate(Stream stream, DevicePointer arrived, int ranks, uint64_t deadline_ns,
                                       DevicePointer started) const {
-  return Launch(kGate, stream, 1, 1, {Argument(arrived), Argument(ranks), Argument(deadline_ns), Argument(started)});
+  return Launch(kGate, {stream, 1, 1}, {Argument(arrived), Argument(ranks), Argument(deadline_ns), Argument(started)});
 }
 
 Result<void> BenchKernels::LaunchStamp(Stream stream, DevicePointer ended) const {
-  return Launch(kStamp, stream, 1, 1, {Argument(ended)});
+  return Launch(kStamp, {stream, 1, 1}, {Argument(ended)});
 }
 
-Result<void> BenchKernels::LaunchEmpty(Stream stream) const { return Launch(kEmpty, stream, 1, 32, {}); }
-
-Result<void> BenchKernels::LaunchPushPoll(Stream stream, const Mailboxes& mailboxes, int rank, int ranks,
-                                          DevicePointer calls, uint64_t deadline_ns) const {
-  return Launch(kPushPoll, stream, 1, 32,
-                {Argument(mailboxes), Argument(rank), Argument(ranks), Argument(calls), Argument(deadline_ns)});
+Result<void> BenchKernels::LaunchEmpty(Stream stream, Start start) const {
+  return Launch(kEmpty, {stream, 1, 32, start}, {});
 }
 
-Result<void> BenchKernels::LaunchAddNorm(Stream stream, const NormBuffers& buffers, int rows, int width,
-                                         float epsilon) const {
-  return Launch(kAddNorm, stream, rows, width / kColumnsPerThread,
-                {Argument(buffers.sum), Argument(buffers.residual), Argument(buffers.gamma), Argument(buffers.norm_out),
-                 Argument(buffers.residual_out), Argument(width), Argument(epsilon)});
+Result<void> BenchKernels::LaunchPushPoll(Stream stream, const PushPoll& call, Start start) const {
+  return Launch(kPushPoll, {stream, 1, 32, start},
+                {Argument(call.mailboxes), Argument(call.rank), Argument(call.ranks), Argument(call.calls),
+                 Argument(call.deadline_ns)});
 }
 
-Result<void> BenchKernels::LaunchAddThenNorm(Stream stream, const NormBuffers& buffers, int rows, int width,
-                                             float epsilon) const {
-  const int threads = rows * width / kColumnsPerThread;
+Result<void> BenchKernels::LaunchAddNorm(Stream stream, const NormCall& call, Start start) const {
+  return Launch(kAddNorm, {stream, call.rows, call.width / kColumnsPerThread, start},
+                {Argument(call.sum), Argument(call.residual), Argument(call.gamma), Argument(call.norm_out),
+                 Argument(call.residual_out), Argument(call.width), Argument(call.epsilon)});
+}
+
+Result<void> BenchKernels::LaunchAddThenNorm(Stream stream, const NormCall& call) const {
+  const int threads = call.rows * call.width / kColumnsPerThread;
   Result<void> added =
-      Launch(kAdd, stream, (threads + kAddBlock - 1) / kAddBlock, kAddBlock,
-             {Argument(buffers.sum), Argument(buffers.residual), Argument(buffers.residual_out), Argument(threads)});
+      Launch(kAdd, {stream, (threads + kAddBlock - 1) / kAddBlock, kAddBlock},
+             {Argument(call.sum), Argument(call.residual), Argument(call.residual_out), Argument(threads)});
   if (!added) return added;
-  return Launch(kNorm, stream, rows, width / kColumnsPerThread,
-                {Argument(buffers.residual_out), Argument(buffers.gamma), Argument(buffers.norm_out), Argument(width),
-                 Argument(epsilon)});
+  return Launch(kNorm, {stream, call.rows, call.width / kColumnsPerThread},
+                {Argument(call.residual_out), Argument(call.gamma), Argument(call.norm_out), Argument(call.width),
+                 Argument(call.epsilon)});
 }
 
 Result<void> BenchKernels::LaunchShardStatistic(Stream stream, const ShardBuffers& buffers, int rows, int width) const {
-  return Launch(kShardStatistic, stream, rows, width / kColumnsPerThread,
+  return Launch(kShardStatistic, {stream, rows, width / kColumnsPerThread},
                 {Argument(buffers.sum), Argument(buffers.residual), Argument(buffers.residual_out),
                  Argument(buffers.statistic), Argument(buffers.first), Argument(buffers.columns)});
 }
 
 Result<void> BenchKernels::LaunchShardScale(Stream stream, const ShardBuffers& buffers, int rows, int width,
                                             float epsilon) const {
-  return Launch(kShardScale, stream, rows, buffers.columns / kColumnsPerThread,
+  return Launch(kShardScale, {stream, rows, buffers.columns / kColumnsPerThread},
                 {Argument(buffers.residual_out), Argument(buffers.total), Argument(buffers.gamma),
                  Argument(buffers.norm_shard), Argument(width), Argument(buffers.first), Argument(epsilon)});
 }

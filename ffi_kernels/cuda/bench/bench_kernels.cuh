@@ -44,6 +44,14 @@ __device__ void Round(float* v) {
   for (int i = 0; i < kLane; i += 2) Widen(Narrow(v + i), v + i);
 }
 
+// A kernel that was launched to start early waits here until the one before it has ended and its stores are performed.
+// One that was not has nothing to wait for. Nothing tells a kernel after this one to start earlier than it would.
+__device__ void WaitForTheKernelBefore() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 // Sum over the block, in every thread. One barrier: each warp leaves its sum, then all warps add up all of them.
 __device__ float BlockSum(float value) {
   __shared__ float sums[32];
@@ -59,9 +67,8 @@ __device__ float BlockSum(float value) {
 }
 
 // `v` in: eight columns of the residual. Out: the same columns of the norm.
-__device__ void Normalize(float* v, const uint4* gamma, int width, float epsilon) {
-  float scale[kLane], square = 0;
-  Load(gamma, scale);  // before the barrier: on its way while the sums are
+__device__ void Normalize(float* v, const float* scale, int width, float epsilon) {
+  float square = 0;
 #pragma unroll
   for (int i = 0; i < kLane; ++i) square += v[i] * v[i];
   const float factor = rsqrtf(BlockSum(square) / width + epsilon);
@@ -85,14 +92,15 @@ __device__ void AddInto(float* v, const uint4* other) {
 // --- the clock -------------------------------------------------------------------------------------------------------
 
 // First in every rank's chain: nobody starts before all are there. The counter only grows, so it needs no reset.
-// Relaxed is enough: the gate orders starts in time, no data passes through it.
+// A barrier by counting arrivals, at system scope, because the ranks may be on several devices. Relaxed is enough: the gate
+// orders starts in time, no data passes through it.
 extern "C" __global__ void OneshotBenchGate(U64* arrived, int ranks, U64 deadline_ns, U64* started) {
   const U64 begin = Nanoseconds();
   U64 old, seen;
-  asm volatile("atom.relaxed.gpu.global.add.u64 %0, [%1], 1;" : "=l"(old) : "l"(arrived) : "memory");
+  asm volatile("atom.relaxed.sys.global.add.u64 %0, [%1], 1;" : "=l"(old) : "l"(arrived) : "memory");
   const U64 all = (old / ranks + 1) * ranks;
   do {
-    asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(seen) : "l"(arrived) : "memory");
+    asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(seen) : "l"(arrived) : "memory");
   } while (seen < all && Nanoseconds() - begin < deadline_ns);
   *started = Nanoseconds();
 }
@@ -102,7 +110,7 @@ extern "C" __global__ void OneshotBenchStamp(U64* ended) { *ended = Nanoseconds(
 
 // --- the floor -------------------------------------------------------------------------------------------------------
 
-extern "C" __global__ void OneshotBenchEmpty() {}
+extern "C" __global__ void OneshotBenchEmpty() { WaitForTheKernelBefore(); }
 
 struct Mailboxes {
   uint4* of[kMaxRanks];  // per rank: two turns of kMaxRanks slots of 16 bytes
@@ -113,6 +121,7 @@ struct Mailboxes {
 // Relaxed is enough: each of the four words says by itself that it has come, and carries nothing else.
 extern "C" __global__ void OneshotBenchPushPoll(const __grid_constant__ Mailboxes mailboxes, int rank, int ranks,
                                                 U32* calls, U64 deadline_ns) {
+  WaitForTheKernelBefore();
   const U32 call = *calls + 1;
   const int peer = threadIdx.x, turn = call % 2 * kMaxRanks;
   if (peer < ranks && peer != rank) {
@@ -140,11 +149,13 @@ extern "C" __global__ void __launch_bounds__(1024)
     OneshotBenchAddNorm(const uint4* sum, const uint4* residual, const uint4* gamma, uint4* norm_out,
                         uint4* residual_out, int width, float epsilon) {
   const int at = blockIdx.x * blockDim.x + threadIdx.x;
-  float v[kLane];
+  float v[kLane], scale[kLane];
+  Load(gamma + threadIdx.x, scale);  // no kernel of a chain writes it, so it need not wait
+  WaitForTheKernelBefore();
   Load(sum + at, v);
   AddInto(v, residual + at);
   Store(v, residual_out + at);
-  Normalize(v, gamma + threadIdx.x, width, epsilon);
+  Normalize(v, scale, width, epsilon);
   Store(v, norm_out + at);
 }
 
@@ -160,9 +171,10 @@ extern "C" __global__ void OneshotBenchAdd(const uint4* sum, const uint4* residu
 extern "C" __global__ void __launch_bounds__(1024)
     OneshotBenchNorm(const uint4* in, const uint4* gamma, uint4* out, int width, float epsilon) {
   const int at = blockIdx.x * blockDim.x + threadIdx.x;
-  float v[kLane];
+  float v[kLane], scale[kLane];
   Load(in + at, v);
-  Normalize(v, gamma + threadIdx.x, width, epsilon);
+  Load(gamma + threadIdx.x, scale);  // before the barrier: on its way while the sums are
+  Normalize(v, scale, width, epsilon);
   Store(v, out + at);
 }
 

@@ -88,8 +88,8 @@ Result<void> CheckCoResidency(const std::vector<Demand>& demands) {
     share += demand.fit == 0 ? 2.0 : static_cast<double>(demand.blocks) / static_cast<double>(demand.fit);
   }
   if (share <= 1) return {};
-  return Err("the blocks of " + std::to_string(demands.size()) + " ranks need " +
-             std::to_string(static_cast<int>(std::ceil(share * 100))) +
+  const std::string whose = demands.size() == 1 ? "one rank" : std::to_string(demands.size()) + " ranks";
+  return Err("the blocks of " + whose + " need " + std::to_string(static_cast<int>(std::ceil(share * 100))) +
              " % of this one device, so ranks would wait for blocks that cannot start");
 }
 

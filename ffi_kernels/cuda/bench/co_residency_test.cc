@@ -15,6 +15,13 @@ TEST(CoResidency, OneBlockMoreIsRefusedWithTheShareNeeded) {
             "the blocks of 2 ranks need 101 % of this one device, so ranks would wait for blocks that cannot start");
 }
 
+TEST(CoResidency, ARankThatHasTheDeviceToItselfFitsAlone) {
+  EXPECT_TRUE(CheckCoResidency({{264, 264}}));
+  const Result<void> checked = CheckCoResidency({{265, 264}});
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().substr(0, 35), "the blocks of one rank need 101 % o");
+}
+
 TEST(CoResidency, AKernelThatNeverFitsIsRefused) { EXPECT_FALSE(CheckCoResidency({{1, 0}})); }
 
 // A graph of three nodes: a kernel with a cluster among its attributes, a copy, and a kernel of CUDA's runtime whose

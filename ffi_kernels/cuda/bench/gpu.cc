@@ -1,4 +1,4 @@
-// In:  the first GPU of this machine. Out: Gpu. See gpu.h.
+// In:  the number of a GPU. Out: Gpu. See gpu.h.
 #include "ffi_kernels/cuda/bench/gpu.h"
 
 #include <array>
@@ -7,6 +7,8 @@
 
 namespace jax_oneshot::cuda::bench {
 namespace {
+
+constexpr Status kErrorPeerAccessAlreadyEnabled = 704;  // CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED
 
 Result<int> Attribute(const CudaDriver& driver, DeviceAttribute which, Device device) {
   int value = 0;
@@ -17,26 +19,26 @@ Result<int> Attribute(const CudaDriver& driver, DeviceAttribute which, Device de
 }  // namespace
 
 Memory& Memory::operator=(Memory&& other) noexcept {
-  std::swap(driver_, other.driver_);
+  std::swap(gpu_, other.gpu_);
   std::swap(at_, other.at_);
   return *this;
 }
 
 Memory::~Memory() {
-  if (at_ != 0) driver_->cuMemFree_v2(at_);  // nothing to be done about a failure here
+  if (at_ == 0 || !gpu_->MakeCurrent()) return;
+  gpu_->driver().cuMemFree_v2(at_);  // nothing to be done about a failure here
 }
 
-Result<std::unique_ptr<Gpu>> Gpu::Open(const CudaDriver& driver, int streams) {
-  std::unique_ptr<Gpu> gpu(new Gpu(driver));
+Result<std::unique_ptr<Gpu>> Gpu::Open(const CudaDriver& driver, int ordinal, int streams) {
+  std::unique_ptr<Gpu> gpu(new Gpu(driver, ordinal));
   int count = 0;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetCount(&count));
   if (count == 0) {
     return Err("the kernel benchmark needs an NVIDIA GPU, and the driver offers none; is CUDA_VISIBLE_DEVICES set?");
   }
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGet(&gpu->device_, 0));
-  Context context = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDevicePrimaryCtxRetain(&context, gpu->device_));
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSetCurrent(context));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGet(&gpu->device_, ordinal));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDevicePrimaryCtxRetain(&gpu->context_, gpu->device_));
+  if (Result<void> current = gpu->MakeCurrent(); !current) return Err(current.error());
   if (Result<void> read = gpu->ReadFacts(); !read) return Err(read.error());
   for (int i = 0; i < streams; ++i) {
     Stream stream = nullptr;
@@ -47,8 +49,31 @@ Result<std::unique_ptr<Gpu>> Gpu::Open(const CudaDriver& driver, int streams) {
 }
 
 Gpu::~Gpu() {
-  for (Stream stream : streams_) driver_.cuStreamDestroy_v2(stream);
+  if (context_ == nullptr) return;
+  if (MakeCurrent()) {
+    for (Stream stream : streams_) driver_.cuStreamDestroy_v2(stream);
+  }
   driver_.cuDevicePrimaryCtxRelease_v2(device_);
+}
+
+Result<void> Gpu::MakeCurrent() const {
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuCtxSetCurrent(context_));
+  return {};
+}
+
+Result<void> Gpu::EnableAccessTo(const Gpu& peer) const {
+  int can = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceCanAccessPeer(&can, device_, peer.device_));
+  if (can == 0) {
+    return Err("GPU " + std::to_string(ordinal_) + " (" + name_ + ") has no access to the memory of GPU " +
+               std::to_string(peer.ordinal_) + " (" + peer.name_ +
+               "), and each rank's kernel stores into the other ranks' memory; choose GPUs that NVLink connects "
+               "(`nvidia-smi topo -m` shows them) with CUDA_VISIBLE_DEVICES");
+  }
+  if (Result<void> current = MakeCurrent(); !current) return current;
+  const Status status = driver_.cuCtxEnablePeerAccess(peer.context_, 0);
+  if (status == kErrorPeerAccessAlreadyEnabled) return {};
+  return driver_.Check("cuCtxEnablePeerAccess", status);
 }
 
 Result<void> Gpu::ReadFacts() {
@@ -59,7 +84,8 @@ Result<void> Gpu::ReadFacts() {
   if (!major) return Err(major.error());
   const Result<int> minor = Attribute(driver_, kComputeCapabilityMinor, device_);
   if (!minor) return Err(minor.error());
-  arch_ = "sm_" + std::to_string(*major) + std::to_string(*minor);
+  compute_capability_ = 10 * *major + *minor;
+  arch_ = "sm_" + std::to_string(compute_capability_);
   const Result<int> multiprocessors = Attribute(driver_, kMultiprocessorCount, device_);
   if (!multiprocessors) return Err(multiprocessors.error());
   multiprocessors_ = *multiprocessors;
@@ -67,10 +93,12 @@ Result<void> Gpu::ReadFacts() {
 }
 
 Result<Memory> Gpu::Allocate(size_t bytes) const {
+  if (Result<void> current = MakeCurrent(); !current) return Err(current.error());
   DevicePointer at = 0;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemAlloc_v2(&at, bytes));
-  Memory memory(&driver_, at);
+  Memory memory(this, at);
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemsetD8_v2(at, 0, bytes));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuCtxSynchronize());  // no stream of ours waits for the one that this went to
   return memory;
 }
 
@@ -83,23 +111,32 @@ Result<Memory> Gpu::Upload(const void* from, size_t bytes) const {
 
 Result<std::vector<uint16_t>> Gpu::Download(DevicePointer from, size_t count) const {
   std::vector<uint16_t> values(count);
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemcpyDtoH_v2(values.data(), from, count * sizeof(uint16_t)));
+  if (Result<void> read = Read(values.data(), from, count * sizeof(uint16_t)); !read) return Err(read.error());
   return values;
 }
 
+Result<void> Gpu::Read(void* to, DevicePointer from, size_t bytes) const {
+  if (Result<void> current = MakeCurrent(); !current) return current;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemcpyDtoH_v2(to, from, bytes));
+  return {};
+}
+
 Result<Module> Gpu::LoadModule(const std::string& cubin) const {
+  if (Result<void> current = MakeCurrent(); !current) return Err(current.error());
   Module module = nullptr;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleLoadData(&module, cubin.data()));
   return module;
 }
 
 Result<Function> Gpu::FindFunction(Module module, const char* name) const {
+  if (Result<void> current = MakeCurrent(); !current) return Err(current.error());
   Function function = nullptr;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleGetFunction(&function, module, name));
   return function;
 }
 
 Result<void> Gpu::Wait(double deadline_s) const {
+  if (Result<void> current = MakeCurrent(); !current) return current;
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(deadline_s);
   for (Stream stream : streams_) {
     Status status = driver_.cuStreamQuery(stream);
@@ -108,7 +145,8 @@ Result<void> Gpu::Wait(double deadline_s) const {
       status = driver_.cuStreamQuery(stream);
     }
     if (status == kErrorNotReady) {
-      return Err("the GPU was still busy after " + std::to_string(static_cast<int>(deadline_s)) +
+      return Err("GPU " + std::to_string(ordinal_) + " was still busy after " +
+                 std::to_string(static_cast<int>(deadline_s)) +
                  " s: a kernel waits for a rank that does not come, or all ranks' blocks do not fit on it at once");
     }
     if (Result<void> done = driver_.Check("cuStreamQuery", status); !done) return done;

@@ -1,6 +1,8 @@
-// In:  the first GPU of this machine. Out: Gpu: its primary context, streams, memory that frees itself, loaded modules.
+// In:  the number of a GPU. Out: Gpu: its primary context, streams, memory that frees itself, loaded modules.
 //
-// The primary context, because libraries that use CUDA's runtime (a competitor's) live there too.
+// The primary context, because libraries that use CUDA's runtime (a competitor's, NCCL) live there too. Every method
+// makes it current in the calling thread. Whoever calls the driver directly calls MakeCurrent() before: with several
+// GPUs open, the context of another one may be current.
 #ifndef FFI_KERNELS_CUDA_BENCH_GPU_H_
 #define FFI_KERNELS_CUDA_BENCH_GPU_H_
 
@@ -15,12 +17,14 @@
 
 namespace jax_oneshot::cuda::bench {
 
-// Device memory, freed with the object.
+class Gpu;
+
+// Device memory, freed with the object. The GPU outlives it.
 class Memory {
  public:
   Memory() = default;
-  Memory(const CudaDriver* driver, DevicePointer at) : driver_(driver), at_(at) {}
-  Memory(Memory&& other) noexcept : driver_(other.driver_), at_(std::exchange(other.at_, 0)) {}
+  Memory(const Gpu* gpu, DevicePointer at) : gpu_(gpu), at_(at) {}
+  Memory(Memory&& other) noexcept : gpu_(other.gpu_), at_(std::exchange(other.at_, 0)) {}
   Memory& operator=(Memory&& other) noexcept;
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -29,30 +33,36 @@ class Memory {
   DevicePointer at() const { return at_; }
 
  private:
-  const CudaDriver* driver_ = nullptr;
+  const Gpu* gpu_ = nullptr;
   DevicePointer at_ = 0;
 };
 
 class Gpu {
  public:
-  // Opens device 0 with `streams` streams. The context stays current in the calling thread.
-  static Result<std::unique_ptr<Gpu>> Open(const CudaDriver& driver, int streams);
+  static Result<std::unique_ptr<Gpu>> Open(const CudaDriver& driver, int ordinal, int streams);
   ~Gpu();
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
 
+  Result<void> MakeCurrent() const;
+  // Lets this GPU's kernels load and store in the other's memory.
+  Result<void> EnableAccessTo(const Gpu& peer) const;
+
   const CudaDriver& driver() const { return driver_; }
-  const std::string& name() const { return name_; }  // "NVIDIA H200"
-  const std::string& arch() const { return arch_; }  // "sm_90"
+  int ordinal() const { return ordinal_; }
+  const std::string& name() const { return name_; }               // "NVIDIA H200"
+  const std::string& arch() const { return arch_; }               // "sm_90"
+  int compute_capability() const { return compute_capability_; }  // 90
   int multiprocessors() const { return multiprocessors_; }
   Device device() const { return device_; }
   Stream stream(int i) const { return streams_[static_cast<size_t>(i)]; }
   int streams() const { return static_cast<int>(streams_.size()); }
 
-  // Zero-filled.
+  // Zero-filled, for every stream and every GPU, when this returns.
   Result<Memory> Allocate(size_t bytes) const;
   Result<Memory> Upload(const void* from, size_t bytes) const;
   Result<std::vector<uint16_t>> Download(DevicePointer from, size_t count) const;
+  Result<void> Read(void* to, DevicePointer from, size_t bytes) const;
   // The module lives as long as the process.
   Result<Module> LoadModule(const std::string& cubin) const;
   Result<Function> FindFunction(Module module, const char* name) const;
@@ -62,13 +72,15 @@ class Gpu {
   Result<void> Wait(double deadline_s) const;
 
  private:
-  explicit Gpu(const CudaDriver& driver) : driver_(driver) {}
+  Gpu(const CudaDriver& driver, int ordinal) : driver_(driver), ordinal_(ordinal) {}
   Result<void> ReadFacts();
 
   CudaDriver driver_;
+  int ordinal_;
   Device device_ = 0;
+  Context context_ = nullptr;
   std::string name_, arch_;
-  int multiprocessors_ = 0;
+  int compute_capability_ = 0, multiprocessors_ = 0;
   std::vector<Stream> streams_;
 };
 

@@ -14,12 +14,19 @@
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/chain.h"
 #include "ffi_kernels/cuda/bench/competitor_library.h"
-#include "ffi_kernels/cuda/bench/gpu.h"
 #include "ffi_kernels/cuda/bench/methods.h"
+#include "ffi_kernels/cuda/bench/nccl_ranks.h"
 #include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/bench/rank_gpus.h"
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 
 namespace jax_oneshot::cuda::bench {
+
+struct BenchOptions {
+  std::vector<std::string> competitors;  // files of competitor libraries
+  Placement placement = Placement::kOneGpu;
+  bool nccl = true;  // with a GPU per rank
+};
 
 struct Measurement {
   std::map<std::string, std::vector<double>> us, public_us;  // by method: per turn
@@ -28,20 +35,23 @@ struct Measurement {
 
 struct BenchDevice {
   std::string gpu, driver, nvrtc, arch;
+  std::string nccl;  // its version; empty: not used here, or not found
   int multiprocessors = 0;
+  int gpus = 0;        // that ranks are placed on
+  int most_ranks = 0;  // that Measure takes
 };
 
 class KernelBench {
  public:
-  // `competitors`: files of competitor libraries. Compiled kernels are kept in DefaultCacheFolder().
-  static Result<std::unique_ptr<KernelBench>> Make(const std::vector<std::string>& competitors);
+  // Compiled kernels are kept in DefaultCacheFolder().
+  static Result<std::unique_ptr<KernelBench>> Make(const BenchOptions& options);
 
   BenchDevice device() const;
   // An error means that one of our own results is wrong, or that the device is lost to a kernel that does not end.
   Result<Measurement> Measure(const Shape& shape, int links, int turns);
 
  private:
-  KernelBench(std::unique_ptr<Gpu> gpu, BenchKernels kernels, std::string nvrtc_version);
+  KernelBench(std::unique_ptr<RankGpus> gpus, RankKernels kernels, std::string nvrtc_version);
 
   struct Contender;
   struct Setting {
@@ -50,16 +60,20 @@ class KernelBench {
     const std::vector<Method>& methods;
     int links;
   };
+  // The communicators of so many ranks, warm for this problem.
+  MaybeNccl WarmNccl(const Problem& problem);
   Result<Measurement> TakeTurns(const Setting& setting, int turns) const;
   Result<std::vector<Contender>> Prepare(const Setting& setting, Measurement* out) const;
   Result<void> CheckFirst(const Problem& problem, const Method& method, const Clock& clock) const;
   Result<void> CheckLast(const std::vector<Contender>& contenders, const Problem& problem, int links) const;
 
-  std::unique_ptr<Gpu> gpu_;
-  BenchKernels kernels_;
+  std::unique_ptr<RankGpus> gpus_;
+  RankKernels kernels_;
   std::string nvrtc_version_;
   std::unique_ptr<KernelCache> cache_;
   std::vector<CompetitorLibrary> competitors_;
+  Result<NcclLibrary> nccl_library_;
+  std::map<int, MaybeNccl> nccl_;  // by number of ranks
 };
 
 }  // namespace jax_oneshot::cuda::bench

@@ -1,9 +1,9 @@
-// In:  a problem on a GPU. Out: the ways of doing it that are measured. See methods.h.
+// In:  a problem on the ranks' GPUs. Out: the ways of doing it that are measured. See methods.h.
 #include "ffi_kernels/cuda/bench/methods.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "ffi_kernels/cuda/bench/norm_after.h"
 #include "ffi_kernels/cuda/bench/sharded_methods.h"
 
 namespace jax_oneshot::cuda::bench {
@@ -11,59 +11,64 @@ namespace {
 
 using Ranks = std::shared_ptr<const OneShotRanks>;
 
-Result<LaunchLink> Fused(const Ranks& ranks, const Problem& problem) {
-  return [ranks, &problem](int rank, int link, Stream stream) {
+Result<LaunchOnRank> Fused(const Ranks& ranks, const Problem& problem) {
+  return [ranks, &problem](int rank, int link, Stream) {
     const CallBuffers call = problem.Call(rank, link, Leaves::kNormAndResidual);
-    return ranks->Launch(OneShot::kFused, stream, rank, {call.partial, call.residual, call.gamma},
+    return ranks->Launch(OneShot::kFused, rank, {call.partial, call.residual, call.gamma},
                          {call.norm_out, call.residual_out});
   };
 }
 
-Result<LaunchLink> Plain(const Ranks& ranks, const Problem& problem) {
-  return [ranks, &problem](int rank, int link, Stream stream) {
+Result<LaunchOnRank> Plain(const Ranks& ranks, const Problem& problem) {
+  return [ranks, &problem](int rank, int link, Stream) {
     const CallBuffers call = problem.Call(rank, link, Leaves::kSum);
-    return ranks->Launch(OneShot::kPlain, stream, rank, {call.partial}, {call.sum_out});
+    return ranks->Launch(OneShot::kPlain, rank, {call.partial}, {call.sum_out});
   };
 }
 
-using NormLaunch = Result<void> (BenchKernels::*)(Stream, const NormBuffers&, int, int, float) const;
-
-Result<LaunchLink> PlainAndNorm(const Ranks& ranks, const Problem& problem, const BenchKernels& kernels,
-                                NormLaunch norm) {
+Result<LaunchOnRank> PlainAndNorm(const Ranks& ranks, const Problem& problem, const RankKernels& kernels,
+                                  NormLaunch norm) {
   if (Result<void> width = CheckWidth(problem.shape().width); !width) return Err(width.error());
   return [ranks, &problem, &kernels, norm](int rank, int link, Stream stream) -> Result<void> {
-    const CallBuffers call = problem.Call(rank, link, Leaves::kNormAndResidual);
-    Result<void> summed = ranks->Launch(OneShot::kPlain, stream, rank, {call.partial}, {call.sum_out});
-    if (!summed) return summed;
-    const NormBuffers buffers = {call.sum_out, call.residual, call.gamma, call.norm_out, call.residual_out};
-    return (kernels.*norm)(stream, buffers, problem.shape().rows, problem.shape().width, kEpsilon);
+    const NormCall call = NormOf(problem, rank, link);
+    const DevicePointer partial = problem.Call(rank, link, Leaves::kNormAndResidual).partial;
+    Result<void> summed = ranks->Launch(OneShot::kPlain, rank, {partial}, {call.sum});
+    return summed ? norm(kernels.of(rank), stream, call) : summed;
   };
 }
 
-Result<LaunchLink> Empty(const BenchKernels& kernels) {
-  return [&kernels](int, int, Stream stream) { return kernels.LaunchEmpty(stream); };
+Result<LaunchOnRank> Empty(const RankKernels& kernels, Start start) {
+  return [&kernels, start](int rank, int, Stream stream) { return kernels.of(rank).LaunchEmpty(stream, start); };
 }
 
-Result<LaunchLink> PushPoll(const Gpu& gpu, const BenchKernels& kernels, int ranks) {
-  struct State {
-    std::vector<Memory> memory;  // per rank: its mailbox, its count of calls
-    Mailboxes mailboxes;
-  };
+Result<LaunchOnRank> PushPollOf(const RankGpus& gpus, const RankKernels& kernels, int ranks, Start start) {
   constexpr size_t kMailboxBytes = 2 * kMaxRanks * 16;
+  struct State {
+    std::vector<Memory> mailboxes, calls;  // per rank, on its GPU
+    Mailboxes addresses;
+  };
   auto state = std::make_shared<State>();
-  for (size_t i = 0; i < 2 * static_cast<size_t>(ranks); ++i) {
-    Result<Memory> memory = gpu.Allocate(kMailboxBytes);
-    if (!memory) return Err(memory.error());
-    state->memory.push_back(*std::move(memory));
-    if (i % 2 == 0) state->mailboxes.of[i / 2] = state->memory.back().at();
+  for (int rank = 0; rank < ranks; ++rank) {
+    Result<Memory> mailbox = gpus.of(rank).Allocate(kMailboxBytes), calls = gpus.of(rank).Allocate(sizeof(uint32_t));
+    if (!mailbox) return Err(mailbox.error());
+    if (!calls) return Err(calls.error());
+    state->addresses.of.at(static_cast<size_t>(rank)) = mailbox->at();
+    state->mailboxes.push_back(*std::move(mailbox));
+    state->calls.push_back(*std::move(calls));
   }
-  return [state, &kernels, ranks](int rank, int, Stream stream) {
-    return kernels.LaunchPushPoll(stream, state->mailboxes, rank, ranks,
-                                  state->memory[2 * static_cast<size_t>(rank) + 1].at(), kKernelDeadlineNs);
+  return [state, &kernels, ranks, start](int rank, int, Stream stream) {
+    const DevicePointer calls = state->calls[static_cast<size_t>(rank)].at();
+    return kernels.of(rank).LaunchPushPoll(stream, {state->addresses, rank, ranks, calls, kKernelDeadlineNs}, start);
   };
 }
 
-Result<LaunchLink> Public(const CompetitorLibrary& library, int which, const Problem& problem) {
+// A method that launches kernels early, where the GPUs can.
+Result<LaunchOnRank> Early(const RankKernels& kernels, const Result<LaunchOnRank>& method) {
+  Result<void> possible = kernels.of(0).CheckStart(Start::kEarly);
+  return possible ? method : Err(possible.error());
+}
+
+Result<LaunchOnRank> Public(const CompetitorLibrary& library, int which, const Problem& problem) {
   const Shape& shape = problem.shape();
   Result<OpenedCompetitor> opened = library.Open(which, {shape.ranks, shape.rows, shape.width, kEpsilon});
   if (!opened) return Err(opened.error());
@@ -74,27 +79,92 @@ Result<LaunchLink> Public(const CompetitorLibrary& library, int which, const Pro
   };
 }
 
+class Methods {
+ public:
+  Methods(const Tools& tools, Ranks ranks, const Problem& problem)
+      : tools_(tools), ranks_(std::move(ranks)), problem_(problem) {}
+
+  std::vector<Method> All() {
+    AddOneShots();
+    AddFloor();
+    if (OnOneGpu()) {
+      AddPublic();
+    } else {
+      AddNccl();
+      RefusePublic();
+    }
+    return std::move(methods_);
+  }
+
+ private:
+  bool OnOneGpu() const { return tools_.gpus->placement() == Placement::kOneGpu; }
+
+  void Add(std::string name, Origin origin, Leaves leaves, const Result<LaunchOnRank>& launch) {
+    methods_.push_back({std::move(name), origin, leaves,
+                        launch ? Result<LaunchLink>(OnEveryRank(*tools_.gpus, problem_.shape().ranks, *launch))
+                               : Result<LaunchLink>(Err(launch.error()))});
+  }
+  void AddOurs(const char* name, Leaves leaves, const Result<LaunchOnRank>& launch) {
+    Add(name, Origin::kOurs, leaves, launch);
+  }
+
+  void AddOneShots() {
+    const RankKernels& kernels = *tools_.kernels;
+    AddOurs("fused", kNorm, Fused(ranks_, problem_));
+    AddOurs("apart", kNorm, PlainAndNorm(ranks_, problem_, kernels, OneNorm));
+    AddOurs("apart_pdl", kNorm, Early(kernels, PlainAndNorm(ranks_, problem_, kernels, OneEarlyNorm)));
+    AddOurs("three", kNorm, PlainAndNorm(ranks_, problem_, kernels, TwoNorms));
+    AddOurs("plain", Leaves::kSum, Plain(ranks_, problem_));
+    AddOurs("sharded", kNorm, Sharded(ranks_, problem_));
+    AddOurs("sharded_apart", kNorm, ShardedApart(*tools_.gpus, kernels, ranks_, problem_));
+  }
+
+  void AddFloor() {
+    const RankKernels& kernels = *tools_.kernels;
+    const int ranks = problem_.shape().ranks;
+    AddOurs("push_poll", Leaves::kNothing, PushPollOf(*tools_.gpus, kernels, ranks, Start::kInOrder));
+    AddOurs("push_poll_pdl", Leaves::kNothing, Early(kernels, PushPollOf(*tools_.gpus, kernels, ranks, Start::kEarly)));
+    AddOurs("empty", Leaves::kNothing, Empty(kernels, Start::kInOrder));
+    AddOurs("empty_pdl", Leaves::kNothing, Early(kernels, Empty(kernels, Start::kEarly)));
+  }
+
+  void AddNccl() {
+    const auto and_norm = [&](NormLaunch norm) {
+      return NcclAndNorm(tools_.nccl, *tools_.gpus, *tools_.kernels, problem_, norm);
+    };
+    methods_.push_back({"nccl", Origin::kNccl, Leaves::kSum, Nccl(tools_.nccl, problem_)});
+    methods_.push_back({"nccl_apart", Origin::kNccl, kNorm, and_norm(OneNorm)});
+    methods_.push_back({"nccl_three", Origin::kNccl, kNorm, and_norm(TwoNorms)});
+  }
+
+  void AddPublic() {
+    for (const CompetitorLibrary& library : *tools_.competitors) {
+      for (size_t i = 0; i < library.names().size(); ++i) {
+        Add(library.names()[i], Origin::kPublic, kNorm, Public(library, static_cast<int>(i), problem_));
+      }
+    }
+  }
+
+  void RefusePublic() {
+    for (const CompetitorLibrary& library : *tools_.competitors) {
+      for (const std::string& name : library.names()) {
+        Add(name, Origin::kPublic, kNorm, Err("competitor libraries have all ranks on one GPU; use --gpus one"));
+      }
+    }
+  }
+
+  static constexpr Leaves kNorm = Leaves::kNormAndResidual;
+
+  const Tools& tools_;
+  const Ranks ranks_;
+  const Problem& problem_;
+  std::vector<Method> methods_;
+};
+
 }  // namespace
 
 std::vector<Method> MakeMethods(const Tools& tools, const Ranks& ranks, const Problem& problem) {
-  const BenchKernels& kernels = *tools.kernels;
-  const Leaves norm = Leaves::kNormAndResidual;
-  std::vector<Method> methods = {
-      {"fused", false, norm, Fused(ranks, problem)},
-      {"apart", false, norm, PlainAndNorm(ranks, problem, kernels, &BenchKernels::LaunchAddNorm)},
-      {"three", false, norm, PlainAndNorm(ranks, problem, kernels, &BenchKernels::LaunchAddThenNorm)},
-      {"plain", false, Leaves::kSum, Plain(ranks, problem)},
-      {"push_poll", false, Leaves::kNothing, PushPoll(*tools.gpu, kernels, problem.shape().ranks)},
-      {"empty", false, Leaves::kNothing, Empty(kernels)},
-      {"sharded", false, norm, Sharded(ranks, problem)},
-      {"sharded_apart", false, norm, ShardedApart(*tools.gpu, kernels, ranks, problem)},
-  };
-  for (const CompetitorLibrary& library : *tools.competitors) {
-    for (size_t i = 0; i < library.names().size(); ++i) {
-      methods.push_back({library.names()[i], true, norm, Public(library, static_cast<int>(i), problem)});
-    }
-  }
-  return methods;
+  return Methods(tools, ranks, problem).All();
 }
 
 }  // namespace jax_oneshot::cuda::bench

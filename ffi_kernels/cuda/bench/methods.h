@@ -1,10 +1,12 @@
-// In:  a problem on a GPU. Out: the ways of doing it that are measured beside each other.
+// In:  a problem on the ranks' GPUs. Out: the ways of doing it that are measured beside each other.
 //
 //   fused      one call: all-reduce, residual, RMSNorm, two outputs
 //   apart      plain one-shot, then one kernel for residual and norm      three   plain one-shot, residual, norm
 //   plain      the one-shot all-reduce alone
 //   push_poll  16 bytes from each rank to each                            empty   a kernel that does nothing
-//   sharded, sharded_apart: sharded_methods.h. And every kernel of the competitor libraries.
+//   apart_pdl, push_poll_pdl, empty_pdl: the same, their own kernels launched early (bench_kernels.h), as one-shots are
+//   sharded, sharded_apart: sharded_methods.h. nccl, nccl_apart, nccl_three, with a GPU per rank: nccl_methods.h. And
+//   every kernel of the competitor libraries, with all ranks on one GPU.
 //
 // All of ours go through the same workspaces, with kernels that the CUDA backend makes.
 #ifndef FFI_KERNELS_CUDA_BENCH_METHODS_H_
@@ -18,26 +20,32 @@
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/chain.h"
 #include "ffi_kernels/cuda/bench/competitor_library.h"
-#include "ffi_kernels/cuda/bench/gpu.h"
+#include "ffi_kernels/cuda/bench/nccl_methods.h"
 #include "ffi_kernels/cuda/bench/one_shot_ranks.h"
 #include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/bench/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 
+// A wrong result of ours is an error; other people's are left out then.
+enum class Origin : uint8_t { kOurs, kNccl, kPublic };
+
 struct Method {
   std::string name;
-  bool is_public = false;
+  Origin origin = Origin::kOurs;
   Leaves leaves = Leaves::kNothing;
   Result<LaunchLink> launch;  // or why this method does not take this shape
 };
 
 struct Tools {
-  const Gpu* gpu;
-  const BenchKernels* kernels;
+  const RankGpus* gpus;
+  const RankKernels* kernels;
   const std::vector<CompetitorLibrary>* competitors;
+  MaybeNccl nccl;
 };
 
-// All methods of `problem`'s shape. What they launch refers to `problem` and to `tools`, and keeps `ranks` alive.
+// All methods of `problem`'s shape. What they launch refers to `problem` and to what `tools` points to, and keeps
+// `ranks` alive.
 std::vector<Method> MakeMethods(const Tools& tools, const std::shared_ptr<const OneShotRanks>& ranks,
                                 const Problem& problem);
 

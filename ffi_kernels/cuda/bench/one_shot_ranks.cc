@@ -1,4 +1,4 @@
-// In:  a shape. Out: this project's own kernels for it, for all ranks on one device. See one_shot_ranks.h.
+// In:  a shape. Out: this project's own kernels for it, for all ranks. See one_shot_ranks.h.
 #include "ffi_kernels/cuda/bench/one_shot_ranks.h"
 
 #include <algorithm>
@@ -32,48 +32,68 @@ RowProgram ProgramOf(OneShot which, int width) {
 
 }  // namespace
 
-Result<std::shared_ptr<const OneShotRanks>> OneShotRanks::Make(const Gpu& gpu, KernelCache& cache, const Shape& shape) {
-  std::shared_ptr<OneShotRanks> ranks(new OneShotRanks(gpu.driver()));
-  Result<DeviceFacts> facts = ReadDeviceFacts(gpu.driver(), gpu.device());
+Result<std::shared_ptr<const OneShotRanks>> OneShotRanks::Make(const RankGpus& gpus, KernelCache& cache,
+                                                               const Shape& shape) {
+  std::shared_ptr<OneShotRanks> ranks(new OneShotRanks(gpus));
+  Result<DeviceFacts> facts = ReadDeviceFacts(gpus.driver(), gpus.of(0).device());  // all GPUs are of one model
   if (!facts) return Err(facts.error());
-  facts->ranks_on_device = shape.ranks;
-  ranks->MakeKernels(gpu, cache, *facts, shape);
-  if (Result<void> made = ranks->MakeWorkspaces(gpu, shape.ranks); !made) return Err(made.error());
+  facts->ranks_on_device = gpus.ranks_per_gpu(shape.ranks);
+  ranks->MakeKernels(cache, *facts, shape);
+  if (Result<void> made = ranks->MakeWorkspaces(shape.ranks); !made) return Err(made.error());
   return ranks;
 }
 
-void OneShotRanks::MakeKernels(const Gpu& gpu, KernelCache& cache, const DeviceFacts& facts, const Shape& shape) {
+void OneShotRanks::MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape) {
   for (size_t i = 0; i < kOneShots; ++i) {
     const OneShot which = static_cast<OneShot>(i);
     const int width = which == OneShot::kStatistic ? 1 : shape.width;
     const Result<std::shared_ptr<const CompiledKernel>> compiled =
         cache.Get(ProgramOf(which, width), shape.rows, width, shape.ranks, facts);
-    kernels_[i] = compiled ? LoadedKernel::Load(gpu.driver(), *compiled) : Kernel(Err(compiled.error()));
+    kernels_[i] = compiled ? LoadEverywhere(*compiled) : Kernel(Err(compiled.error()));
   }
 }
 
-Result<void> OneShotRanks::MakeWorkspaces(const Gpu& gpu, int ranks) {
+OneShotRanks::Kernel OneShotRanks::LoadEverywhere(const std::shared_ptr<const CompiledKernel>& compiled) const {
+  std::vector<std::shared_ptr<const LoadedKernel>> by_gpu;
+  for (size_t i = 0; i < gpus_.count(); ++i) {
+    if (Result<void> current = gpus_.gpu(i).MakeCurrent(); !current) return Err(current.error());
+    Result<std::shared_ptr<const LoadedKernel>> loaded = LoadedKernel::Load(gpus_.driver(), compiled);
+    if (!loaded) return Err(loaded.error());
+    by_gpu.push_back(*std::move(loaded));
+  }
+  return by_gpu;
+}
+
+Result<void> OneShotRanks::MakeWorkspaces(int ranks) {
   int64_t message_bytes = 0;
   for (const Kernel& kernel : kernels_) {
-    if (kernel) message_bytes = std::max(message_bytes, (*kernel)->plan().message_bytes);
+    if (kernel) message_bytes = std::max(message_bytes, kernel->front()->plan().message_bytes);
   }
   const WorkspaceLayout layout = MakeWorkspaceLayout(ranks, message_bytes);
   capacity_bytes_ = layout.capacity_bytes;
   for (int rank = 0; rank < ranks; ++rank) {
-    Result<Memory> workspace = gpu.Allocate(static_cast<size_t>(layout.TotalBytes()));
+    Result<Memory> workspace = gpus_.of(rank).Allocate(static_cast<size_t>(layout.TotalBytes()));
     if (!workspace) return Err(workspace.error());
     workspaces_.push_back(*std::move(workspace));
-    Result<void> initialised = InitialiseWorkspace(gpu.driver(), layout, workspaces_.back().at(), gpu.stream(rank));
+    Result<void> initialised = InitialiseWorkspace(gpus_.driver(), layout, workspaces_.back().at(), gpus_.stream(rank));
     if (!initialised) return initialised;
   }
-  void* record = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemHostAlloc(&record, sizeof(uint64_t), kHostAllocDeviceMap));
-  error_record_ = static_cast<uint64_t*>(record);
-  *error_record_ = 0;
-  return gpu.Wait(kHostDeadlineS);
+  if (Result<void> made = MakeErrorRecord(); !made) return made;
+  return gpus_.Wait(kHostDeadlineS);
 }
 
-Result<void> OneShotRanks::Launch(OneShot which, Stream stream, int rank, std::vector<DevicePointer> inputs,
+// One for all ranks: the kernels of every context write it.
+Result<void> OneShotRanks::MakeErrorRecord() {
+  if (Result<void> current = gpus_.of(0).MakeCurrent(); !current) return current;
+  void* record = nullptr;
+  ONESHOT_CUDA_RETURN_IF_ERROR(gpus_.driver(),
+                               cuMemHostAlloc(&record, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
+  error_record_ = static_cast<uint64_t*>(record);
+  *error_record_ = 0;
+  return {};
+}
+
+Result<void> OneShotRanks::Launch(OneShot which, int rank, std::vector<DevicePointer> inputs,
                                   std::vector<DevicePointer> outputs) const {
   const Kernel& kernel = kernels_[static_cast<size_t>(which)];
   if (!kernel) return Err(kernel.error());
@@ -86,12 +106,17 @@ Result<void> OneShotRanks::Launch(OneShot which, Stream stream, int rank, std::v
   arguments.outputs = std::move(outputs);
   arguments.timeout_ns = kKernelDeadlineNs;
   arguments.call = static_cast<uint32_t>(which) << kRankBits | static_cast<uint32_t>(rank);
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemHostGetDevicePointer_v2(&arguments.error_record, error_record_, 0));
-  return (*kernel)->Launch(stream, arguments);
+  ONESHOT_CUDA_RETURN_IF_ERROR(gpus_.driver(), cuMemHostGetDevicePointer_v2(&arguments.error_record, error_record_, 0));
+  return (*kernel)[gpus_.index(rank)]->Launch(gpus_.stream(rank), arguments);
 }
 
 OneShotRanks::~OneShotRanks() {
-  if (error_record_ != nullptr) driver_.cuMemFreeHost(error_record_);
+  for (Kernel& kernel : kernels_) {  // a module is unloaded from the context that is current
+    for (size_t i = 0; kernel && i < kernel->size(); ++i) {
+      if (gpus_.gpu(i).MakeCurrent()) (*kernel)[i].reset();
+    }
+  }
+  if (error_record_ != nullptr && gpus_.of(0).MakeCurrent()) gpus_.driver().cuMemFreeHost(error_record_);
 }
 
 std::string OneShotRanks::GaveUp() const {

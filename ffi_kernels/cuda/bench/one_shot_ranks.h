@@ -1,5 +1,5 @@
-// In:  a shape. Out: OneShotRanks: this project's own kernels for it, for all ranks on one device, with plain pointers
-// for peers.
+// In:  a shape. Out: OneShotRanks: this project's own kernels for it, for all ranks in this process, on one GPU or on
+// one each, with plain pointers for peers.
 #ifndef FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
 #define FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
 
@@ -11,6 +11,7 @@
 #include "ffi_kernels/base/result.h"
 #include "ffi_kernels/cuda/bench/gpu.h"
 #include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/bench/rank_gpus.h"
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 #include "ffi_kernels/cuda/kernel/launch.h"
 
@@ -23,10 +24,10 @@ inline constexpr size_t kOneShots = 5;
 class OneShotRanks {
  public:
   // Compiles and loads what it can, and initialises one workspace per rank, which all programs go through.
-  static Result<std::shared_ptr<const OneShotRanks>> Make(const Gpu& gpu, KernelCache& cache, const Shape& shape);
+  static Result<std::shared_ptr<const OneShotRanks>> Make(const RankGpus& gpus, KernelCache& cache, const Shape& shape);
 
-  // Refuses with the reason where the program's kernel could not be made for this shape.
-  Result<void> Launch(OneShot which, Stream stream, int rank, std::vector<DevicePointer> inputs,
+  // With the rank's GPU current. Refuses with the reason where the program's kernel could not be made for this shape.
+  Result<void> Launch(OneShot which, int rank, std::vector<DevicePointer> inputs,
                       std::vector<DevicePointer> outputs) const;
 
   // Which call gave up waiting for whom, if one did.
@@ -36,15 +37,17 @@ class OneShotRanks {
   OneShotRanks& operator=(const OneShotRanks&) = delete;
 
  private:
-  using Kernel = Result<std::shared_ptr<const LoadedKernel>>;
+  using Kernel = Result<std::vector<std::shared_ptr<const LoadedKernel>>>;  // per GPU
 
-  explicit OneShotRanks(const CudaDriver& driver) : driver_(driver) {}
-  void MakeKernels(const Gpu& gpu, KernelCache& cache, const DeviceFacts& facts, const Shape& shape);
-  Result<void> MakeWorkspaces(const Gpu& gpu, int ranks);
+  explicit OneShotRanks(const RankGpus& gpus) : gpus_(gpus) {}
+  void MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape);
+  Kernel LoadEverywhere(const std::shared_ptr<const CompiledKernel>& compiled) const;
+  Result<void> MakeWorkspaces(int ranks);
+  Result<void> MakeErrorRecord();
 
-  const CudaDriver driver_;
+  const RankGpus& gpus_;
   std::array<Kernel, kOneShots> kernels_;
-  std::vector<Memory> workspaces_;
+  std::vector<Memory> workspaces_;    // per rank, on its GPU
   uint64_t* error_record_ = nullptr;  // in host memory: it is read after the context is lost
   int64_t capacity_bytes_ = 0;
 };

@@ -53,17 +53,17 @@ RowProgram PlainProgram() { return Parsed(kPlain); }
 RowProgram StatisticProgram() { return Parsed(kStatistic); }
 RowProgram GatherProgram() { return Parsed(kGather); }
 
-Result<Problem> Problem::Make(const Gpu& gpu, const Shape& shape) {
-  Problem problem;
-  problem.shape_ = shape;
+Result<Problem> Problem::Make(const RankGpus& gpus, const Shape& shape) {
+  Problem problem(gpus, shape);
   std::vector<BF16s> partials;
   for (int rank = 0; rank < shape.ranks; ++rank) {
     partials.push_back(RandomBF16s(shape.elements(), -1, static_cast<uint32_t>(rank + 1)));
   }
   const BF16s residual = RandomBF16s(shape.elements(), -1, 101);
   const BF16s gamma = RandomBF16s(static_cast<size_t>(shape.width), 0, 102);
-  for (const BF16s& partial : partials) {
-    if (Result<void> made = problem.MakeRank(gpu, partial, residual, gamma); !made) return Err(made.error());
+  for (int rank = 0; rank < shape.ranks; ++rank) {
+    Result<void> made = problem.MakeRank(gpus.of(rank), partials[static_cast<size_t>(rank)], residual, gamma);
+    if (!made) return Err(made.error());
   }
   problem.Evaluate(partials, residual, gamma);
   return problem;
@@ -114,20 +114,27 @@ CallBuffers Problem::Call(int rank, int link, Leaves leaves) const {
           memory.sum[now].at()};
 }
 
-Result<void> Problem::ForgetResults(const Gpu& gpu) const {
+Result<void> Problem::ForgetResults() const {
+  Result<void> forgotten = {};
+  for (int rank = 0; forgotten && rank < shape_.ranks; ++rank) forgotten = ForgetResultsOf(rank);
+  return forgotten;
+}
+
+Result<void> Problem::ForgetResultsOf(int rank) const {
   constexpr unsigned char kNan = 0xff;
-  for (const RankMemory& memory : ranks_) {
-    for (const std::array<Memory, 2>* pair : {&memory.norm, &memory.residual_out, &memory.sum}) {
-      for (const Memory& of : *pair) {
-        ONESHOT_CUDA_RETURN_IF_ERROR(gpu.driver(), cuMemsetD8_v2(of.at(), kNan, shape_.elements() * sizeof(uint16_t)));
-      }
+  const CudaDriver& driver = gpus_->driver();
+  const RankMemory& memory = ranks_[static_cast<size_t>(rank)];
+  if (Result<void> current = gpus_->of(rank).MakeCurrent(); !current) return current;
+  for (const std::array<Memory, 2>* pair : {&memory.norm, &memory.residual_out, &memory.sum}) {
+    for (const Memory& of : *pair) {
+      ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemsetD8_v2(of.at(), kNan, shape_.elements() * sizeof(uint16_t)));
     }
   }
-  ONESHOT_CUDA_RETURN_IF_ERROR(gpu.driver(), cuCtxSynchronize());  // the chains' streams do not wait for this one
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSynchronize());  // the chains' streams do not wait for this one
   return {};
 }
 
-Result<BF16s> Problem::Results(const Gpu& gpu, int links, Leaves leaves) const {
+Result<BF16s> Problem::Results(int links, Leaves leaves) const {
   BF16s all;
   for (int rank = 0; leaves != Leaves::kNothing && rank < shape_.ranks; ++rank) {
     const CallBuffers last = Call(rank, links - 1, leaves);
@@ -135,7 +142,7 @@ Result<BF16s> Problem::Results(const Gpu& gpu, int links, Leaves leaves) const {
                                               ? std::vector<DevicePointer>{last.sum_out}
                                               : std::vector<DevicePointer>{last.norm_out, last.residual_out};
     for (DevicePointer from : of) {
-      Result<BF16s> one = gpu.Download(from, shape_.elements());
+      Result<BF16s> one = gpus_->of(rank).Download(from, shape_.elements());
       if (!one) return one;
       Append(*one, &all);
     }
@@ -143,17 +150,17 @@ Result<BF16s> Problem::Results(const Gpu& gpu, int links, Leaves leaves) const {
   return all;
 }
 
-Result<void> Problem::CheckOneCall(const Gpu& gpu, Leaves leaves, bool equal_bits) const {
-  const Result<BF16s> got = Results(gpu, 1, leaves);
+Result<void> Problem::CheckOneCall(Leaves leaves, const Exactness& exactness) const {
+  const Result<BF16s> got = Results(1, leaves);
   if (!got) return Err(got.error());
   BF16s want;
   for (int rank = 0; leaves != Leaves::kNothing && rank < shape_.ranks; ++rank) {
     Append(leaves == Leaves::kSum ? sum_ : norm_, &want);
     if (leaves == Leaves::kNormAndResidual) Append(residual_, &want);
   }
-  if (Result<void> close = CompareBF16(*got, want, "one call"); !close) return close;
+  if (Result<void> close = CompareBF16(*got, want, "one call", exactness.roundings); !close) return close;
   const size_t of_rank = got->size() / static_cast<size_t>(shape_.ranks);
-  for (size_t i = of_rank; equal_bits && i < got->size(); ++i) {
+  for (size_t i = of_rank; exactness.equal_bits && i < got->size(); ++i) {
     if ((*got)[i] != (*got)[i % of_rank]) {
       return Err("rank " + std::to_string(i / of_rank) + " and rank 0 do not hold the same bits");
     }
@@ -161,11 +168,11 @@ Result<void> Problem::CheckOneCall(const Gpu& gpu, Leaves leaves, bool equal_bit
   return {};
 }
 
-Result<void> CompareBF16(const BF16s& got, const BF16s& want, const char* what) {
+Result<void> CompareBF16(const BF16s& got, const BF16s& want, const char* what, int roundings) {
   for (size_t i = 0; i < want.size(); ++i) {
     const float g = BF16ToF32(got[i]), w = BF16ToF32(want[i]);
-    // Two of bf16's 2^-8 relative, and as much of a sum over ranks that the residual then cancels.
-    if (std::abs(g - w) <= 0x1p-6f * std::abs(w) + 0x1p-5f) continue;
+    // Each rounding's 2^-8 relative, and as much of a sum over ranks that the residual then cancels; twice that.
+    if (std::abs(g - w) <= static_cast<float>(roundings) * (0x1p-7f * std::abs(w) + 0x1p-6f)) continue;
     return Err(std::string(what) + ": element " + std::to_string(i) + " is " + std::to_string(g) + "; expected about " +
                std::to_string(w));
   }

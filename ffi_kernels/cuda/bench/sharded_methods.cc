@@ -12,15 +12,15 @@ namespace {
 // What passes between the steps on each rank: squares, their total, this rank's columns of the norm.
 using Scratch = std::vector<std::array<Memory, 3>>;
 
-Result<std::shared_ptr<const Scratch>> MakeScratch(const Gpu& gpu, const Shape& shape) {
+Result<std::shared_ptr<const Scratch>> MakeScratch(const RankGpus& gpus, const Shape& shape) {
   auto scratch = std::make_shared<Scratch>(static_cast<size_t>(shape.ranks));
   const size_t rows = static_cast<size_t>(shape.rows);
   const std::array<size_t, 3> bytes = {rows * sizeof(float), rows * sizeof(float), shape.elements() * sizeof(uint16_t)};
-  for (std::array<Memory, 3>& of_rank : *scratch) {
+  for (int rank = 0; rank < shape.ranks; ++rank) {
     for (size_t i = 0; i < bytes.size(); ++i) {
-      Result<Memory> memory = gpu.Allocate(bytes[i]);
+      Result<Memory> memory = gpus.of(rank).Allocate(bytes[i]);
       if (!memory) return Err(memory.error());
-      of_rank[i] = *std::move(memory);
+      (*scratch)[static_cast<size_t>(rank)][i] = *std::move(memory);
     }
   }
   return scratch;
@@ -42,21 +42,21 @@ Result<void> CheckShards(const Shape& shape) {
 
 }  // namespace
 
-Result<LaunchLink> Sharded(std::shared_ptr<const OneShotRanks> ranks, const Problem& problem) {
+Result<LaunchOnRank> Sharded(std::shared_ptr<const OneShotRanks> ranks, const Problem& problem) {
   if (Result<void> shards = CheckShards(problem.shape()); !shards) return Err(shards.error());
-  return [ranks = std::move(ranks), &problem](int rank, int link, Stream stream) {
+  return [ranks = std::move(ranks), &problem](int rank, int link, Stream) {
     const CallBuffers call = problem.Call(rank, link, Leaves::kNormAndResidual);
-    return ranks->Launch(OneShot::kSharded, stream, rank,
+    return ranks->Launch(OneShot::kSharded, rank,
                          {call.partial, call.residual, GammaShard(call, problem.shape(), rank)},
                          {call.norm_out, call.residual_out});
   };
 }
 
-Result<LaunchLink> ShardedApart(const Gpu& gpu, const BenchKernels& kernels, std::shared_ptr<const OneShotRanks> ranks,
-                                const Problem& problem) {
+Result<LaunchOnRank> ShardedApart(const RankGpus& gpus, const RankKernels& kernels,
+                                  std::shared_ptr<const OneShotRanks> ranks, const Problem& problem) {
   const Shape& shape = problem.shape();
   if (Result<void> shards = CheckShards(shape); !shards) return Err(shards.error());
-  Result<std::shared_ptr<const Scratch>> scratch = MakeScratch(gpu, shape);
+  Result<std::shared_ptr<const Scratch>> scratch = MakeScratch(gpus, shape);
   if (!scratch) return Err(scratch.error());
   return [ranks = std::move(ranks), held = *std::move(scratch), &kernels, &problem](int rank, int link,
                                                                                     Stream stream) -> Result<void> {
@@ -66,11 +66,11 @@ Result<LaunchLink> ShardedApart(const Gpu& gpu, const BenchKernels& kernels, std
     const ShardBuffers shard = {call.sum_out,   call.residual,      call.residual_out,
                                 statistic.at(), total.at(),         GammaShard(call, of, rank),
                                 norm.at(),      rank * Columns(of), Columns(of)};
-    Result<void> done = ranks->Launch(OneShot::kPlain, stream, rank, {call.partial}, {call.sum_out});
-    if (done) done = kernels.LaunchShardStatistic(stream, shard, of.rows, of.width);
-    if (done) done = ranks->Launch(OneShot::kStatistic, stream, rank, {shard.statistic}, {shard.total});
-    if (done) done = kernels.LaunchShardScale(stream, shard, of.rows, of.width, kEpsilon);
-    if (done) done = ranks->Launch(OneShot::kGather, stream, rank, {shard.norm_shard}, {call.norm_out});
+    Result<void> done = ranks->Launch(OneShot::kPlain, rank, {call.partial}, {call.sum_out});
+    if (done) done = kernels.of(rank).LaunchShardStatistic(stream, shard, of.rows, of.width);
+    if (done) done = ranks->Launch(OneShot::kStatistic, rank, {shard.statistic}, {shard.total});
+    if (done) done = kernels.of(rank).LaunchShardScale(stream, shard, of.rows, of.width, kEpsilon);
+    if (done) done = ranks->Launch(OneShot::kGather, rank, {shard.norm_shard}, {call.norm_out});
     return done;
   };
 }

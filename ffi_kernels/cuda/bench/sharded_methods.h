@@ -1,9 +1,10 @@
 // In:  a problem on a GPU. Out: the sharded norm done in one call and in the collectives that GSPMD leaves.
 //
-//   sharded        one call: all-reduce, residual, RMSNorm with each rank's columns of gamma gathered in the same
-//   exchange sharded_apart  all-reduce [b,H]; residual and this rank's squares; all-reduce f32 [b,1]; this rank's
-//   columns of the
-//                  norm; all-gather: three collectives and the two kernels between them
+//   sharded
+//       one call: all-reduce, residual, RMSNorm with each rank's columns of gamma gathered in the same exchange
+//   sharded_apart
+//       all-reduce [b,H]; residual and this rank's squares; all-reduce f32 [b,1]; this rank's columns of the norm;
+//       all-gather: three collectives and the two kernels between them
 #ifndef FFI_KERNELS_CUDA_BENCH_SHARDED_METHODS_H_
 #define FFI_KERNELS_CUDA_BENCH_SHARDED_METHODS_H_
 
@@ -15,12 +16,13 @@
 #include "ffi_kernels/cuda/bench/gpu.h"
 #include "ffi_kernels/cuda/bench/one_shot_ranks.h"
 #include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/bench/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 
-Result<LaunchLink> Sharded(std::shared_ptr<const OneShotRanks> ranks, const Problem& problem);
-Result<LaunchLink> ShardedApart(const Gpu& gpu, const BenchKernels& kernels, std::shared_ptr<const OneShotRanks> ranks,
-                                const Problem& problem);
+Result<LaunchOnRank> Sharded(std::shared_ptr<const OneShotRanks> ranks, const Problem& problem);
+Result<LaunchOnRank> ShardedApart(const RankGpus& gpus, const RankKernels& kernels,
+                                  std::shared_ptr<const OneShotRanks> ranks, const Problem& problem);
 
 }  // namespace jax_oneshot::cuda::bench
 

@@ -1,18 +1,19 @@
-"""In: nothing. Out: one all-reduce with what is behind it on this machine's GPU, per number of ranks and shape.
+"""In: what to measure. Out: an all-reduce with what is behind it on this machine's GPUs, per number of ranks and shape.
 
-All ranks live on the one device. A process (kernel_worker.py) measures, because a kernel that waits for ever takes the
-process with it that launched it; here its answers become `Exchange`s, and those become ratios.
+All ranks live on one GPU, or on one each. A process (kernel_worker.py) measures, because a kernel that waits for ever
+takes the process with it that launched it; here its answers become `Exchange`s, and those become ratios.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import platform
 import statistics
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax_oneshot
@@ -26,24 +27,59 @@ TURNS = 10  # of every method, per round
 METHODS = {
     "fused": "all-reduce + residual + RMSNorm in one kernel",
     "apart": "the same as two kernels: plain all-reduce, then residual + RMSNorm",
+    "apart_pdl": "apart, the second kernel launched early too (programmatic dependent launch)",
     "three": "the same as three kernels: plain all-reduce, residual, RMSNorm",
     "plain": "the all-reduce alone",
     "push_poll": "the floor: 16 bytes from each rank to each",
+    "push_poll_pdl": "the floor, launched early as the one-shot kernels are",
     "empty": "a kernel that does nothing",
+    "empty_pdl": "a kernel that does nothing, launched early",
     "sharded": "fused, with each rank's columns of gamma gathered in the same exchange",
     "sharded_apart": "the same as GSPMD has it: all-reduce, all-reduce of [rows,1], all-gather, two kernels between",
+    "nccl": "NCCL's all-reduce alone",
+    "nccl_apart": "NCCL's all-reduce, then residual + RMSNorm in one kernel",
+    "nccl_three": "NCCL's all-reduce, then residual and RMSNorm as two kernels",
 }
 # ratio in the results: (its numerator, its denominator)
 RATIOS = {
     "fused_vs_unfused": ("fused", "apart"),
+    "fused_vs_unfused_pdl": ("fused", "apart_pdl"),
     "fused_vs_three_kernels": ("fused", "three"),
     "fused_vs_plain": ("fused", "plain"),
     "plain_vs_floor": ("plain", "push_poll"),
+    "plain_vs_floor_pdl": ("plain", "push_poll_pdl"),
     "fused_vs_best_public": ("fused", "public"),
     "sharded_vs_collectives": ("sharded", "sharded_apart"),
+    "fused_vs_nccl": ("fused", "nccl_apart"),
+    "plain_vs_nccl": ("plain", "nccl"),
 }
+GPUS = ("one", "each")  # for all ranks; for each rank
 _COMMAND = [sys.executable, "-m", "jax_oneshot.benchmarks.kernel_worker"]
 _DEADLINE_S = 60.0  # for one shape, which takes a second or two
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to measure.
+
+    Attributes:
+      gpus: "one" for all ranks, or "each" rank has one.
+      competitors: libraries of public kernels (ffi_kernels/cuda/bench/competitor.h).
+      ranks: numbers of ranks; None: those of RANKS for which there are GPUs.
+      shapes: (rows, width) of each message.
+      nccl: whether to measure NCCL where each rank has a GPU.
+    """
+
+    gpus: str = "one"
+    competitors: Sequence[str] = ()
+    ranks: Sequence[int] | None = None
+    shapes: Sequence[tuple[int, int]] = tuple(itertools.product(ROWS, WIDTHS))
+    nccl: bool = True
+
+    def extents(self, most_ranks: int) -> list[tuple[int, int, int]]:
+        """(ranks, rows, width) of each, on GPUs that take `most_ranks`."""
+        ranks = self.ranks or [number for number in RANKS if number <= most_ranks]
+        return [(number, *shape) for number in ranks for shape in self.shapes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,21 +117,15 @@ class Exchange:
 
 
 def measure(
-    rounds: int,
-    competitors: Sequence[str],
-    progress: Callable[[str], None],
-    *,
-    command: Sequence[str] = _COMMAND,
-    shapes: Sequence[tuple[int, int, int]] = tuple(itertools.product(RANKS, ROWS, WIDTHS)),
+    request: Request, rounds: int, progress: Callable[[str], None], *, command: Sequence[str] = _COMMAND
 ) -> tuple[dict[str, Any], list[Exchange]]:
     """Measures every shape.
 
     Args:
+      request: what to measure.
       rounds: TURNS turns of every method each; the methods of a shape take turns.
-      competitors: libraries of public kernels (ffi_kernels/cuda/bench/competitor.h).
       progress: told what is being done.
       command: of the process that measures.
-      shapes: (ranks, rows, width) of each.
 
     Returns:
       The device, and what was measured.
@@ -104,13 +134,24 @@ def measure(
       WorkerError: the process failed, a result was wrong, or a kernel did not end.
     """
     exchanges = []
-    with Worker(command, {"CUDA_DEVICE_MAX_CONNECTIONS": "32"}) as worker:
+    with Worker(command, worker_environment(os.environ)) as worker:
         progress("kernel: starting on the GPU")
-        device = _checked(worker.ask(competitors=list(competitors)))
-        for number, (ranks, rows, width) in enumerate(shapes, 1):
-            progress(f"kernel: {ranks} ranks, bf16[{rows},{width}] ({number} of {len(shapes)})")
+        asked = {"competitors": list(request.competitors), "gpus": request.gpus, "nccl": request.nccl}
+        device = _checked(worker.ask(**asked))
+        extents = request.extents(device["most_ranks"])
+        for number, (ranks, rows, width) in enumerate(extents, 1):
+            progress(f"kernel: {ranks} ranks, bf16[{rows},{width}] ({number} of {len(extents)})")
             exchanges.append(_measure_one(worker, ranks, rows, width, rounds * TURNS))
     return device, exchanges
+
+
+def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the process that measures finds in its environment besides `environ`."""
+    return {
+        "CUDA_DEVICE_MAX_CONNECTIONS": "32",  # a queue for every rank's stream
+        # NCCL without multicast: not every machine lets a process use it, and where it may not NCCL fails to start.
+        "NCCL_NVLS_ENABLE": environ.get("NCCL_NVLS_ENABLE", "0"),
+    }
 
 
 def ratios(exchanges: Sequence[Exchange]) -> dict[str, dict[str, dict[str, float]]]:
@@ -133,11 +174,12 @@ def details(exchanges: Sequence[Exchange]) -> dict[str, Any]:
     }
 
 
-def stamp(device: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the figures depend on, for results.merge."""
+def stamp(device: dict[str, Any], gpus: str) -> dict[str, dict[str, Any]]:
+    """What the figures depend on, for results.merge. `gpus`: of the request."""
     return {
         "where": {
             **{name: device[name] for name in ("gpu", "multiprocessors", "arch")},
+            **({"gpus": gpus, "gpu_count": device["gpus"]} if gpus == "each" else {}),
             "system": platform.system(),
             "machine": platform.machine(),
         },
@@ -145,6 +187,7 @@ def stamp(device: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "jax_oneshot": jax_oneshot.__version__,
             "driver": device["driver"],
             "nvrtc": device["nvrtc"],
+            **({"nccl": device["nccl"]} if device["nccl"] else {}),
         },
     }
 

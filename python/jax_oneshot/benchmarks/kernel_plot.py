@@ -14,6 +14,8 @@ from typing import Any
 
 # Curve: (label, colour, dashes). The names are those of details.kernel_us; "public" is the fastest public kernel.
 _CURVES = {
+    "nccl_apart": ("NCCL, then residual + norm", "#7b3294", "-"),
+    "nccl": ("NCCL, all-reduce alone", "#7b3294", ":"),
     "apart": ("all-reduce, then residual + norm", "#888888", "-"),
     "public": ("fastest public fused kernel", "#d95f02", "-"),
     "fused": ("jax-oneshot, fused", "#1b6ca8", "-"),
@@ -53,7 +55,8 @@ def draw(path: pathlib.Path) -> pathlib.Path:
     figure.legend(handles, labels, loc="upper center", ncols=3, frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.93))
     out = path.with_suffix(".svg")
-    figure.savefig(out, metadata={"Date": None, "Title": f"jax-oneshot bench kernel on {results['machine']['gpu']}"})
+    where = results["machine"]["gpu"] + (", a GPU per rank" if results["machine"].get("gpus") == "each" else "")
+    figure.savefig(out, metadata={"Date": None, "Title": f"jax-oneshot bench kernel on {where}"})
     return out
 
 

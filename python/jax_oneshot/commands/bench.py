@@ -5,7 +5,8 @@
     demo    a decoding step of the demo's models, on against off, with the norms' weights whole and split
     import  what a process pays that does not use jax-oneshot
     kernel  the CUDA kernel on this machine's GPU, several ranks on it, against its parts, its floor and other kernels;
-            with a file of its own, and left out of `all` where there is no GPU
+            with --gpus each a GPU for every rank, and against NCCL; with files of its own, and left out of `all` where
+            there is no GPU
 
 Off and on always take turns within one run. Absolute times hold for this machine only; ratios travel better.
 """
@@ -66,6 +67,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LIBRARY",
         help="kernel: measure the kernels of this library too (ffi_kernels/cuda/bench/competitor.h)",
+    )
+    parser.add_argument(
+        "--gpus",
+        choices=("one", "each"),
+        default="one",
+        help="kernel: one GPU for all ranks, or one for each, over peer access (default: one)",
+    )
+    parser.add_argument(
+        "--no-nccl", dest="nccl", action="store_false", help="kernel, with --gpus each: do not start NCCL"
+    )
+    parser.add_argument(
+        "--ranks",
+        type=_numbers,
+        metavar="N,...",
+        help="kernel: these numbers of ranks (default: of 2, 4 and 8 those for which there are GPUs)",
+    )
+    parser.add_argument(
+        "--shapes",
+        type=_shapes,
+        metavar="ROWSxWIDTH,...",
+        help="kernel: these messages only; they replace a whole table in the file, so name one with --out",
     )
 
 
@@ -212,16 +234,19 @@ def _bench_import(arguments: argparse.Namespace, progress: Progress) -> Figures:
 def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import kernel_exchange, kernel_tables
 
-    device, exchanges = kernel_exchange.measure(arguments.rounds, arguments.competitor, progress)
-    slug = kernel_tables.file_name(device["gpu"])
+    request = kernel_exchange.Request(arguments.gpus, arguments.competitor, arguments.ranks, nccl=arguments.nccl)
+    if arguments.shapes:
+        request = dataclasses.replace(request, shapes=arguments.shapes)
+    device, exchanges = kernel_exchange.measure(request, arguments.rounds, progress)
+    placed = "all ranks on the one device" if arguments.gpus == "one" else "a GPU per rank"
     return Figures(
         ratios=kernel_exchange.ratios(exchanges),
         details=kernel_exchange.details(exchanges),
-        title=f"Microseconds per call on {device['gpu']}, bf16, all ranks on the one device",
+        title=f"Microseconds per call on {device['gpu']}, bf16, {placed}",
         table=Group(*(kernel_tables.table(ranks, members) for ranks, members in kernel_exchange.groups(exchanges))),
         note=kernel_tables.legend(exchanges),
-        file=_DEFAULT_OUT.with_name(slug),
-        stamp=kernel_exchange.stamp(device),
+        file=_DEFAULT_OUT.with_name(kernel_tables.file_name(device["gpu"], arguments.gpus)),
+        stamp=kernel_exchange.stamp(device, arguments.gpus),
     )
 
 
@@ -245,3 +270,14 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
     return int(text)
+
+
+def _numbers(text: str) -> list[int]:
+    return [_positive(one) for one in text.split(",")]
+
+
+def _shapes(text: str) -> list[tuple[int, int]]:
+    shapes = [one.split("x") for one in text.split(",")]
+    if any(len(shape) != 2 for shape in shapes):
+        raise argparse.ArgumentTypeError(f"expected rows and width like 1x4096,8x8192, got {text}")
+    return [(_positive(rows), _positive(width)) for rows, width in shapes]

@@ -1,0 +1,55 @@
+// In:  a number of GPUs. Out: a CudaDriver that plays them, for tests: memory is the host's, launches are noted and not
+// run, and every call that is made while the wrong GPU's context is current is noted as a violation.
+#ifndef FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
+#define FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ffi_kernels/cuda/driver/cuda_driver.h"
+
+namespace jax_oneshot::cuda::bench {
+
+struct FakeLaunch {
+  int gpu = 0;
+  Stream stream = nullptr;
+  Function function = nullptr;
+  std::string kernel;
+  unsigned blocks = 0;
+  bool early = false;
+  std::vector<uint64_t> arguments;  // the first four 64-bit words, of the benchmark's clock only
+};
+
+// What the driver was asked for, and how it answers. One test at a time uses it.
+struct FakeGpus {
+  int current = -1;  // the GPU whose context is current
+  std::vector<std::string> violations;
+
+  std::map<uint64_t, int> owners;         // of every live handle and address: the GPU
+  std::map<Function, std::string> names;  // of functions
+  std::vector<FakeLaunch> launches;       // all that were captured, in order
+  std::map<Graph, std::vector<size_t>> graphs;
+  int streams_alive = 0, memories_alive = 0, modules_alive = 0, graphs_alive = 0, graphs_launched = 0;
+  std::set<std::pair<int, int>> peers;  // (who has access, to whose memory)
+  unsigned host_flags = 0;              // of the last cuMemHostAlloc
+
+  int count = 1, multiprocessors = 132, resident_blocks = 16;
+  std::vector<std::string> models;  // per GPU; "NVIDIA Fake" where it ends
+  Status stream_status = kSuccess, peer_status = kSuccess;
+  std::set<std::pair<int, int>> no_access;
+
+  std::vector<std::string> KernelsOn(Stream stream) const;
+};
+
+extern FakeGpus fake_gpus;
+
+// Forgets what was noted, and plays so many GPUs from now on.
+CudaDriver FakeDriver(int gpus);
+
+}  // namespace jax_oneshot::cuda::bench
+
+#endif  // FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_

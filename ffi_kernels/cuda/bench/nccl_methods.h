@@ -1,0 +1,34 @@
+// In:  NCCL's ranks and a problem. Out: what XLA does where nothing is fused: NCCL's all-reduce, then kernels for
+// residual and norm.
+//
+//   nccl         the all-reduce alone
+//   nccl_apart   then residual and norm in one kernel          nccl_three   then residual and norm in one each
+#ifndef FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
+#define FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
+
+#include <memory>
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/bench/bench_kernels.h"
+#include "ffi_kernels/cuda/bench/chain.h"
+#include "ffi_kernels/cuda/bench/nccl_ranks.h"
+#include "ffi_kernels/cuda/bench/norm_after.h"
+#include "ffi_kernels/cuda/bench/problem.h"
+#include "ffi_kernels/cuda/bench/rank_gpus.h"
+
+namespace jax_oneshot::cuda::bench {
+
+// NCCL's ranks, or why there are none: then every method refuses for that reason.
+using MaybeNccl = Result<std::shared_ptr<const NcclRanks>>;
+
+// Runs one all-reduce of the problem's size outside of any graph, and waits for it: NCCL sets up what a size needs when
+// it meets the first of it, and that is no part of what is measured.
+Result<void> WarmUp(const NcclRanks& nccl, const RankGpus& gpus, const Problem& problem);
+
+Result<LaunchLink> Nccl(const MaybeNccl& nccl, const Problem& problem);
+Result<LaunchLink> NcclAndNorm(const MaybeNccl& nccl, const RankGpus& gpus, const RankKernels& kernels,
+                               const Problem& problem, NormLaunch norm);
+
+}  // namespace jax_oneshot::cuda::bench
+
+#endif  // FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
