@@ -83,6 +83,23 @@ def test_only_one_ranks_reports_are_counted(tmp_path: pathlib.Path) -> None:
     assert tp_decode.count_verdicts(tmp_path) == {"fused": 1, "kept": 1}
 
 
+def test_no_rank_dies_where_the_others_might_wait_for_it_in_nccl(
+    setup: tp_decode.Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launched(*_: object, **__: object) -> list[tp_decode.Ended]:
+        raise AssertionError("a rank would die")
+
+    monkeypatch.setattr(tp_decode, "run_ranks", launched)
+    noted = checks()
+    noted.results["verdicts"] = {"fused": 5, "kept": 1}
+    tp_decode.check_deadline(setup, noted)
+    assert noted.wrong == []
+    assert noted.results["deadline"] == "not tried: NCCL, which waits without end, still has 1 of the all-reduces"
+    noted.results["verdicts"] = {"fused": 5}
+    with pytest.raises(AssertionError, match="a rank would die"):
+        tp_decode.check_deadline(setup, noted)
+
+
 def test_the_page_shows_what_the_results_say() -> None:
     command = [sys.executable, "tools/fill_gpu.py", "--check"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

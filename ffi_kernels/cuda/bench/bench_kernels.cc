@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "ffi_kernels/cuda/kernel/launch.h"
+
 namespace jax_oneshot::cuda::bench {
 namespace {
 
@@ -42,6 +44,8 @@ Result<BenchKernels> BenchKernels::Load(const Gpu& gpu, const std::string& cubin
   for (size_t i = 0; i < kNames.size(); ++i) {
     Result<Function> function = gpu.FindFunction(*module, kNames[i]);
     if (!function) return Err(function.error());
+    ONESHOT_CUDA_RETURN_IF_ERROR(gpu.driver(),
+                                 cuFuncSetAttribute(*function, kFunctionPreferredSharedMemory, kSharedMemoryPercent));
     kernels.functions_[i] = *function;
   }
   return kernels;

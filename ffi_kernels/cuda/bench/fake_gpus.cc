@@ -210,6 +210,10 @@ void PlayKernels(CudaDriver* driver) {
     *value = 0;
     return kSuccess;
   };
+  driver->cuFuncSetAttribute = [](Function function, int, int) {
+    Expect("cuFuncSetAttribute", function);
+    return kSuccess;
+  };
   driver->cuOccupancyMaxActiveBlocksPerMultiprocessor = [](int* blocks, Function function, int, size_t) {
     Expect("cuOccupancyMaxActiveBlocksPerMultiprocessor", function);
     *blocks = fake_gpus.resident_blocks;

@@ -47,6 +47,7 @@ enum DeviceAttribute : int {
 enum FunctionAttribute : int {
   kFunctionLocalSizeBytes = 3,
   kFunctionNumRegs = 4,
+  kFunctionPreferredSharedMemory = 9,  // in percent of what a multiprocessor has
   kFunctionRequiredClusterWidth = 11,  // height and depth follow; 0: not given at compile time
   kFunctionNonPortableClusterSizeAllowed = 14,
 };

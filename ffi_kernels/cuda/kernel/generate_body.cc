@@ -33,14 +33,13 @@ class Writer {
 
   Body Run() {
     MarkOpenEnds();
-    Line("__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {");
+    Line(
+        "__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot, RowReducer& "
+        "reducer) {");
     indent_ = "  ";
-    if (most_reductions_ > 0) {
-      Line("RowReducer reducer;");
-      Line("reducer.Start();");
-    }
     DeclareExchanges();
     PushRows();
+    Line("CountEpoch(p, slot);");
     Line("RestoreSentinels(p, slot);");
     Section(/*rows=*/false);
     Line("for (int step = 0; step < kRowSteps; ++step) {");

@@ -4,12 +4,13 @@
 //   v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;
 //       x2: bf16 row = add x1, x0 } -> (x2: row)
 //     ->
-//   __device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {
+//   __device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot, RowReducer& reducer) {
 //     Combined<BF16, Sum, 0, 16, 0, 8192> a0;
 //     for (int step = 0; step < kRowSteps; ++step) {
 //       const int row = place.Row(step);
 //       a0.Push(p, place, row, slot);
 //     }
+//     CountEpoch(p, slot);
 //     RestoreSentinels(p, slot);
 //     for (int step = 0; step < kRowSteps; ++step) {
 //       const int row = place.Row(step);

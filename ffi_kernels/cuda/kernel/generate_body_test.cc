@@ -27,12 +27,13 @@ std::string Golden(const char* text) { return text + 1; }
 
 TEST(GenerateBody, WritesAPlainSumAsPushReceiveAndStore) {
   EXPECT_EQ(BodyOf(kPlain, 8, 4096, 8).text, Golden(R"(
-__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {
+__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot, RowReducer& reducer) {
   Combined<BF16, Sum, 0, 16, 0, 8192> a0;
   for (int step = 0; step < kRowSteps; ++step) {
     const int row = place.Row(step);
     a0.Push(p, place, row, slot);
   }
+  CountEpoch(p, slot);
   RestoreSentinels(p, slot);
   for (int step = 0; step < kRowSteps; ++step) {
     const int row = place.Row(step);
@@ -46,14 +47,13 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
 
 TEST(GenerateBody, WritesANormAsOneLoopOnEachSideOfItsRowSum) {
   EXPECT_EQ(BodyOf(kResidualRmsNorm, 8, 4096, 8).text, Golden(R"(
-__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {
-  RowReducer reducer;
-  reducer.Start();
+__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot, RowReducer& reducer) {
   Combined<BF16, Sum, 0, 16, 0, 8192> a0;
   for (int step = 0; step < kRowSteps; ++step) {
     const int row = place.Row(step);
     a0.Push(p, place, row, slot);
   }
+  CountEpoch(p, slot);
   RestoreSentinels(p, slot);
   const Packed<BF16> x13 = LoadRow<BF16, 16>(p.inputs[2], place, 0);
   for (int step = 0; step < kRowSteps; ++step) {
@@ -91,9 +91,7 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
 
 TEST(GenerateBody, WritesWeightsInShardsAsGatheredOnceAndAShardAsStoredInPart) {
   EXPECT_EQ(BodyOf(kShardedRmsNorm, 8, 4096, 8).text, Golden(R"(
-__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot) {
-  RowReducer reducer;
-  reducer.Start();
+__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot, RowReducer& reducer) {
   Combined<BF16, Sum, 0, 16, 0, 8192> a0;
   Gathered<BF16, 2, 16, 65536, 1024> a2;
   if (place.FirstRow()) a2.Push(p, place, 0, slot);
@@ -101,6 +99,7 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
     const int row = place.Row(step);
     a0.Push(p, place, row, slot);
   }
+  CountEpoch(p, slot);
   RestoreSentinels(p, slot);
   const Packed<BF16> x13 = a2.Receive(p, place, 0, slot);
   for (int step = 0; step < kRowSteps; ++step) {
@@ -154,9 +153,9 @@ TEST(GenerateBody, WaitsTwiceForAReductionThatNeedsAnother) {
   EXPECT_EQ(body.most_reductions, 1);
 }
 
-TEST(GenerateBody, HasNoReducerWithoutReductions) {
+TEST(GenerateBody, UsesNoReducerWithoutReductions) {
   const Body body = BodyOf(kPlain, 8, 4096, 8);
-  EXPECT_EQ(CountOf(body.text, "reducer"), 0) << body.text;
+  EXPECT_EQ(CountOf(body.text, "reducer."), 0) << body.text;
   EXPECT_EQ(body.most_reductions, 0);
 }
 

@@ -86,6 +86,8 @@ LoadedKernel::~LoadedKernel() {
 Result<void> LoadedKernel::LoadModule() {
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleLoadData(&module_, compiled_->cubin.data()));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleGetFunction(&function_, module_, kKernelName));
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_,
+                               cuFuncSetAttribute(function_, kFunctionPreferredSharedMemory, kSharedMemoryPercent));
   return {};
 }
 

@@ -49,6 +49,12 @@ struct KernelArguments {
   DevicePointer error_record = 0;
 };
 
+// How a multiprocessor's memory is to be split into shared memory and L1, in percent. Blocks that ask for different
+// splits cannot share a multiprocessor: one of them waits until it is empty. Where several ranks live on one device,
+// whatever they run between calls has to ask for the same, or it might wait for kernels that wait for it: with 8 ranks
+// whose waiting blocks were on every multiprocessor it did (H100, 25 November 2026).
+inline constexpr int kSharedMemoryPercent = 14;
+
 class LoadedKernel {
  public:
   // Into the current context.

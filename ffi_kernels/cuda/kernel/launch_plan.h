@@ -2,8 +2,8 @@
 // over blocks and threads, and what each rank sends. A pure function: equal on all ranks for equal devices.
 //
 //   bf16 all-reduce + RMSNorm, rows 8, width 4096, 8 ranks, one H100 per rank
-//     -> 8 columns per thread in one chunk, 64 threads per block, a cluster of 8 blocks per row, 64 blocks
-//   the same without the norm -> the same blocks, but no cluster: nothing is summed over a row
+//     -> 8 columns per thread in one chunk, 128 threads per block, a cluster of 4 blocks per row, 32 blocks
+//   the same without the norm -> 64 threads per block, 64 blocks, no cluster: nothing is summed over a row
 //
 // Columns. A thread owns `chunks` chunks of `vector` neighbouring columns. Threads of one row lie side by side, first
 // within a block, then over the row's blocks. Rows. A block works on `rows_per_block` rows at a time and on `row_steps`

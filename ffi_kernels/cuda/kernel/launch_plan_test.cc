@@ -29,10 +29,18 @@ std::string RefusalOf(const char* text, int64_t rows, int64_t width, int ranks,
 TEST(LaunchPlan, SpreadsARowThatIsReducedOverAClusterWhileMultiprocessorsAreIdle) {
   const LaunchPlan plan = PlanOf(kResidualRmsNorm, 8, 4096, 8);
   EXPECT_TRUE(plan.cluster);
-  EXPECT_EQ(plan.blocks_per_row, 8);
+  EXPECT_EQ(plan.blocks_per_row, 4);
   EXPECT_EQ(plan.block() * plan.blocks_per_row * plan.vector, 4096);
-  EXPECT_EQ(plan.grid(), 64);
+  EXPECT_EQ(plan.grid(), 32);
   EXPECT_EQ(plan.row_steps, 1);
+}
+
+TEST(LaunchPlan, GivesBlocksOfAClusterFourWarpsWhereTheyComeOutWhole) {
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 8, 4096, 8).block(), 128);
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 8, 8192, 8).block(), 128);
+  EXPECT_EQ(PlanOf(kPlain, 8, 4096, 8).block(), 64) << "no cluster";
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 8, 3584, 8).block(), 64) << "seven blocks cannot be halved";
+  EXPECT_FALSE(PlanOf(kResidualRmsNorm, 8, 1024, 8).cluster) << "one block of four warps needs none";
 }
 
 TEST(LaunchPlan, NeedsNoClusterWhereNothingIsReducedOverARow) {

@@ -100,7 +100,8 @@ __device__ inline void RestoreSentinels(const Parameters& p, const Slot& slot) {
 
 // Block b owns the entries b, b + grid, b + 2 grid, ...: together all of them, so that the next kernel may have any
 // grid. Within the block everybody has read the entry before anybody writes it (the barrier is for execution only:
-// the entry's readers and its writer are different launches otherwise).
+// the entry's readers and its writer are different launches otherwise). Once a block has sent what it has to send, that
+// is free: it would only wait for its peers.
 __device__ inline void CountEpoch(const Parameters& p, const Slot& slot) {
   __syncthreads();
   uint2* entries = reinterpret_cast<uint2*>(p.workspaces[p.rank]);
