@@ -69,7 +69,7 @@ def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() ->
     each["versions"]["nccl"] = "2.30.7"
     each["details"]["kernel_us"]["2"]["1x3584"]["nccl_apart"] = 5
     page = fill_performance()
-    text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each})
+    text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each}, {})
     first, _, second = text.partition("### NVIDIA H200, a GPU per rank\n")
     assert "### NVIDIA H200\n" in first
     assert "nccl" not in first.lower()
@@ -80,9 +80,20 @@ def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() ->
     assert "(../benchmarks/results/kernel-h200-each.svg)" in second
 
 
+def test_large_messages_are_a_table_of_one_shot_against_nccl() -> None:
+    each = results()
+    each["machine"] |= {"gpus": "each", "gpu_count": 2}
+    us = {"plain": 10.0, "nccl": 20.0, "fused": 12.0, "nccl_apart": 30.0}
+    each["details"]["kernel_us"] = {"2": {"256x8192": us}}
+    page = fill_performance()
+    text = page.filled(page.BEGIN + page.END, {}, {"large-messages": each})
+    assert "### Large messages: NVIDIA H200, a GPU per rank" in text
+    assert "| 2 ranks, 256x8192 | 4 | 10.00 | 20.00 | 12.00 | 30.00 | 0.50 | 0.40 |" in text
+
+
 def test_a_page_without_its_markers_is_refused() -> None:
     with pytest.raises(ValueError, match=r"docs/performance\.md lacks the lines"):
-        fill_performance().filled("no markers", {})
+        fill_performance().filled("no markers", {}, {})
 
 
 def test_every_method_and_every_ratio_is_explained() -> None:

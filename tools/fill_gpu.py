@@ -28,7 +28,7 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
     for result in results:
         setup, verdicts = result["setup"], result["verdicts"]
-        cells = [f"{setup['ranks']} {PLACES[setup.get('gpus', 'one')]}: {_model(setup['model'])}"]
+        cells = [f"{setup['ranks']} {PLACES[setup.get('gpus', 'one')]}: {model_name(setup['model'])}"]
         cells += [_times(result[run]) for run in RUNS]
         cells += [f"{verdicts.get('fused', 0) + verdicts.get('plain', 0)} of {sum(verdicts.values())}"]
         cells += ["yes" if all(result[run]["tokens_equal"] for run in RUNS) else "no"]
@@ -43,7 +43,8 @@ def _times(run: dict[str, Any]) -> str:
     return f"{run['step_ms']:.2f}{ahead}"
 
 
-def _model(model: dict[str, Any]) -> str:
+def model_name(model: dict[str, Any]) -> str:
+    """ "llama, 16 layers of 1024, sharded norms"."""
     extra = [text for key, text in (("scan", "scanned"), ("shard_norms", "sharded norms")) if model.get(key)]
     sizes = [f"{key} {model[key]}" for key in ("ffn", "batch") if key in model]
     return ", ".join([f"{model.get('family', 'llama')}, {model['layers']} layers of {model['hidden']}", *sizes, *extra])

@@ -66,19 +66,55 @@ def _measured_with(results: dict[str, Any]) -> str:
     )
 
 
-def filled(page: str, results: dict[str, dict[str, Any]]) -> str:
-    """The page's text with the figures of `results`. Raises ValueError when the markers are missing."""
+def filled(page: str, results: dict[str, dict[str, Any]], larges: dict[str, dict[str, Any]]) -> str:
+    """The page's text with the figures of `results`, then `larges`. Raises ValueError when the markers are missing."""
     before, found, rest = page.partition(BEGIN)
     _, found_end, after = rest.partition(END)
     if not (found and found_end):
         raise ValueError(f"docs/performance.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    sections = "\n".join(section(name, one) for name, one in results.items())
+    sections = "\n".join(
+        [*(section(name, one) for name, one in results.items()), *(large(one) for one in larges.values())]
+    )
     return f"{before}{BEGIN}\n{sections}\n{END}{after}"
 
 
-def committed() -> dict[str, dict[str, Any]]:
+def large(results: dict[str, Any]) -> str:
+    """Markdown of one file of messages beyond those of decoding: one-shot against NCCL."""
+    times = results["details"]["kernel_us"]
+    rows = [
+        [
+            f"{ranks} ranks, {shape}",
+            _mebibytes(shape),
+            *(_number(us[method]) for method in ("plain", "nccl", "fused", "nccl_apart")),
+            _number(us["plain"] / us["nccl"]),
+            _number(us["fused"] / us["nccl_apart"]),
+        ]
+        for ranks, shapes in times.items()
+        for shape, us in shapes.items()
+    ]
+    head = ["rows x H", "MiB of bf16", "plain", "nccl", "fused", "nccl_apart", "plain / nccl", "fused / nccl_apart"]
+    return "\n".join(
+        [
+            f"### Large messages: {results['machine']['gpu']}, a GPU per rank",
+            "",
+            _measured_with(results),
+            "",
+            "Microseconds per call.",
+            "",
+            *_table(head, rows),
+            "",
+        ]
+    )
+
+
+def _mebibytes(shape: str) -> str:
+    rows, _, width = shape.partition("x")
+    return f"{int(rows) * int(width) * 2 / (1 << 20):g}"
+
+
+def committed(pattern: str = "kernel-*.json") -> dict[str, dict[str, Any]]:
     """Every results file, by its name without ending."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("kernel-*.json"))}
+    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))}
 
 
 def _goals(ratios: dict[str, Any]) -> list[str]:
@@ -135,7 +171,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
     old = PAGE.read_text()
-    new = filled(old, committed())
+    new = filled(old, committed(), committed("large-messages-*.json"))
     if arguments == ["--check"]:
         return int(old != new)
     PAGE.write_text(new)

@@ -1,4 +1,6 @@
-"""In: benchmarks/results/{cpu*,kernel-h200}.json. Out: the figures of README.md; none is typed by hand.
+"""In: benchmarks/results/{cpu*,kernel-h200,kernel-*-each,decode-*-each*}.json. Out: the figures of README.md.
+
+None is typed by hand.
 
 python tools/fill_readme.py            writes README.md
 python tools/fill_readme.py --check    exit status 1 when it would change
@@ -6,12 +8,15 @@ python tools/fill_readme.py --check    exit status 1 when it would change
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import statistics
 import sys
 from collections.abc import Iterable
 from typing import Any
+
+from fill_gpu import model_name
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
@@ -26,10 +31,27 @@ AGAINST = {
     "sharded_vs_collectives": "a sharded norm as three collectives and what is between them",
 }
 FEW_ROWS = 8  # decoding
+OFF = ("off", "off, XLA's one-shot kernel")
 
 
-def section(machines: list[dict[str, Any]], kernel: dict[str, Any]) -> str:
+@dataclasses.dataclass(frozen=True)
+class Gpus:
+    """Results from GPUs.
+
+    Attributes:
+      kernel: of `bench kernel`, all ranks on one GPU.
+      each: the same with a GPU per rank, and NCCL beside.
+      decodes: of tests/gpu/tp_decode.py with a GPU and a process per rank.
+    """
+
+    kernel: dict[str, Any]
+    each: dict[str, Any]
+    decodes: list[dict[str, Any]]
+
+
+def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
     """Markdown of the figures. `machines`: results of `make bench`, those of more cores first."""
+    kernel, each = gpus.kernel, gpus.each
     first, ratios = machines[0], [one["ratios"] for one in machines]
     cores = _both(f"{one['machine']['cores']} cores ({one['date']})" for one in machines)
     pass_ms = _both(max(one["pass_ms_per_10k_instructions"].values()) for one in ratios)
@@ -51,6 +73,21 @@ def section(machines: list[dict[str, Any]], kernel: dict[str, Any]) -> str:
             f"The pass takes {pass_ms} ms per 10 000 instructions at most, and {pass_percent} % of a whole compile.",
             f"With the variable unset, JAX's start takes {_both(one['import_ms'] for one in ratios)} ms longer.",
             "",
+            f"{each['machine']['gpu_count']} {each['machine']['gpu']} joined by NVLink, a GPU and a process per rank "
+            f"({each['date']}): milliseconds of a decoding step.",
+            "",
+            *_decode_table(gpus.decodes),
+            "",
+            "Models of 16 layers are thin, so that exchanges weigh in a step as they do in larger groups; the last has "
+            "layers of the size",
+            "of Llama 3 8B's. The machine was shared, and the times of such short steps vary by a fifth "
+            "([docs/gpu.md](docs/gpu.md)).",
+            "",
+            "There, all-reduce + residual + RMSNorm in one kernel is "
+            f"{_few_rows(each['ratios']['fused_vs_nccl']['2'])} times faster than NCCL's all-reduce and one kernel for "
+            "the rest",
+            f"(median over shapes of up to {FEW_ROWS} rows).",
+            "",
             f"The CUDA kernel on one {kernel['machine']['gpu']} with all ranks on it: times faster, median over shapes "
             f"of up to {FEW_ROWS} rows",
             "([docs/performance.md](docs/performance.md) has all shapes, the goals that are missed, and what one GPU "
@@ -62,13 +99,13 @@ def section(machines: list[dict[str, Any]], kernel: dict[str, Any]) -> str:
     )
 
 
-def filled(readme: str, machines: list[dict[str, Any]], kernel: dict[str, Any]) -> str:
+def filled(readme: str, machines: list[dict[str, Any]], gpus: Gpus) -> str:
     """README's text with the figures. Raises ValueError when the markers are missing."""
     before, found, rest = readme.partition(BEGIN)
     _, found_end, after = rest.partition(END)
     if not (found and found_end):
         raise ValueError(f"README.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    return f"{before}{BEGIN}{section(machines, kernel)}{END}{after}"
+    return f"{before}{BEGIN}{section(machines, gpus)}{END}{after}"
 
 
 def _both(values: Iterable[float | str | None]) -> str:
@@ -98,22 +135,40 @@ def _kernel_table(ratios: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     ranks = list(ratios["fused_vs_unfused"])
     rows = []
     for name, text in AGAINST.items():
-        few = [[v for shape, v in ratios[name][n].items() if int(shape.split("x")[0]) <= FEW_ROWS] for n in ranks]
-        rows.append([text, *(f"{1 / statistics.median(values):.1f}" for values in few)])
+        rows.append([text, *(_few_rows(ratios[name][n]) for n in ranks)])
     return _table(["against", *(f"{n} ranks" for n in ranks)], rows)
+
+
+def _few_rows(ratios: dict[str, float]) -> str:
+    """Times faster, median over the shapes of decoding."""
+    return f"{1 / statistics.median(v for shape, v in ratios.items() if int(shape.split('x')[0]) <= FEW_ROWS):.1f}"
+
+
+def _decode_table(decodes: list[dict[str, Any]]) -> list[str]:
+    """Steps that are launched without waiting for the one before, as a server does."""
+    rows = []
+    for one in sorted(decodes, key=lambda one: model_name(one["setup"]["model"])):
+        off, on = min(one[run]["ahead_ms"] for run in OFF), one["on"]["ahead_ms"]
+        rows.append([model_name(one["setup"]["model"]), f"{off:.2f}", f"{on:.2f}", f"{off / on:.1f}"])
+    return _table(["model", "off, the better of XLA's two ways", "on", "times faster"], rows)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
+def _results(pattern: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{pattern}.json"))]
+
+
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
     path = ROOT / "README.md"
     old = path.read_text()
-    machines = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("cpu*.json"))]
+    machines = _results("cpu*")
     machines.sort(key=lambda one: -int(one["machine"]["cores"]))
-    new = filled(old, machines, json.loads((RESULTS / "kernel-h200.json").read_text()))
+    gpus = Gpus(_results("kernel-h200")[0], _results("kernel-*-each")[0], _results("decode-*-each*"))
+    new = filled(old, machines, gpus)
     if arguments == ["--check"]:
         return int(old != new)
     path.write_text(new)
