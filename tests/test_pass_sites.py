@@ -220,7 +220,25 @@ def test_a_scheduled_module_is_left_alone() -> None:
 def test_on_cpu_the_logical_ids_follow_the_operands() -> None:
     run = run_pass(lone(), platform="cpu")
     assert [line.split(" = ")[1].split("(")[0] for line in run.body[1:3]] == ["u32[] replica-id", "u32[] partition-id"]
-    assert run.body[3].startswith("ROOT %ar = bf16[8,64]{1,0} custom-call(%p, %replica-id.0, %partition-id.1)")
+    assert run.body[3].startswith(
+        "ROOT %ar = bf16[8,64]{1,0} custom-call(%p, %jax_oneshot_replica-id.0, %jax_oneshot_partition-id.1)"
+    )
+
+
+@pytest.mark.parametrize("name", ["partition-id.1", "jax_oneshot_partition-id.1", "jax_oneshot.0", "jax_oneshot.7"])
+def test_a_name_that_the_module_has_is_not_given_again(name: str) -> None:
+    """GSPMD calls its own partition-id so; names of ours stand in a module that went through the pass before."""
+    text = entry(f"""
+        %{name} = u32[] partition-id()
+        %p = bf16[8,64]{{1,0}} parameter(0)
+        %ar = {all_reduce("%p")}
+        %twice = bf16[8,64]{{1,0}} add(%ar, %ar)
+        ROOT %t = (bf16[8,64]{{1,0}}, bf16[8,64]{{1,0}}, u32[]) tuple(%ar, %twice, %{name})""")
+    run = run_pass(text, platform="cpu")
+    assert run.only["verdict"] == "fused"
+    names = [line.removeprefix("ROOT ").split(" = ")[0] for line in run.body]
+    assert len(set(names)) == len(names)
+    assert f"%{name}" in names
 
 
 def test_all_reduces_in_loops_and_branches_are_found_and_named_with_their_computation() -> None:

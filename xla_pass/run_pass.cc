@@ -18,6 +18,7 @@
 #include "xla_pass/match/replication.h"
 #include "xla_pass/match/site.h"
 #include "xla_pass/rewrite/liveness.h"
+#include "xla_pass/rewrite/new_names.h"
 #include "xla_pass/rewrite/rewrite_computation.h"
 #include "xla_pass/rewrite/splice.h"
 
@@ -64,6 +65,7 @@ class Pass {
   Pass(const hlo::Module& module, const PassOptions& options)
       : module_(module), options_(options), graph_(module), replication_(graph_) {
     context_.next_instruction_id = module.max_instruction_id + 1;
+    context_.next_name = FirstFreeNumber(module);
     context_.timeout_ms = options.timeout_ms;
     context_.pass_logical_ids = options.platform == Platform::kCpu;
     context_.keep_slices_apart = options.platform == Platform::kCuda;

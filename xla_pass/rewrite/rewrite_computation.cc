@@ -7,6 +7,7 @@
 #include "xla_pass/rewrite/equal_gathers.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/rewrite/liveness.h"
+#include "xla_pass/rewrite/new_names.h"
 #include "xla_pass/rewrite/slices_apart.h"
 
 namespace jax_oneshot {
@@ -131,9 +132,12 @@ class Rewriter {
     out_.edit.instructions.push_back(out_.storage.back());
   }
 
-  InstructionIdentity NewIdentity(const std::string& stem, std::string_view metadata) {
+  // `what` it is, within our names: "" for a call.
+  InstructionIdentity NewIdentity(std::string_view what, std::string_view metadata) {
     const int64_t id = graph_.module().HasIdsPerComputation() ? next_local_id_++ : context_->next_instruction_id++;
-    return {stem + "." + std::to_string(context_->next_name++), id, metadata};
+    std::string name(kNewName);
+    name.append(what).append(".").append(std::to_string(context_->next_name++));
+    return {std::move(name), id, metadata};
   }
 
   void AppendCall(const Region& region) {
@@ -161,12 +165,12 @@ class Rewriter {
     int64_t id = operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id;
     const hlo::Shape& shape = *graph_.at(operand.node).shape;
     if (!shape.IsRowMajor()) {
-      const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+      const InstructionIdentity identity = NewIdentity("_operand", "");
       AppendNew(CopyBytes(identity, RowMajorShape(shape), id));
       id = identity.id;
     }
     if (context_->keep_slices_apart && ReadsSlice(graph_, operand.node)) {
-      const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+      const InstructionIdentity identity = NewIdentity("_operand", "");
       AppendNew(BarrierBytes(identity, RowMajorShape(shape), id));
       id = identity.id;
     }
@@ -185,7 +189,7 @@ class Rewriter {
       AppendNew(CustomCallBytes(call));
       return;
     }
-    call.identity = NewIdentity("jax_oneshot", graph_.at(region.members.back()).metadata());
+    call.identity = NewIdentity("", graph_.at(region.members.back()).metadata());
     call.shape = TupleShape(shapes);
     const int64_t tuple_id = call.identity.id;
     AppendNew(CustomCallBytes(call));
@@ -203,7 +207,7 @@ class Rewriter {
     if (output.shape->IsRowMajor() && !IsApart(node)) {
       return AppendNew(GetTupleElementBytes(identity, row_major, tuple_id, index));
     }
-    const InstructionIdentity element = NewIdentity("jax_oneshot_result", "");
+    const InstructionIdentity element = NewIdentity("_result", "");
     AppendNew(GetTupleElementBytes(element, row_major, tuple_id, index));
     if (output.shape->IsRowMajor()) return AppendNew(BarrierBytes(identity, row_major, element.id));
     AppendNew(CopyBytes(identity, std::string(output.shape->bytes), element.id));
@@ -212,7 +216,7 @@ class Rewriter {
   void AppendLogicalIdsOnce() {
     if (!logical_ids_.empty()) return;
     for (const char* opcode : {"replica-id", "partition-id"}) {
-      const InstructionIdentity identity = NewIdentity(opcode, "");
+      const InstructionIdentity identity = NewIdentity("_" + std::string(opcode), "");
       logical_ids_.push_back(identity.id);
       AppendNew(LogicalIdBytes(identity, opcode));
     }
@@ -229,7 +233,7 @@ class Rewriter {
     const std::string meaning = CloneBytes(graph_.at(node), {}, operand_ids);
     auto equal = clones_by_meaning_.find(meaning);
     if (equal == clones_by_meaning_.end()) {
-      const InstructionIdentity identity = NewIdentity("jax_oneshot_operand", "");
+      const InstructionIdentity identity = NewIdentity("_operand", "");
       AppendNew(CloneBytes(graph_.at(node), identity, operand_ids));
       equal = clones_by_meaning_.emplace(meaning, identity.id).first;
     }

@@ -26,7 +26,7 @@ namespace jax_oneshot {
 struct RewriteContext {
   int64_t next_instruction_id = 0;  // where ids are unique in the module: advanced by every new instruction
   int64_t next_call = 0;            // number of the next call within the module
-  int64_t next_name = 0;            // suffix of the next new instruction's name
+  int64_t next_name = 0;            // number of the next new instruction's name: new_names.h
   int64_t timeout_ms = 0;
   bool pass_logical_ids = false;  // CPU: replica-id and partition-id follow the call's operands
   // GPU: slices before a call and updates after it stay instructions of their own (slices_apart.h says why).

@@ -157,8 +157,8 @@ TEST(RewriteComputation, HandsOnTheLogicalIdsOnCpu) {
   rewriting.Return("y", 0);
   rewriting.context().pass_logical_ids = true;
   EXPECT_EQ(rewriting.Run(),
-            "replica-id.0 = replica-id(); partition-id.1 = partition-id(); "
-            "y = custom-call(d, x, replica-id.0, partition-id.1); q = dot(y, x)");
+            "jax_oneshot_replica-id.0 = replica-id(); jax_oneshot_partition-id.1 = partition-id(); "
+            "y = custom-call(d, x, jax_oneshot_replica-id.0, jax_oneshot_partition-id.1); q = dot(y, x)");
 }
 
 constexpr char kSlice[] = "s = f32[8,64] dynamic-slice(x, i, i)  ";
