@@ -303,6 +303,32 @@ def test_dp_by_tp_has_groups_with_a_slice_each() -> None:
     assert "all_reduce" not in "".join(run_pass(entry(wrong)).programs)
 
 
+def test_sums_over_another_axis_leave_the_norm_s_row_sums_to_the_norm() -> None:
+    """A mesh of 4 by 2: columns lie in shards over the 4, and each shard is a sum over the 2."""
+    fours = "replica_groups={{0,2,4,6},{1,3,5,7}}, use_global_device_ids=true"
+    twos = "channel_id=9, replica_groups={{0,1},{2,3},{4,5},{6,7}}, use_global_device_ids=true"
+    norm = NORM.replace(GROUPS_8.partition(", ")[2], fours)
+    gather = f"%full = {all_gather('%n', 'bf16[8,32]{1,0}', groups=f'channel_id=1, {fours}')}"
+    body = f"""
+        %x = bf16[8,8]{{1,0}} parameter(0)
+        %p = bf16[8,8]{{1,0}} parameter(1)
+        %g = bf16[8]{{0}} parameter(2)
+        %part = {all_reduce("%p", "bf16[8,8]{1,0}", groups=twos)}
+        %y = bf16[8,8]{{1,0}} add(%x, %part)
+        {norm}
+        {gather}
+        ROOT %out = (bf16[8,32]{{1,0}}, bf16[8,8]{{1,0}}) tuple(%full, %y)"""
+    run = run_pass(entry(body))
+    first, norm_verdict = run.verdicts
+    assert first["row_program"].endswith("x2: bf16 row = add x1, x0 } -> (x2: row)")
+    assert norm_verdict["row_program"].startswith("v1 (a0: gather bf16 row, a1: gather bf16 vec)")
+    assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 2)
+    # Near miss: who wants the norm wants its columns only, so the row sum goes with the sum before it.
+    run = run_pass(entry(body.replace(gather, "").replace("bf16[8,32]{1,0}", "bf16[8,8]{1,0}").replace("%full", "%n")))
+    assert "reduce_sum" in run.verdicts[0]["row_program"]
+    assert run.report["collectives_after"] == 2
+
+
 LOOP_STATE = "(s32[], bf16[8,8]{1,0}, bf16[8,64]{1,0}, bf16[8]{0}, s32[])"
 
 

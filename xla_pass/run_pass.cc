@@ -7,11 +7,10 @@
 
 #include "ffi_kernels/call_attributes.h"
 #include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/match/decide_regions.h"
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
-#include "xla_pass/match/grow_region.h"
 #include "xla_pass/match/number_rewrites.h"
-#include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reachable.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/region.h"
@@ -171,40 +170,13 @@ class Pass {
   }
 
   Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) {
-    const GrowOptions grow = {options_.platform == Platform::kCuda, options_.max_bytes, &replication_, &programs_};
-    std::vector<Region> regions;
-    for (int s = 0; s < sites.size(); ++s) {
-      for (int e = 0; e < static_cast<int>(sites.site(s).elements.size()); ++e) {
-        const std::vector<Node>& results = sites.site(s).elements[e].results;
-        if (results.empty() || order->region(results[0]) >= 0) continue;
-        Result<Region> region = GrowRegion(graph_, sites, *order, {s, e}, grow);
-        if (!region)
-          return Err("all-reduce %" + std::string(graph_.at(sites.site(s).all_reduce).name) + ": " + region.error());
-        if (IsReduceScatter(sites, *region)) {
-          region->kept_because = reason::FeedsReduceScatter(graph_.at(sites.site(s).only_slice).name);
-        }
-        if (!region->kept_because.empty()) {
-          VerdictOf(sites, {s, e}).reason = region->kept_because;
-          continue;
-        }
-        order->Contract(region->members, region->InputLeaves());
-        regions.push_back(*std::move(region));
-      }
-    }
-    return regions;
-  }
-
-  // All-reduces read by slices alone, and neither math nor other collectives go with them: XLA:GPU makes
-  // reduce-scatters of them, and one of several. XLA:CPU makes none of what it shows the pass.
-  bool IsReduceScatter(const SiteTable& sites, const Region& region) const {
-    const auto is_math = [&](Node member) {
-      const Opcode opcode = graph_.at(member).opcode;
-      return ElementwiseOp(opcode).has_value() && opcode != Opcode::kConvert;
-    };
-    return options_.platform == Platform::kCuda && region.inner_all_reduces.empty() && region.all_gathers.empty() &&
-           std::none_of(region.members.begin(), region.members.end(), is_math) &&
-           std::all_of(region.seeds.begin(), region.seeds.end(),
-                       [&](const SiteRef& seed) { return sites.site(seed.site).only_slice != kNoNode; });
+    const bool is_gpu = options_.platform == Platform::kCuda;
+    // XLA:CPU makes no reduce-scatter of what it shows the pass.
+    const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_}, is_gpu};
+    Result<Decisions> decisions = DecideRegions(graph_, sites, options, order);
+    if (!decisions) return Err(decisions.error());
+    for (const auto& [seed, why] : decisions->kept) VerdictOf(sites, seed).reason = why;
+    return std::move(decisions->regions);
   }
 
   // The regions whose rewrites are made; those beyond the limit are the last ones. A region left out stays as it was in

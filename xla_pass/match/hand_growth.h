@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "xla_pass/match/decide_regions.h"
 #include "xla_pass/match/grow_region.h"
 #include "xla_pass/match/site.h"
 #include "xla_pass/match/test_graph.h"
@@ -60,6 +61,13 @@ class Growth {
     return test_.Names(nodes);
   }
   void Accept(const Region& region) { order_.Contract(region.members, region.InputLeaves()); }
+  // All of it, as the pass decides.
+  Decisions Decide(bool compiler_makes_reduce_scatters) {
+    const DecideOptions options = {options_, compiler_makes_reduce_scatters};
+    Result<Decisions> decisions = DecideRegions(test_.graph(), sites_, options, &order_);
+    EXPECT_TRUE(decisions) << Refusal(decisions);
+    return decisions ? *std::move(decisions) : Decisions();
+  }
   GrowOptions& options() { return options_; }
 
  private:
