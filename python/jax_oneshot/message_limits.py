@@ -3,13 +3,13 @@
 Above it XLA's own all-reduce stays. A one-shot all-reduce sends every rank's whole message to every other rank, which
 is the quickest way while latency counts more than bytes.
 
-The table for CUDA, 2026-11: 256 KiB at 8 ranks on Hopper is about where published one-shot kernels meet NCCL's ring, and
-not measured by us; 4 and 16 ranks send as many bytes per rank in all, (N - 1) x message, rounded to a power of two. 2 ranks
-on Hopper: measured on two H100s with NCCL 2.28.9 and no multicast, 25 November 2026; with 4 MiB the one-shot all-reduce
-still takes less than half of NCCL's time, with 16 MiB nearly as long (docs/performance.md, large messages). Ampere's links
-are half as fast, Blackwell's twice. CPU: the largest that was measured, 24 November
-2026, 8 devices on 4 cores: with 1024 rows of 8192 f32 columns a call is as many times faster as with 64, so no size was
-found from which XLA:CPU's own is better.
+The table for CUDA, 2026-11: 256 KiB at 8 ranks on Hopper is about where published one-shot kernels meet NCCL's ring,
+and not measured by us; 4 and 16 ranks send as many bytes per rank in all, (N - 1) x message, rounded to a power of two.
+2 ranks on Hopper: measured on two H100s with NCCL 2.28.9 and no multicast, 25 November 2026: with 4 MiB the one-shot
+all-reduce still takes less than half of NCCL's time, with 16 MiB nearly as long (docs/performance.md, large messages).
+Ampere's links are half as fast, Blackwell's twice. CPU: the largest that was measured, 24 November 2026, 8 devices on 4
+cores: with 1024 rows of 8192 f32 columns a call is as many times faster as with 64, so no size was found from which
+XLA:CPU's own is better.
 """
 
 from __future__ import annotations
