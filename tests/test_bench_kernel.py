@@ -124,27 +124,31 @@ def test_a_process_that_never_answers_is_ended(monkeypatch: pytest.MonkeyPatch) 
         kernel_exchange.measure(Request(ranks=(2,), shapes=((8, 4096),)), 1, lambda text: None, command=sleeps)
 
 
-def test_a_table_fits_a_hundred_columns_and_shows_times_and_ratios() -> None:
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(kernel_tables.table(8, measured(ANSWER)))
-    lines = [line for line in console.export_text().splitlines() if line[0] in "┃│"]
-    head, shape = ([cell.strip() for cell in line.strip("┃│").replace("┃", "│").split("│")] for line in lines)
-    assert head[:2] == ["8 ranks", "fused"]
+def shown(ranks: int, answer: dict[str, Any]) -> list[list[str]]:
+    """The cells of head and rows, as a terminal of eighty columns shows them."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(kernel_tables.table(ranks, measured(answer)))
+    lines = [line for line in console.export_text().splitlines() if line.strip(" ─")]
+    return [line.replace(f"{ranks} ranks", f"{ranks}-ranks").split() for line in lines]
+
+
+def test_a_table_fits_eighty_columns_and_shows_times_and_ratios() -> None:
+    head, shape = shown(8, ANSWER)
+    assert head[:2] == ["8-ranks", "fused"]
     assert dict(zip(head, shape, strict=True)) == {
-        **{"8 ranks": "8x4096", "fused": "5.00", "apart": "8.00", "three": "10.00", "plain": "4.00"},
+        **{"8-ranks": "8x4096", "fused": "5.00", "apart": "8.00", "three": "10.00", "plain": "4.00"},
         **{"floor": "2.00", "public": "5.00"},
-        **{"f/apart": "0.62", "f/plain": "1.25", "p/floor": "2.00", "f/public": "1.00", "s/apart": "0.40"},
+        **{"f/ap": "0.62", "f/pl": "1.25", "p/fl": "2.00", "f/pub": "1.00", "s/ap": "0.40"},
     }
 
 
 def test_a_table_with_a_gpu_per_rank_shows_nccl_in_place_of_public_kernels() -> None:
-    console = Console(width=100, record=True, file=io.StringIO())
-    answer = {"us": US | NCCL, "public_us": {}, "skipped": {}}
-    console.print(kernel_tables.table(2, measured(answer)))
-    text = console.export_text()
-    assert "public" not in text
-    for cell in ("nccl", "n/apart", "f/nccl", "p/nccl", "12.00", "16.00", "0.31", "0.33"):
-        assert cell in text
+    head, shape = shown(2, {"us": US | NCCL, "public_us": {}, "skipped": {}})
+    assert "public" not in head
+    cells = dict(zip(head, shape, strict=True))
+    assert {name: cells[name] for name in ("nccl", "n+norm", "f/nccl", "p/nccl")} == {
+        **{"nccl": "12.00", "n+norm": "16.00", "f/nccl": "0.31", "p/nccl": "0.33"}
+    }
 
 
 @pytest.mark.parametrize(

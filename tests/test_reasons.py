@@ -17,6 +17,7 @@ INTERNAL = {
     "joined",
     # Surprises of the pass itself: the module is left alone with a warning.
     "%… lost its row form: …",
+    "all-reduce %…: …",  # decide_regions.cc: where it was
     "%…",  # row_translator.cc: FindProblem
     # Malformed modules, which XLA itself refuses before it calls the pass.
     "the all-reduce has … operands but … results",

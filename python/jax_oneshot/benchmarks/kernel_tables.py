@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from jax_oneshot.benchmarks.kernel_exchange import METHODS, Exchange
+from jax_oneshot.benchmarks.kernel_exchange import METHODS, RATIOS, Exchange
 
-# Column: (its head, the method or, after "/", the ratio)
+# Column: (its head, the method or, after "/", the ratio). A line has room for eighty characters.
 _COLUMNS = (
     ("fused", "fused"),
     ("apart", "apart"),
@@ -17,18 +18,18 @@ _COLUMNS = (
     ("plain", "plain"),
     ("floor", "push_poll"),
     ("public", "public"),
-    ("f/apart", "/fused_vs_unfused"),
-    ("f/plain", "/fused_vs_plain"),
-    ("p/floor", "/plain_vs_floor"),
-    ("f/public", "/fused_vs_best_public"),
-    ("s/apart", "/sharded_vs_collectives"),
+    ("f/ap", "/fused_vs_unfused"),
+    ("f/pl", "/fused_vs_plain"),
+    ("p/fl", "/plain_vs_floor"),
+    ("f/pub", "/fused_vs_best_public"),
+    ("s/ap", "/sharded_vs_collectives"),
 )
-# Where NCCL was measured its columns take the places of these: a line has room for a hundred characters.
+# Where NCCL was measured its columns take the places of these.
 _NCCL_COLUMNS = {
     "three": ("nccl", "nccl"),
-    "public": ("n/apart", "nccl_apart"),
-    "f/public": ("f/nccl", "/fused_vs_nccl"),
-    "s/apart": ("p/nccl", "/plain_vs_nccl"),
+    "public": ("n+norm", "nccl_apart"),
+    "f/pub": ("f/nccl", "/fused_vs_nccl"),
+    "s/ap": ("p/nccl", "/plain_vs_nccl"),
 }
 
 
@@ -40,10 +41,8 @@ def file_name(gpu: str, gpus: str) -> str:
 
 def table(ranks: int, exchanges: Sequence[Exchange]) -> Table:
     """One number of ranks: microseconds and ratios by shape."""
-    columns: list[tuple[str, str]] = list(_COLUMNS)
-    if any(one.time("nccl") for one in exchanges):
-        columns = [_NCCL_COLUMNS.get(head, (head, what)) for head, what in _COLUMNS]
-    out = Table(pad_edge=False, padding=(0, 1, 0, 0))
+    columns = _columns(exchanges)
+    out = Table(pad_edge=False, padding=(0, 0), box=SIMPLE_HEAD)
     out.add_column(f"{ranks} ranks", no_wrap=True)
     for head, _ in columns:
         out.add_column(head, justify="right")
@@ -52,9 +51,16 @@ def table(ranks: int, exchanges: Sequence[Exchange]) -> Table:
     return out
 
 
+def _columns(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:
+    if any(one.time("nccl") for one in exchanges):
+        return [_NCCL_COLUMNS.get(head, (head, what)) for head, what in _COLUMNS]
+    return list(_COLUMNS)
+
+
 def legend(exchanges: Sequence[Exchange]) -> str:
     """What the columns are; which public kernel is fastest how often; what was skipped, and why."""
     lines = [f"{name}: {text}" for name, text in METHODS.items() if any(name in one.us for one in exchanges)]
+    lines += [f"{head}: {_meaning(what)}" for head, what in _columns(exchanges) if what not in (head, "public")]
     best = [min(one.public_us, key=one.public_us.__getitem__) for one in exchanges if one.public_us]
     lines += [f"public: {name} is the fastest at {best.count(name)} shapes" for name in dict.fromkeys(best)]
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -63,6 +69,10 @@ def legend(exchanges: Sequence[Exchange]) -> str:
             reasons.setdefault((method, why), []).append(f"{one.ranks}x[{one.rows},{one.width}]")
     lines += [f"skipped: {method} at {', '.join(at)}: {why}" for (method, why), at in reasons.items()]
     return "\n".join(lines)
+
+
+def _meaning(what: str) -> str:
+    return " / ".join(RATIOS[what[1:]]) if what.startswith("/") else what
 
 
 def _cell(one: Exchange, what: str) -> str:
