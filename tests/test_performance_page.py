@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
 import sys
-from types import ModuleType
 from typing import Any
 
+import fill_performance
 import pytest
 from jax_oneshot.benchmarks import kernel_exchange
 from jax_process import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/performance.md").read_text()
 RESULTS = sorted((REPOSITORY / "benchmarks/results").glob("kernel-*.json"))
-
-
-def fill_performance() -> ModuleType:
-    """tools/fill_performance.py as a module."""
-    spec = importlib.util.spec_from_file_location("fill_performance", REPOSITORY / "tools/fill_performance.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def results(**ratios: Any) -> dict[str, Any]:
@@ -49,7 +38,7 @@ def test_the_figures_are_those_of_the_committed_results() -> None:
 
 
 def test_a_goal_counts_only_the_shapes_it_is_for() -> None:
-    section = fill_performance().section(
+    section = fill_performance.section(
         "kernel-h200", results(fused_vs_unfused={"2": {"8x3584": 0.4, "16x3584": 0.9, "1x3584": 0.5}})
     )
     assert "| at most 0.4 at rows <= 8 | 0.40 | 0.45 | 0.50 | 1 of 2 shapes |" in section
@@ -57,7 +46,7 @@ def test_a_goal_counts_only_the_shapes_it_is_for() -> None:
 
 
 def test_a_table_has_ours_and_the_public_kernels() -> None:
-    section = fill_performance().section("kernel-h200", results())
+    section = fill_performance.section("kernel-h200", results())
     assert "| rows x H | fused | apart | three | plain | push_poll | empty | sharded | sharded_apart | x |" in section
     assert "| 1x3584 | 2.50 |  |  | 2.00 |  |  |  |  | 3.00 |" in section
 
@@ -68,7 +57,7 @@ def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() ->
     each["machine"] |= {"gpus": "each", "gpu_count": 2}
     each["versions"]["nccl"] = "2.30.7"
     each["details"]["kernel_us"]["2"]["1x3584"]["nccl_apart"] = 5
-    page = fill_performance()
+    page = fill_performance
     text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each}, {})
     first, _, second = text.partition("### NVIDIA H200, a GPU per rank\n")
     assert "### NVIDIA H200\n" in first
@@ -85,7 +74,7 @@ def test_large_messages_are_a_table_of_one_shot_against_nccl() -> None:
     each["machine"] |= {"gpus": "each", "gpu_count": 2}
     us = {"plain": 10.0, "nccl": 20.0, "fused": 12.0, "nccl_apart": 30.0}
     each["details"]["kernel_us"] = {"2": {"256x8192": us}}
-    page = fill_performance()
+    page = fill_performance
     text = page.filled(page.BEGIN + page.END, {}, {"large-messages": each})
     assert "### Large messages: NVIDIA H200, a GPU per rank" in text
     assert "| 2 ranks, 256x8192 | 4 | 10.00 | 20.00 | 12.00 | 30.00 | 0.50 | 0.40 |" in text
@@ -93,12 +82,12 @@ def test_large_messages_are_a_table_of_one_shot_against_nccl() -> None:
 
 def test_a_page_without_its_markers_is_refused() -> None:
     with pytest.raises(ValueError, match=r"docs/performance\.md lacks the lines"):
-        fill_performance().filled("no markers", {}, {})
+        fill_performance.filled("no markers", {}, {})
 
 
 def test_every_method_and_every_ratio_is_explained() -> None:
     assert set(kernel_exchange.METHODS) <= set(re.findall(r"^\| (\w+) \|", PAGE, re.MULTILINE))
-    page = fill_performance()
+    page = fill_performance
     assert set(page.GOALS) == {*kernel_exchange.RATIOS, page.LEAST}
     assert {*page.METHODS, *page.MORE_METHODS} == set(kernel_exchange.METHODS)
 

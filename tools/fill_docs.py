@@ -6,16 +6,17 @@ python tools/fill_docs.py --check    exit status 1 when one would change
 
 from __future__ import annotations
 
-import pathlib
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 
+import pages
 from jax_oneshot import config, reasons
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-BEGIN = "<!-- variables: written by tools/fill_docs.py from python/jax_oneshot/config.py -->\n"
-END = "<!-- end of variables -->\n"
+MARKERS = (
+    "<!-- variables: written by tools/fill_docs.py from python/jax_oneshot/config.py -->\n",
+    "<!-- end of variables -->\n",
+)
 _WIDTH = 120
 _ENVIRONMENT = """# Environment variables
 
@@ -60,12 +61,8 @@ def reason_list() -> str:
 
 def filled(readme: str) -> str:
     """README's text with the table of variables. Raises ValueError when the markers are missing."""
-    before, found, rest = readme.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
-        raise ValueError(f"README.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    rows = [f"| `{name}` | {variable.meaning} |" for name, variable in config.VARIABLES.items()]
-    return "".join([before, BEGIN, "\n".join(["| variable | meaning |", "| --- | --- |", *rows]), "\n", END, after])
+    rows = [[f"`{name}`", variable.meaning] for name, variable in config.VARIABLES.items()]
+    return pages.between(readme, "README.md", MARKERS, "\n".join(pages.table(["variable", "meaning"], rows)) + "\n")
 
 
 def _entries(entries: Sequence[reasons.Reason]) -> Iterable[str]:
@@ -83,20 +80,13 @@ def _paragraph(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
-    readme = ROOT / "README.md"
-    files = {
-        ROOT / "docs" / "environment.md": environment(),
-        ROOT / "docs" / "reasons.md": reason_list(),
+    docs, readme = pages.ROOT / "docs", pages.ROOT / "README.md"
+    filled_pages = {
+        docs / "environment.md": environment(),
+        docs / "reasons.md": reason_list(),
         readme: filled(readme.read_text()),
     }
-    if arguments == ["--check"]:
-        behind = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
-        for path in behind:
-            print(f"{path.relative_to(ROOT)} is behind its source; run `python tools/fill_docs.py`")
-        return int(bool(behind))
-    for path, text in files.items():
-        path.write_text(text)
-    return 0
+    return pages.write(filled_pages, arguments)
 
 
 if __name__ == "__main__":

@@ -6,26 +6,27 @@ python tools/fill_gpu.py --check    exit status 1 when it would change
 
 from __future__ import annotations
 
-import json
-import pathlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "gpu.md"
-RESULTS = ROOT / "benchmarks" / "results"
-BEGIN = "<!-- figures: written by tools/fill_gpu.py from benchmarks/results/decode-*.json -->\n"
-END = "<!-- end of figures -->\n"
+import pages
+
+PAGE = pages.ROOT / "docs" / "gpu.md"
+MARKERS = (
+    "<!-- figures: written by tools/fill_gpu.py from benchmarks/results/decode-*.json -->\n",
+    "<!-- end of figures -->\n",
+)
 RUNS = ("off", "off, XLA's one-shot kernel", "on", "on, no command buffers")
 
 # `gpus` of tests/gpu/tp_decode.py; results from before 2026-11-25 lack it.
 PLACES = {"one": "on one GPU", "each": "on a GPU each", "together": "on a GPU each, one process"}
 
 
-def table(results: list[dict[str, Any]]) -> str:
+def table(results: Iterable[dict[str, Any]]) -> str:
     """Markdown: a row per file, milliseconds of a step per run."""
     header = ["ranks", *(f"{run}, ms" for run in RUNS), "rewritten", "tokens as on CPU", "measured"]
-    lines = [f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
+    rows = []
     for result in results:
         setup, verdicts = result["setup"], result["verdicts"]
         cells = [f"{setup['ranks']} {PLACES[setup.get('gpus', 'one')]}: {model_name(setup['model'])}"]
@@ -33,8 +34,8 @@ def table(results: list[dict[str, Any]]) -> str:
         cells += [f"{verdicts.get('fused', 0) + verdicts.get('plain', 0)} of {sum(verdicts.values())}"]
         cells += ["yes" if all(result[run]["tokens_equal"] for run in RUNS) else "no"]
         cells += [f"{setup['date']}, {setup['device']}, jax {setup['jax']}{', MPS' if setup['mps'] else ''}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join(pages.table(header, rows)) + "\n"
 
 
 def _times(run: dict[str, Any]) -> str:
@@ -50,27 +51,11 @@ def model_name(model: dict[str, Any]) -> str:
     return ", ".join([f"{model.get('family', 'llama')}, {model['layers']} layers of {model['hidden']}", *sizes, *extra])
 
 
-def filled(page: str) -> str:
-    """The page with the table between its markers. Raises ValueError when they are missing."""
-    before, found, rest = page.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
-        raise ValueError(f"docs/gpu.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("decode-*.json"))]
-    return "".join([before, BEGIN, table(results), END, after])
-
-
-def main() -> int:
-    """Writes the page, or with --check says whether it would change."""
-    page = PAGE.read_text()
-    new = filled(page)
-    if "--check" in sys.argv[1:]:
-        if new != page:
-            print("docs/gpu.md is not what tools/fill_gpu.py writes: run it", file=sys.stderr)
-        return int(new != page)
-    PAGE.write_text(new)
-    return 0
+def main(arguments: list[str]) -> int:
+    """Writes or checks."""
+    text = table(pages.results("decode-*").values())
+    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/gpu.md", MARKERS, text)}, arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,15 +6,13 @@ python tools/fill_performance.py --check    exit status 1 when it would change
 
 from __future__ import annotations
 
-import json
-import pathlib
 import statistics
 import sys
 from typing import Any
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs/performance.md"
-RESULTS = ROOT / "benchmarks/results"
+import pages
+
+PAGE = pages.ROOT / "docs/performance.md"
 BEGIN = "<!-- figures: written by tools/fill_performance.py from benchmarks/results/kernel-*.json -->\n"
 END = "<!-- end of figures -->\n"
 
@@ -68,14 +66,10 @@ def _measured_with(results: dict[str, Any]) -> str:
 
 def filled(page: str, results: dict[str, dict[str, Any]], larges: dict[str, dict[str, Any]]) -> str:
     """The page's text with the figures of `results`, then `larges`. Raises ValueError when the markers are missing."""
-    before, found, rest = page.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
-        raise ValueError(f"docs/performance.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
     sections = "\n".join(
         [*(section(name, one) for name, one in results.items()), *(large(one) for one in larges.values())]
     )
-    return f"{before}{BEGIN}\n{sections}\n{END}{after}"
+    return pages.between(page, "docs/performance.md", (BEGIN, END), f"\n{sections}\n")
 
 
 def large(results: dict[str, Any]) -> str:
@@ -101,7 +95,7 @@ def large(results: dict[str, Any]) -> str:
             "",
             "Microseconds per call.",
             "",
-            *_table(head, rows),
+            *pages.table(head, rows),
             "",
         ]
     )
@@ -110,11 +104,6 @@ def large(results: dict[str, Any]) -> str:
 def _mebibytes(shape: str) -> str:
     rows, _, width = shape.partition("x")
     return f"{int(rows) * int(width) * 2 / (1 << 20):g}"
-
-
-def committed(pattern: str = "kernel-*.json") -> dict[str, dict[str, Any]]:
-    """Every results file, by its name without ending."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))}
 
 
 def _goals(ratios: dict[str, Any]) -> list[str]:
@@ -131,7 +120,7 @@ def _goals(ratios: dict[str, Any]) -> list[str]:
         met = "" if goal is None else f"{sum(value <= goal for value in shapes)} of {len(shapes)} shapes"
         said = "" if goal is None else f"at most {goal}" + (f" at rows <= {most_rows}" if most_rows else "")
         rows.append([text, said, *(f"{f(shapes):.2f}" for f in (min, statistics.median, max)), met])
-    return _table(["ratio of times", "goal", "best", "median", "worst", "met at"], rows)
+    return pages.table(["ratio of times", "goal", "best", "median", "worst", "met at"], rows)
 
 
 def _least(times: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
@@ -157,25 +146,17 @@ def _times(times: dict[str, dict[str, float]], public: dict[str, dict[str, float
         ]
         for shape, own in times.items()
     ]
-    return _table(["rows x H", *methods, *kernels], rows)
+    return pages.table(["rows x H", *methods, *kernels], rows)
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-
-
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
-    old = PAGE.read_text()
-    new = filled(old, committed(), committed("large-messages-*.json"))
-    if arguments == ["--check"]:
-        return int(old != new)
-    PAGE.write_text(new)
-    return 0
+    text = filled(PAGE.read_text(), pages.results("kernel-*"), pages.results("large-messages-*"))
+    return pages.write({PAGE: text}, arguments)
 
 
 if __name__ == "__main__":

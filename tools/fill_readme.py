@@ -9,20 +9,19 @@ python tools/fill_readme.py --check    exit status 1 when it would change
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 import statistics
 import sys
 from collections.abc import Iterable
 from typing import Any
 
+import pages
 from fill_gpu import model_name
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks/results"
-BEGIN = "<!-- figures: written by tools/fill_readme.py from benchmarks/results -->\n"
-END = "<!-- end of figures -->\n"
-
+PAGE = pages.ROOT / "README.md"
+MARKERS = (
+    "<!-- figures: written by tools/fill_readme.py from benchmarks/results -->\n",
+    "<!-- end of figures -->\n",
+)
 
 # Ratio of the kernel's results: what the fused call is held against.
 AGAINST = {
@@ -99,15 +98,6 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
     )
 
 
-def filled(readme: str, machines: list[dict[str, Any]], gpus: Gpus) -> str:
-    """README's text with the figures. Raises ValueError when the markers are missing."""
-    before, found, rest = readme.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
-        raise ValueError(f"README.md lacks the lines {BEGIN.strip()!r} and {END.strip()!r}")
-    return f"{before}{BEGIN}{section(machines, gpus)}{END}{after}"
-
-
 def _both(values: Iterable[float | str | None]) -> str:
     """One figure per machine; a question mark where it was not measured."""
     return " / ".join("?" if value is None else str(value) for value in values)
@@ -116,7 +106,7 @@ def _both(values: Iterable[float | str | None]) -> str:
 def _shape_table(ratios: list[dict[str, float]]) -> list[str]:
     shapes = [name.split("x") for name in ratios[0]]
     rows, widths = (list(dict.fromkeys(shape[axis] for shape in shapes)) for axis in (0, 1))
-    return _table(
+    return pages.table(
         ["rows", *(f"H = {width}" for width in widths)],
         [[r, *(_both(one[f"{r}x{w}"] for one in ratios) for w in widths)] for r in rows],
     )
@@ -125,7 +115,7 @@ def _shape_table(ratios: list[dict[str, float]]) -> list[str]:
 def _demo_table(ratios: list[dict[str, Any]]) -> list[str]:
     rows = {"whole": "demo_step_on_vs_off", "split": "sharded_demo_step_on_vs_off"}
     variants = list(ratios[0][rows["whole"]])
-    return _table(
+    return pages.table(
         ["norm weights", *variants],
         [[name, *(_both(one.get(key, {}).get(v) for one in ratios) for v in variants)] for name, key in rows.items()],
     )
@@ -136,7 +126,7 @@ def _kernel_table(ratios: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     rows = []
     for name, text in AGAINST.items():
         rows.append([text, *(_few_rows(ratios[name][n]) for n in ranks)])
-    return _table(["against", *(f"{n} ranks" for n in ranks)], rows)
+    return pages.table(["against", *(f"{n} ranks" for n in ranks)], rows)
 
 
 def _few_rows(ratios: dict[str, float]) -> str:
@@ -150,29 +140,19 @@ def _decode_table(decodes: list[dict[str, Any]]) -> list[str]:
     for one in sorted(decodes, key=lambda one: model_name(one["setup"]["model"])):
         off, on = min(one[run]["ahead_ms"] for run in OFF), one["on"]["ahead_ms"]
         rows.append([model_name(one["setup"]["model"]), f"{off:.2f}", f"{on:.2f}", f"{off / on:.1f}"])
-    return _table(["model", "off, the better of XLA's two ways", "on", "times faster"], rows)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    return pages.table(["model", "off, the better of XLA's two ways", "on", "times faster"], rows)
 
 
 def _results(pattern: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{pattern}.json"))]
+    return list(pages.results(pattern).values())
 
 
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
-    path = ROOT / "README.md"
-    old = path.read_text()
-    machines = _results("cpu*")
-    machines.sort(key=lambda one: -int(one["machine"]["cores"]))
+    machines = sorted(_results("cpu*"), key=lambda one: -int(one["machine"]["cores"]))
     gpus = Gpus(_results("kernel-h200")[0], _results("kernel-*-each")[0], _results("decode-*-each*"))
-    new = filled(old, machines, gpus)
-    if arguments == ["--check"]:
-        return int(old != new)
-    path.write_text(new)
-    return 0
+    text = pages.between(PAGE.read_text(), "README.md", MARKERS, section(machines, gpus))
+    return pages.write({PAGE: text}, arguments)
 
 
 if __name__ == "__main__":

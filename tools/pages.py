@@ -1,0 +1,47 @@
+"""In: results files, and pages with a part between two markers. Out: tables, that part filled, the page written.
+
+What the tools share that fill README and docs (fill_*.py). Each of them, with --check, writes nothing and exits with
+status 1 when a page would change.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def results(pattern: str) -> dict[str, dict[str, Any]]:
+    """The committed results files whose names match, by name without ending."""
+    paths = sorted((ROOT / "benchmarks" / "results").glob(f"{pattern}.json"))
+    return {path.stem: json.loads(path.read_text()) for path in paths}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def between(page: str, name: str, markers: tuple[str, str], text: str) -> str:
+    """`page`, called `name`, with `text` between its marker lines. Raises ValueError when one is missing."""
+    begin, end = markers
+    before, found, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise ValueError(f"{name} lacks the lines {begin.strip()!r} and {end.strip()!r}")
+    return f"{before}{begin}{text}{end}{after}"
+
+
+def write(pages: Mapping[pathlib.Path, str], arguments: Sequence[str]) -> int:
+    """Writes what has changed, or, where `arguments` are --check, says what would. The exit status."""
+    behind = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+    for path in behind:
+        if "--check" in arguments:
+            print(f"{path.relative_to(ROOT)} is behind its source; run `python tools/{pathlib.Path(sys.argv[0]).name}`")
+        else:
+            path.write_text(pages[path])
+    return int("--check" in arguments and bool(behind))
