@@ -76,6 +76,11 @@ def entry(body: str, *, computations: str = "") -> str:
     return f"HloModule test\n{REDUCERS}\n{computations}\nENTRY %main {{\n{lines}\n}}\n"
 
 
+def lone(shape: str = "bf16[8,64]{1,0}", **kwargs: str) -> str:
+    """An all-reduce of a parameter, and nothing behind it."""
+    return entry(f"%p = {shape} parameter(0)\nROOT %ar = {all_reduce('%p', shape, **kwargs)}")
+
+
 @dataclasses.dataclass(frozen=True)
 class PassRun:
     """What the pass made of one module."""
