@@ -74,7 +74,7 @@ class Decider {
   SiteRef SumThatAloneReads(Node node) const {
     const Span<Node> users = graph_.users(node);
     if (graph_.is_root(node) || users.size() != 1 || graph_.at(node).opcode != Opcode::kReduce) return {};
-    return graph_.at(users[0]).opcode == Opcode::kAllReduce ? sites_.Find(users[0]) : SiteRef();
+    return sites_.Find(users[0]);
   }
 
   static bool Contains(const std::vector<Node>& nodes, Node node) {

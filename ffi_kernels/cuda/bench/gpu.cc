@@ -5,10 +5,10 @@
 #include <chrono>
 #include <thread>
 
+#include "ffi_kernels/cuda/driver/peer_access.h"
+
 namespace jax_oneshot::cuda::bench {
 namespace {
-
-constexpr Status kErrorPeerAccessAlreadyEnabled = 704;  // CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED
 
 Result<int> Attribute(const CudaDriver& driver, DeviceAttribute which, Device device) {
   int value = 0;
@@ -62,18 +62,16 @@ Result<void> Gpu::MakeCurrent() const {
 }
 
 Result<void> Gpu::EnableAccessTo(const Gpu& peer) const {
-  int can = 0;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceCanAccessPeer(&can, device_, peer.device_));
-  if (can == 0) {
+  if (Result<void> current = MakeCurrent(); !current) return current;
+  const Result<bool> enabled = EnablePeerAccess(driver_, device_, peer.device_);
+  if (!enabled) return Err(enabled.error());
+  if (!*enabled) {
     return Err("GPU " + std::to_string(ordinal_) + " (" + name_ + ") has no access to the memory of GPU " +
                std::to_string(peer.ordinal_) + " (" + peer.name_ +
                "), and each rank's kernel stores into the other ranks' memory; choose GPUs that NVLink connects "
                "(`nvidia-smi topo -m` shows them) with CUDA_VISIBLE_DEVICES");
   }
-  if (Result<void> current = MakeCurrent(); !current) return current;
-  const Status status = driver_.cuCtxEnablePeerAccess(peer.context_, 0);
-  if (status == kErrorPeerAccessAlreadyEnabled) return {};
-  return driver_.Check("cuCtxEnablePeerAccess", status);
+  return {};
 }
 
 Result<void> Gpu::ReadFacts() {

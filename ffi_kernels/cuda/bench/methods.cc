@@ -87,12 +87,8 @@ class Methods {
   std::vector<Method> All() {
     AddOneShots();
     AddFloor();
-    if (OnOneGpu()) {
-      AddPublic();
-    } else {
-      AddNccl();
-      RefusePublic();
-    }
+    if (!OnOneGpu()) AddNccl();
+    AddPublic();
     return std::move(methods_);
   }
 
@@ -140,15 +136,9 @@ class Methods {
   void AddPublic() {
     for (const CompetitorLibrary& library : *tools_.competitors) {
       for (size_t i = 0; i < library.names().size(); ++i) {
-        Add(library.names()[i], Origin::kPublic, kNorm, Public(library, static_cast<int>(i), problem_));
-      }
-    }
-  }
-
-  void RefusePublic() {
-    for (const CompetitorLibrary& library : *tools_.competitors) {
-      for (const std::string& name : library.names()) {
-        Add(name, Origin::kPublic, kNorm, Err("competitor libraries have all ranks on one GPU; use --gpus one"));
+        Add(library.names()[i], Origin::kPublic, kNorm,
+            OnOneGpu() ? Public(library, static_cast<int>(i), problem_)
+                       : Err("competitor libraries have all ranks on one GPU; use --gpus one"));
       }
     }
   }

@@ -10,14 +10,6 @@ namespace {
 constexpr int kBFloat16 = 9;  // ncclDataType_t
 constexpr int kSum = 0;       // ncclRedOp_t
 
-template <typename Function>
-Result<void> LookUp(const Library& library, const char* name, Function* out) {
-  const Result<void*> address = library.Symbol(name);
-  if (!address) return Err(address.error());
-  *out = reinterpret_cast<Function>(*address);
-  return {};
-}
-
 void* Pointer(DevicePointer at) { return reinterpret_cast<void*>(at); }  // NOLINT(performance-no-int-to-ptr)
 
 }  // namespace
@@ -32,10 +24,9 @@ Result<NcclLibrary> LoadNccl() {
   if (!library) return Err(library.error());
   NcclLibrary nccl;
   for (const Result<void>& found :
-       {LookUp(*library, "ncclGetVersion", &nccl.get_version),
-        LookUp(*library, "ncclGetErrorString", &nccl.error_string),
-        LookUp(*library, "ncclCommInitAll", &nccl.comm_init_all), LookUp(*library, "ncclGroupStart", &nccl.group_start),
-        LookUp(*library, "ncclGroupEnd", &nccl.group_end), LookUp(*library, "ncclAllReduce", &nccl.all_reduce)}) {
+       {library->LookUp("ncclGetVersion", &nccl.get_version), library->LookUp("ncclGetErrorString", &nccl.error_string),
+        library->LookUp("ncclCommInitAll", &nccl.comm_init_all), library->LookUp("ncclGroupStart", &nccl.group_start),
+        library->LookUp("ncclGroupEnd", &nccl.group_end), library->LookUp("ncclAllReduce", &nccl.all_reduce)}) {
     if (!found) return Err(found.error());
   }
   int version = 0;

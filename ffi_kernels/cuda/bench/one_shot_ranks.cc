@@ -78,19 +78,11 @@ Result<void> OneShotRanks::MakeWorkspaces(int ranks) {
     Result<void> initialised = InitialiseWorkspace(gpus_.driver(), layout, workspaces_.back().at(), gpus_.stream(rank));
     if (!initialised) return initialised;
   }
-  if (Result<void> made = MakeErrorRecord(); !made) return made;
-  return gpus_.Wait(kHostDeadlineS);
-}
-
-// One for all ranks: the kernels of every context write it.
-Result<void> OneShotRanks::MakeErrorRecord() {
   if (Result<void> current = gpus_.of(0).MakeCurrent(); !current) return current;
-  void* record = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(gpus_.driver(),
-                               cuMemHostAlloc(&record, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
-  error_record_ = static_cast<uint64_t*>(record);
-  *error_record_ = 0;
-  return {};
+  const Result<ErrorRecord> record = MakeErrorRecord(gpus_.driver());
+  if (!record) return Err(record.error());
+  error_record_ = *record;
+  return gpus_.Wait(kHostDeadlineS);
 }
 
 Result<void> OneShotRanks::Launch(OneShot which, int rank, std::vector<DevicePointer> inputs,
@@ -106,7 +98,7 @@ Result<void> OneShotRanks::Launch(OneShot which, int rank, std::vector<DevicePoi
   arguments.outputs = std::move(outputs);
   arguments.timeout_ns = kKernelDeadlineNs;
   arguments.call = static_cast<uint32_t>(which) << kRankBits | static_cast<uint32_t>(rank);
-  ONESHOT_CUDA_RETURN_IF_ERROR(gpus_.driver(), cuMemHostGetDevicePointer_v2(&arguments.error_record, error_record_, 0));
+  arguments.error_record = error_record_.on_device;
   return (*kernel)[gpus_.index(rank)]->Launch(gpus_.stream(rank), arguments);
 }
 
@@ -116,11 +108,13 @@ OneShotRanks::~OneShotRanks() {
       if (gpus_.gpu(i).MakeCurrent()) (*kernel)[i].reset();
     }
   }
-  if (error_record_ != nullptr && gpus_.of(0).MakeCurrent()) gpus_.driver().cuMemFreeHost(error_record_);
+  if (error_record_.word != nullptr && gpus_.of(0).MakeCurrent()) {
+    gpus_.driver().cuMemFreeHost(const_cast<uint64_t*>(error_record_.word));
+  }
 }
 
 std::string OneShotRanks::GaveUp() const {
-  const std::optional<MissingPeers> missing = ReadErrorRecord(error_record_);
+  const std::optional<MissingPeers> missing = ReadErrorRecord(error_record_.word);
   if (!missing) return "";
   static constexpr std::array<const char*, kOneShots> kNames = {"fused", "plain", "sharded", "statistic", "gather"};
   std::string text = std::string("; rank ") + std::to_string(missing->call & ((1u << kRankBits) - 1)) + " of the " +

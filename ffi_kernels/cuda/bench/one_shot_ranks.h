@@ -43,12 +43,11 @@ class OneShotRanks {
   void MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape);
   Kernel LoadEverywhere(const std::shared_ptr<const CompiledKernel>& compiled) const;
   Result<void> MakeWorkspaces(int ranks);
-  Result<void> MakeErrorRecord();
 
   const RankGpus& gpus_;
   std::array<Kernel, kOneShots> kernels_;
-  std::vector<Memory> workspaces_;    // per rank, on its GPU
-  uint64_t* error_record_ = nullptr;  // in host memory: it is read after the context is lost
+  std::vector<Memory> workspaces_;  // per rank, on its GPU
+  ErrorRecord error_record_;        // one for all ranks: the kernels of every context write it
   int64_t capacity_bytes_ = 0;
 };
 

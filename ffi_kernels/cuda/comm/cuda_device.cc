@@ -3,12 +3,9 @@
 
 #include <string>
 
+#include "ffi_kernels/cuda/driver/peer_access.h"
+
 namespace jax_oneshot::cuda {
-namespace {
-
-constexpr Status kErrorPeerAccessAlreadyEnabled = 704;  // CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED
-
-}  // namespace
 
 ScopedContext::ScopedContext(const CudaDriver& driver, Context context) : driver_(driver) {
   if (driver_.cuCtxGetCurrent(&previous_) != kSuccess || previous_ == context) return;
@@ -75,15 +72,11 @@ Result<void> CudaDevice::EnablePeer(int ordinal) {
   cuda::Device own = 0, peer = 0;
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceGet(&own, ordinal_));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceGet(&peer, ordinal));
-  int can = 0;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDeviceCanAccessPeer(&can, own, peer));
-  if (can == 0) return Err("the driver knows no direct path from device " + std::to_string(ordinal_));
-  Context peer_context = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuDevicePrimaryCtxRetain(&peer_context, peer));
   const ScopedContext current(driver_, context_);
-  const Status status = driver_.cuCtxEnablePeerAccess(peer_context, 0);
-  if (status == kErrorPeerAccessAlreadyEnabled) return {};  // by XLA, as a rule
-  return driver_.Check("cuCtxEnablePeerAccess", status);
+  const Result<bool> enabled = EnablePeerAccess(driver_, own, peer);
+  if (!enabled) return Err(enabled.error());
+  if (!*enabled) return Err("the driver knows no direct path from device " + std::to_string(ordinal_));
+  return {};
 }
 
 Result<void> CudaDevice::CopyIn(DevicePointer to, const void* from, int64_t bytes) {

@@ -8,23 +8,14 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-// Fills one member of the table: type and member are told by the member's own name.
-template <typename Function>
-Result<void> LookUp(const Library& library, const char* name, Function* member) {
-  const Result<void*> address = library.Symbol(name);
-  if (!address) return Err(address.error() + "; update NVIDIA's driver");
-  *member = reinterpret_cast<Function>(*address);
-  return {};
-}
-
 Result<void> LookUpAll(const Library& library, CudaDriver* driver) {
   const Result<void> found[] = {
-#define ONESHOT_CUDA_LOOK_UP(name, parameters) LookUp(library, #name, &driver->name),
+#define ONESHOT_CUDA_LOOK_UP(name, parameters) library.LookUp(#name, &driver->name),
       ONESHOT_CUDA_FUNCTIONS(ONESHOT_CUDA_LOOK_UP)
 #undef ONESHOT_CUDA_LOOK_UP
   };
   for (const Result<void>& one : found) {
-    if (!one) return one;
+    if (!one) return Err(one.error() + "; update NVIDIA's driver");
   }
   return {};
 }

@@ -26,6 +26,14 @@ class Library {
 
   // The address of a function, or an error that names the library and the function.
   Result<void*> Symbol(const char* name) const;
+  // The same, into a pointer of the function's type.
+  template <typename Function>
+  Result<void> LookUp(const char* name, Function* function) const {
+    const Result<void*> address = Symbol(name);
+    if (!address) return Err(address.error());
+    *function = reinterpret_cast<Function>(*address);
+    return {};
+  }
   const std::string& path() const { return path_; }
 
  private:

@@ -20,17 +20,14 @@ Result<Nvrtc> Load() {
   LoadNeighbours(library->path(), "libnvrtc-builtins.so");
   Nvrtc nvrtc;
   nvrtc.path = library->path();
-#define ONESHOT_NVRTC_LOOK_UP(name, parameters)                    \
-  if (Result<void*> address = library->Symbol(#name)) {            \
-    nvrtc.name = reinterpret_cast<decltype(nvrtc.name)>(*address); \
-  } else {                                                         \
-    return Err(address.error());                                   \
-  }
-  ONESHOT_NVRTC_FUNCTIONS(ONESHOT_NVRTC_LOOK_UP)
+  const Result<void> found[] = {
+#define ONESHOT_NVRTC_LOOK_UP(name, parameters) library->LookUp(#name, &nvrtc.name),
+      ONESHOT_NVRTC_FUNCTIONS(ONESHOT_NVRTC_LOOK_UP)
 #undef ONESHOT_NVRTC_LOOK_UP
-  Result<void*> error_string = library->Symbol("nvrtcGetErrorString");
-  if (!error_string) return Err(error_string.error());
-  nvrtc.nvrtcGetErrorString = reinterpret_cast<const char* (*)(int)>(*error_string);
+          library->LookUp("nvrtcGetErrorString", &nvrtc.nvrtcGetErrorString)};
+  for (const Result<void>& one : found) {
+    if (!one) return Err(one.error());
+  }
   return nvrtc;
 }
 

@@ -103,6 +103,10 @@ Result<void> Gpu::Open() {
   return {};
 }
 
+const LoadedKernel& GroupKernel::OfRank(int rank) const {
+  return *on_devices_[static_cast<size_t>(Gpu::Get().devices().OfRank(rank))];
+}
+
 const Gpu& Gpu::Get() {
   static const Gpu* const kGpu = new Gpu();  // never destroyed: contexts outlive static objects badly
   return *kGpu;

@@ -37,7 +37,7 @@ class GroupKernel {
       : on_devices_(std::move(on_devices)) {}
   const LaunchPlan& plan() const { return on_devices_[0]->plan(); }
   const RowProgram& program() const { return on_devices_[0]->compiled().program; }
-  const LoadedKernel& OfRank(int rank) const { return *on_devices_[static_cast<size_t>(rank) % on_devices_.size()]; }
+  const LoadedKernel& OfRank(int rank) const;
 
  private:
   std::vector<std::shared_ptr<const LoadedKernel>> on_devices_;

@@ -76,12 +76,10 @@ Result<std::unique_ptr<Gpu>> Runtime::MakeGpu(int ordinal) {
   if (!facts) return Err(facts.error());
   gpu->facts = *facts;
   const ScopedContext current(*driver, gpu->device->context());
-  void* word = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(*driver,
-                               cuMemHostAlloc(&word, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
-  *static_cast<volatile uint64_t*>(word) = 0;
-  ONESHOT_CUDA_RETURN_IF_ERROR(*driver, cuMemHostGetDevicePointer_v2(&gpu->error_record, word, 0));
-  failures_.WatchDevice(ordinal, static_cast<volatile uint64_t*>(word));
+  const Result<ErrorRecord> record = MakeErrorRecord(*driver);
+  if (!record) return Err(record.error());
+  gpu->error_record = record->on_device;
+  failures_.WatchDevice(ordinal, record->word);
   return gpu;
 }
 

@@ -58,6 +58,17 @@ Result<void> CheckAlignment(const std::string& name, DevicePointer pointer, int 
 
 }  // namespace
 
+Result<ErrorRecord> MakeErrorRecord(const CudaDriver& driver) {
+  void* word = nullptr;
+  ErrorRecord record;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver,
+                               cuMemHostAlloc(&word, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
+  record.word = static_cast<volatile uint64_t*>(word);
+  *record.word = 0;
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemHostGetDevicePointer_v2(&record.on_device, word, 0));
+  return record;
+}
+
 std::optional<MissingPeers> ReadErrorRecord(const volatile uint64_t* word) {
   // Relaxed: one word says everything, and nothing else is read because of it.
   const uint64_t bits = __atomic_load_n(word, __ATOMIC_RELAXED);

@@ -36,8 +36,13 @@ struct MissingPeers {
   std::vector<int> ranks;
 };
 
-// The word of one error record; lives in pinned host memory that the device can write (cuMemHostAlloc with
-// kHostAllocDeviceMap), starts as 0.
+// A word of pinned host memory, which is there after a kernel has trapped; every device can write it, at one address.
+struct ErrorRecord {
+  volatile uint64_t* word = nullptr;  // 0 until a kernel gives up; cuMemFreeHost frees it
+  DevicePointer on_device = 0;
+};
+
+Result<ErrorRecord> MakeErrorRecord(const CudaDriver& driver);
 std::optional<MissingPeers> ReadErrorRecord(const volatile uint64_t* word);
 
 struct KernelArguments {

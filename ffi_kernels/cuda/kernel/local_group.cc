@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "ffi_kernels/cuda/driver/peer_access.h"
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
 
 namespace jax_oneshot::cuda {
@@ -32,14 +33,11 @@ Result<LocalDevices> LocalDevices::Open(const CudaDriver& driver, int count) {
 
 Result<void> LocalDevices::Reach(int from, int to) const {
   if (from == to) return {};
-  int can = 0;
-  ONESHOT_CUDA_RETURN_IF_ERROR(*driver_, cuDeviceCanAccessPeer(&can, devices_[from], devices_[to]));
-  if (can == 0) {
-    return Err("device " + std::to_string(from) + " does not reach the memory of device " + std::to_string(to));
-  }
   if (Result<void> used = Use(from); !used) return used;
-  ONESHOT_CUDA_RETURN_IF_ERROR(*driver_, cuCtxEnablePeerAccess(contexts_[to], 0));
-  return {};
+  const Result<bool> enabled = EnablePeerAccess(*driver_, devices_[from], devices_[to]);
+  if (!enabled) return Err(enabled.error());
+  if (*enabled) return {};
+  return Err("device " + std::to_string(from) + " does not reach the memory of device " + std::to_string(to));
 }
 
 Result<void> LocalDevices::Use(int device) const {
@@ -64,7 +62,10 @@ Result<DeviceMemory> DeviceMemory::Allocate(const CudaDriver& driver, int64_t by
 Result<std::unique_ptr<LocalGroup>> LocalGroup::Make(const CudaDriver& driver, const LocalDevices& devices, int ranks,
                                                      int64_t capacity_bytes) {
   std::unique_ptr<LocalGroup> group(new LocalGroup(driver, devices, MakeWorkspaceLayout(ranks, capacity_bytes)));
-  Result<void> made = group->MakeErrorRecord();
+  const Result<ErrorRecord> record = MakeErrorRecord(driver);
+  if (!record) return Err(record.error());
+  group->error_record_ = *record;
+  Result<void> made = {};
   for (int rank = 0; made && rank < ranks; ++rank) {
     made = group->Use(rank);
     if (made) made = group->AddRank();
@@ -72,16 +73,6 @@ Result<std::unique_ptr<LocalGroup>> LocalGroup::Make(const CudaDriver& driver, c
   if (made) made = group->Synchronise(std::chrono::seconds(10));
   if (!made) return Err(made.error());
   return group;
-}
-
-Result<void> LocalGroup::MakeErrorRecord() {
-  void* record = nullptr;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_,
-                               cuMemHostAlloc(&record, sizeof(uint64_t), kHostAllocPortable | kHostAllocDeviceMap));
-  error_record_ = static_cast<uint64_t*>(record);
-  *error_record_ = 0;
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemHostGetDevicePointer_v2(&error_record_on_device_, record, 0));
-  return {};
 }
 
 Result<void> LocalGroup::AddRank() {
@@ -96,7 +87,7 @@ Result<void> LocalGroup::AddRank() {
 
 LocalGroup::~LocalGroup() {
   for (const Stream stream : streams_) driver_.cuStreamDestroy_v2(stream);
-  if (error_record_ != nullptr) driver_.cuMemFreeHost(error_record_);
+  if (error_record_.word != nullptr) driver_.cuMemFreeHost(const_cast<uint64_t*>(error_record_.word));
 }
 
 KernelArguments LocalGroup::Arguments(int rank) const {
@@ -106,7 +97,7 @@ KernelArguments LocalGroup::Arguments(int rank) const {
   for (size_t r = 0; r < workspaces_.size(); ++r) arguments.peers.workspace[r] = workspaces_[r].at();
   arguments.capacity_bytes = layout_.capacity_bytes;
   arguments.timeout_ns = static_cast<uint64_t>(timeout_.count());
-  arguments.error_record = error_record_on_device_;
+  arguments.error_record = error_record_.on_device;
   return arguments;
 }
 
@@ -118,7 +109,7 @@ Result<void> LocalGroup::Synchronise(std::chrono::seconds deadline) const {
       std::this_thread::yield();
       status = driver_.cuStreamQuery(stream);
     }
-    if (const auto missing = ReadErrorRecord(error_record_)) {
+    if (const auto missing = ReadErrorRecord(error_record_.word)) {
       std::string ranks;
       for (const int rank : missing->ranks) ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
       return Err("call " + std::to_string(missing->call) + ": gave up waiting for rank " + ranks);

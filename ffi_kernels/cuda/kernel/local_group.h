@@ -88,15 +88,13 @@ class LocalGroup {
   LocalGroup(const CudaDriver& driver, const LocalDevices& devices, WorkspaceLayout layout)
       : driver_(driver), devices_(devices), layout_(layout) {}
   Result<void> AddRank();
-  Result<void> MakeErrorRecord();
 
   const CudaDriver& driver_;
   const LocalDevices& devices_;
   const WorkspaceLayout layout_;
   std::vector<DeviceMemory> workspaces_;
   std::vector<Stream> streams_;
-  uint64_t* error_record_ = nullptr;  // pinned host memory, at the same address for every device
-  DevicePointer error_record_on_device_ = 0;
+  ErrorRecord error_record_;
   std::chrono::nanoseconds timeout_ = std::chrono::seconds(5);
 };
 

@@ -1,0 +1,17 @@
+// In:  two GPUs of this process. Out: the one's kernels load and store in the other's memory, or what stands against
+// it.
+#ifndef FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
+#define FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
+
+#include "ffi_kernels/base/result.h"
+#include "ffi_kernels/cuda/driver/cuda_driver.h"
+
+namespace jax_oneshot::cuda {
+
+// `device`'s primary context must be current; `peer`'s is kept until the process ends. False, where the driver knows no
+// direct path between them. That somebody else (XLA, as a rule) has enabled it is fine.
+Result<bool> EnablePeerAccess(const CudaDriver& driver, Device device, Device peer);
+
+}  // namespace jax_oneshot::cuda
+
+#endif  // FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
