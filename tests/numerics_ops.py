@@ -22,6 +22,7 @@ class Ops(Protocol):
     """What patterns are made of, beside the operators."""
 
     def psum(self, x: Array) -> Array: ...
+    def psum_twice(self, x: Array) -> Array: ...  # over tp, then over dp
     def pmax(self, x: Array) -> Array: ...
     def pmin(self, x: Array) -> Array: ...
     def low(self, x: Array) -> Array: ...
@@ -52,6 +53,9 @@ class JaxOps:
 
     def psum(self, x: Array) -> Array:
         return jax.lax.psum(x, "tp")
+
+    def psum_twice(self, x: Array) -> Array:
+        return jax.lax.psum(self.psum(x), "dp")
 
     def pmax(self, x: Array) -> Array:
         return jax.lax.pmax(x, "tp")
@@ -129,6 +133,9 @@ class HostOps:
 
     def psum(self, x: Array) -> Array:
         return self._over_ranks(np.sum, x)
+
+    def psum_twice(self, x: Array) -> Array:
+        return np.broadcast_to(x.sum(axis=0, keepdims=True), x.shape)
 
     def pmax(self, x: Array) -> Array:
         return self._over_ranks(np.max, x)

@@ -27,6 +27,7 @@ SHAPED = [
     "parallel_residual",
     "bias_gelu_tanh",
     "sum_alone",
+    "sum_over_both_axes",
 ]
 DTYPES = {"bf16": jnp.bfloat16, "f16": jnp.float16, "f32": jnp.float32}
 
@@ -266,6 +267,12 @@ def scaled_to_f8_by_the_row_maximum(o: Ops, p: Array, r: Array) -> tuple[Array, 
 @pattern(Role.PARTIAL, verdict="plain", bf16_verdict="fused")
 def sum_alone(o: Ops, p: Array) -> tuple[Array, ...]:
     return (o.psum(p),)
+
+
+@pattern(Role.PARTIAL, Role.ROW, Role.VEC)
+def sum_over_both_axes(o: Ops, p: Array, r: Array, g: Array) -> tuple[Array, ...]:
+    h = o.psum_twice(p) + r
+    return o.low(normed(o, o.wide(h))) * g, h
 
 
 @pattern(Role.PARTIAL, Role.ROW, verdict="plain")

@@ -91,7 +91,7 @@ KEPT = {
     ),
     "a group of one": (
         lone(groups="channel_id=1, replica_groups=[8,1]<=[8], use_global_device_ids=true"),
-        "the group has 1 ranks; supported: 2 to 16",
+        "its groups have one rank each: there is nothing to exchange",
     ),
     "no groups": (
         lone(groups="replica_groups={}"),

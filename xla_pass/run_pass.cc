@@ -20,6 +20,7 @@
 #include "xla_pass/rewrite/new_names.h"
 #include "xla_pass/rewrite/rewrite_computation.h"
 #include "xla_pass/rewrite/splice.h"
+#include "xla_pass/sums/prepare_sums.h"
 
 namespace jax_oneshot {
 namespace {
@@ -257,6 +258,52 @@ class Pass {
   std::vector<Node> removed_;
 };
 
+// What the report says of an all-reduce that went before anything was decided: what it says of the one it went into.
+Verdict VerdictOfGone(const GoneSum& gone, const std::vector<Verdict>& others) {
+  const auto into =
+      std::find_if(others.begin(), others.end(), [&](const Verdict& verdict) { return verdict.name == gone.into; });
+  Verdict verdict;
+  verdict.verdict = "kept";
+  if (into != others.end()) {
+    verdict.verdict = into->verdict;
+    verdict.row_program = into->row_program;
+    verdict.outputs = into->outputs;
+    verdict.rewrite = into->rewrite;
+  }
+  verdict.name = gone.name;
+  verdict.computation = gone.computation;
+  verdict.shape = gone.shape;
+  verdict.reason = gone.why;
+  verdict.in_loop = gone.in_loop;
+  verdict.group_size = gone.group_size;
+  verdict.bytes = gone.bytes;
+  return verdict;
+}
+
+// Where nothing is rewritten in the prepared module, the module stays as it came.
+Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule& prepared,
+                                 const PassOptions& options) {
+  const Result<hlo::Module> parsed = hlo::ParseModule(prepared.bytes);
+  if (!parsed) return Err(parsed.error());
+  Result<PassResult> result = Pass(*parsed, options).Run();
+  if (!result) return result;
+  PassReport& report = result->report;
+  report.instructions = module.InstructionCount();
+  report.collectives_before = CountCollectives(module);
+  if (!result->module) report.collectives_after = report.collectives_before;
+  for (LoopCount& loop : report.loops) {
+    for (const hlo::Computation& computation : module.computations) {
+      if (computation.name == loop.computation) loop.collectives_before = CountCollectives(computation);
+    }
+    if (!result->module) loop.collectives_after = loop.collectives_before;
+  }
+  // The last one first: what it went into may have gone, too, later.
+  for (auto gone = prepared.gone.rbegin(); gone != prepared.gone.rend(); ++gone) {
+    report.all_reduces.push_back(VerdictOfGone(*gone, report.all_reduces));
+  }
+  return result;
+}
+
 }  // namespace
 
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
@@ -266,7 +313,12 @@ Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& opt
   }
   Result<hlo::Module> module = hlo::ParseModule(module_bytes);
   if (!module) return Err(module.error());
-  return Pass(*module, options).Run();
+  const bool leaves_all = !options.keep_all_reason.empty() || options.max_rewrites == 0 || module->has_schedule;
+  if (leaves_all) return Pass(*module, options).Run();
+  const Result<PreparedModule> prepared = PrepareSums(*module);
+  if (!prepared) return Err(prepared.error());
+  if (prepared->bytes.empty()) return Pass(*module, options).Run();
+  return RunOnPrepared(*module, *prepared, options);
 }
 
 }  // namespace jax_oneshot

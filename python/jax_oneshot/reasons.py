@@ -128,6 +128,11 @@ KEPT: tuple[Reason, ...] = (
         "access between the GPUs, one host, and whether each call's kernel compiles.",
         "What the sentence says; `jax-oneshot doctor` looks at the same things.",
     ),
+    Reason(
+        "its groups have one rank each: there is nothing to exchange",
+        "An all-reduce in groups of one returns its operand. The pass and XLA both drop it, and regions grow through it.",
+        NOTHING,
+    ),
 )
 
 ENDS: tuple[Reason, ...] = (
@@ -141,6 +146,12 @@ ENDS: tuple[Reason, ...] = (
         "it completes a row reduction inside the call that %… became",
         "An all-reduce of one number per row, in a norm whose weights are sharded: the call it is in needs no exchange "
         "for it. The other all-reduce's entry counts what was absorbed.",
+        NOTHING,
+    ),
+    Reason(
+        "it and %…, over other ranks, are one all-reduce over all of them",
+        "A sum over one axis of the mesh, then over another, with nothing read in between, is one exchange. The other "
+        "all-reduce's entry says what became of it.",
         NOTHING,
     ),
     Reason(

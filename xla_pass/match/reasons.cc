@@ -106,4 +106,10 @@ std::string CompletesRowReduction(std::string_view all_reduce) {
   return "it completes a row reduction inside the call that " + Quote(all_reduce) + " became";
 }
 
+std::string LoneRank() { return "its groups have one rank each: there is nothing to exchange"; }
+
+std::string FoldedInto(std::string_view all_reduce) {
+  return "it and " + Quote(all_reduce) + ", over other ranks, are one all-reduce over all of them";
+}
+
 }  // namespace jax_oneshot::reason

@@ -48,6 +48,10 @@ std::string StaysTransposed();
 // Fused: an all-reduce that completes a row reduction inside another one's call.
 std::string CompletesRowReduction(std::string_view all_reduce);
 
+// Gone before anything is decided.
+std::string LoneRank();
+std::string FoldedInto(std::string_view all_reduce);
+
 }  // namespace jax_oneshot::reason
 
 #endif  // XLA_PASS_MATCH_REASONS_H_

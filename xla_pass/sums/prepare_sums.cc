@@ -1,0 +1,81 @@
+#include "xla_pass/sums/prepare_sums.h"
+
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/match/graph.h"
+#include "xla_pass/match/reachable.h"
+#include "xla_pass/match/site.h"
+#include "xla_pass/sums/fold_sums.h"
+#include "xla_pass/sums/lone_ranks.h"
+#include "xla_pass/sums/stage.h"
+
+namespace jax_oneshot {
+namespace {
+
+// Sums over one axis after the other: meshes have few axes.
+constexpr int kMaxFolds = 8;
+
+GoneSum Describe(const Graph& graph, const MovedSum& moved, const std::set<int>& loops) {
+  const hlo::Instruction& instruction = graph.at(moved.all_reduce);
+  GoneSum gone;
+  gone.name = std::string(instruction.name);
+  gone.computation = std::string(graph.computation_of(moved.all_reduce).name);
+  gone.shape = instruction.shape->ToString();
+  if (moved.into != kNoNode) gone.into = std::string(graph.at(moved.into).name);
+  gone.why = moved.why;
+  gone.bytes = MessageBytes(*instruction.shape);
+  const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction);
+  if (groups && !groups->groups.empty()) gone.group_size = static_cast<int64_t>(groups->groups[0].size());
+  gone.in_loop = loops.count(graph.computation_index(moved.all_reduce)) != 0;
+  return gone;
+}
+
+class Preparer {
+ public:
+  explicit Preparer(const hlo::Module& module) : module_(&module) {}
+
+  Result<PreparedModule> Run() {
+    if (Result<bool> ok = Do(DropLoneRanks); !ok) return Err(ok.error());
+    for (int i = 0; i < kMaxFolds; ++i) {
+      const Result<bool> changed = Do(FoldSums);
+      if (!changed) return Err(changed.error());
+      if (!*changed) break;
+    }
+    return std::move(prepared_);
+  }
+
+ private:
+  // False: the stage had nothing to do.
+  template <typename Stage>
+  Result<bool> Do(Stage stage) {
+    const Graph graph(*module_);
+    const StageResult result = stage(graph);
+    if (result.edit.empty()) return false;
+    std::set<int> loops;
+    for (const ReachableComputation& reachable : FindReachable(*module_)) {
+      if (reachable.in_loop) loops.insert(reachable.computation);
+    }
+    for (const MovedSum& moved : result.moved) prepared_.gone.push_back(Describe(graph, moved, loops));
+    std::string bytes = result.edit.Write();
+    Result<hlo::Module> parsed = hlo::ParseModule(bytes_ = std::move(bytes));
+    if (!parsed) return Err("a module with its sums prepared does not read back: " + parsed.error());
+    parsed_ = *std::move(parsed);
+    module_ = &parsed_;
+    prepared_.bytes = bytes_;
+    return true;
+  }
+
+  const hlo::Module* module_;
+  std::string bytes_;  // of the module as the stages so far left it; `parsed_` points into them
+  hlo::Module parsed_;
+  PreparedModule prepared_;
+};
+
+}  // namespace
+
+Result<PreparedModule> PrepareSums(const hlo::Module& module) { return Preparer(module).Run(); }
+
+}  // namespace jax_oneshot
