@@ -130,7 +130,7 @@ KEPT: tuple[Reason, ...] = (
     ),
     Reason(
         "its groups have one rank each: there is nothing to exchange",
-        "An all-reduce in groups of one returns its operand. The pass and XLA both drop it, and regions grow through it.",
+        "An all-reduce in groups of one returns its operand. The pass and XLA drop it, and regions grow through it.",
         NOTHING,
     ),
 )
