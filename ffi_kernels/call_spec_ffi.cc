@@ -1,7 +1,10 @@
 // In:  the attributes of one custom-call from XLA's typed FFI. Out: CallSpec. See call_spec_ffi.h.
 #include "ffi_kernels/call_spec_ffi.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "ffi_kernels/call_attributes.h"
 
@@ -16,18 +19,35 @@ class Reader {
 
   template <typename T>
   T Get(const char* name) {
+    known_.push_back(name);
     ffi::ErrorOr<T> value = attributes_.get<T>(name);
     if (value.has_value()) return *value;
     problems_ += std::string(problems_.empty() ? "" : "; ") + name + " (" + value.error().message() + ")";
     return T();
   }
 
-  const std::string& problems() const { return problems_; }
+  // Call after the last Get. An attribute that nobody asked for may change what the call means, so it is a problem too.
+  std::string Problems() const {
+    std::string problems = problems_;
+    for (const std::string_view name : attributes_) {
+      if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
+      problems += (problems.empty() ? "" : "; ") + std::string(name) + " (unknown)";
+    }
+    return problems;
+  }
 
  private:
   const ffi::Dictionary& attributes_;
+  std::vector<std::string_view> known_;
   std::string problems_;
 };
+
+// Only the pass writes these attributes, so whatever is wrong with them comes from another version of it.
+tl::unexpected<std::string> WrittenByAnotherVersion(const std::string& problem) {
+  return Err(problem +
+             ". The call was probably compiled by another version of jax-oneshot and then saved: compile the program "
+             "again with the installed version, or install the one that compiled it");
+}
 
 }  // namespace
 
@@ -44,11 +64,12 @@ Result<CallSpec> ReadCallSpec(const ffi::Dictionary& attributes) {
   call.timeout_ms = reader.Get<int64_t>(kAttrTimeoutMs);
   const auto groups = reader.Get<ffi::Span<const int64_t>>(kAttrGroups);
   call.groups.assign(groups.begin(), groups.end());
-  if (!reader.problems().empty()) {
-    return Err(std::string(kCallTarget) + ": cannot read these attributes: " + reader.problems() +
-               ". They are written by the jax-oneshot pass; is the library that runs the call of another version?");
+  if (const std::string problems = reader.Problems(); !problems.empty()) {
+    return WrittenByAnotherVersion(std::string(kCallTarget) + ": cannot read these attributes: " + problems);
   }
-  return MakeCallSpec(call);
+  Result<CallSpec> spec = MakeCallSpec(call);
+  if (!spec) return WrittenByAnotherVersion(spec.error());
+  return spec;
 }
 
 }  // namespace jax_oneshot

@@ -132,6 +132,24 @@ TEST_F(CpuHandler, NamesTheAttributesThatAreMissingInOneMessage) {
   EXPECT_NE(error.find("; groups ("), std::string::npos) << error;
 }
 
+constexpr char kOtherVersion[] = "The call was probably compiled by another version of jax-oneshot and then saved";
+
+TEST_F(CpuHandler, RefusesAnAttributeThatItDoesNotKnow) {
+  FakeAttributes attributes = NormAttributes();
+  attributes["scale"] = int64_t{2};
+  const std::string error = Instantiate(attributes);
+  EXPECT_EQ(error.find("jax_oneshot.all_reduce: cannot read these attributes: scale (unknown). "), 0u) << error;
+  EXPECT_NE(error.find(kOtherVersion), std::string::npos) << error;
+}
+
+TEST_F(CpuHandler, NamesTheVersionOfAProgramThatItDoesNotKnow) {
+  FakeAttributes attributes = NormAttributes();
+  attributes[kAttrProgram] = std::string("v2 (a0: sum f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row)");
+  const std::string error = Instantiate(attributes);
+  EXPECT_NE(error.find("expected the version 'v1'"), std::string::npos) << error;
+  EXPECT_NE(error.find(kOtherVersion), std::string::npos) << error;
+}
+
 TEST_F(CpuHandler, SaysOfEveryBufferThatDoesNotFitWhatWasExpected) {
   ASSERT_EQ(Instantiate(NormAttributes()), "");
   const std::string error = xla_.Execute(CpuExecuteHandler(), 1, {{ffi::BF16, {kRows, kWidth - 1}, nullptr}}, {});

@@ -6,6 +6,7 @@ function names the internal it leans on. Everything is imported when called, so 
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +77,23 @@ def register_cuda_handlers(target: str, handlers: dict[str, Any], state_name: st
 
     jax.ffi.register_ffi_type(state_name, state, platform="CUDA")
     jax.ffi.register_ffi_target(target, handlers, platform="CUDA")
+
+
+def before_deserialization(prepare: Callable[[bytes], None]) -> None:
+    """Has `prepare` called with each serialized executable before JAX loads it, from any thread.
+
+    Replaces the method `jaxlib._jax.Client.deserialize_executable`, which `jax.experimental.serialize_executable` and
+    the persistent compilation cache both end in.
+    """
+    client = _internal("jaxlib._jax").Client
+    original = client.deserialize_executable
+
+    @functools.wraps(original)
+    def deserialize_executable(self: Any, serialized: bytes, *arguments: Any, **options: Any) -> Any:
+        prepare(serialized)
+        return original(self, serialized, *arguments, **options)
+
+    client.deserialize_executable = deserialize_executable
 
 
 def add_to_cache_key(text: Callable[[], str]) -> None:

@@ -1,5 +1,5 @@
-"""In: JAX's call to `initialize()`, before any backend exists. Out: with JAX_ONESHOT=1, the pass and its handlers
-registered for CPU and CUDA; else nothing.
+"""The entry point that JAX calls before any backend exists. With JAX_ONESHOT=1 it registers the pass and its handlers
+for CPU and CUDA; otherwise only what a saved executable needs, should the process load one.
 
 JAX imports this file in every process once jax-oneshot is installed, so it must import next to nothing itself.
 """
@@ -27,6 +27,7 @@ def initialize() -> None:
     and the model runs as if the variable were unset.
     """
     if os.environ.get("JAX_ONESHOT", "").strip() in ("", "0"):
+        _run_saved_executables()
         return
 
     import logging
@@ -38,17 +39,35 @@ def initialize() -> None:
         logging.getLogger("jax_oneshot").error(
             "jax_oneshot: not in use, nothing will be fused (JAX itself goes on as usual):\n  %s", details
         )
+        _run_saved_executables()
+
+
+def _run_saved_executables() -> None:
+    """Without the pass: lets executables run that were saved by a process with it."""
+    from jax_oneshot import jax_internals
+
+    def prepare(serialized: bytes) -> None:
+        from jax_oneshot import call_targets
+
+        call_targets.register_for_saved_executable(serialized)
+
+    try:
+        jax_internals.before_deserialization(prepare)
+    except Exception as error:  # another version of JAX: it says what it misses when such an executable is loaded
+        import logging
+
+        logging.getLogger("jax_oneshot").debug("jax_oneshot: saved one-shot calls will not run: %s", error)
 
 
 def _start() -> None:
+    from jax_oneshot import call_targets, gpu_obstacles, jax_internals, native, nvidia_driver
     from jax_oneshot import config as config_lib
-    from jax_oneshot import gpu_obstacles, jax_internals, native, nvidia_driver, nvidia_libraries
     from jax_oneshot.hook import Hook, Surroundings
     from jax_oneshot.rewrite_counter import RewriteCounter
 
     config = config_lib.Config.from_environment(os.environ)
-    nvidia_libraries.tell_native(os.environ)
-    library = native.load()
+    # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
+    library = call_targets.register()
     surroundings = Surroundings(
         run_pass=library.run_pass,
         gpu_architecture=nvidia_driver.architecture,
@@ -59,11 +78,6 @@ def _start() -> None:
         process_index=jax_internals.process_index,
     )
     counter = RewriteCounter(config.limit)
-    # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
-    jax_internals.register_cpu_handlers(CALL_TARGET, library.cpu_handlers(), CPU_STATE_TYPE, library.cpu_state_type())
-    jax_internals.register_cuda_handlers(
-        CALL_TARGET, library.cuda_handlers(), CUDA_STATE_TYPE, library.cuda_state_type()
-    )
     jax_internals.add_to_cache_key(lambda: _cache_key(config, native.digest(), surroundings, counter))
     jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings, counter))
     jax_internals.register_cuda_transform(
