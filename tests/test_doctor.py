@@ -170,14 +170,24 @@ def test_a_folder_that_cannot_be_written_to_is_noted_with_what_to_set(tmp_path: 
     findings = look_here.look(ON | {variable: str(tmp_path / "file" / "below")})
     (finding,) = (one for one in findings if one.topic in ("dump folder", "compilation cache") and one.fix)
     assert finding.level == "warn"
-    assert finding.value == f"{tmp_path}/file/below cannot be used: {tmp_path}/file is not a folder"
+    assert finding.value == f"{tmp_path}/file/below cannot be used: Not a directory: {tmp_path}/file/below"
     assert finding.fix == f"set {variable} to a folder that you can write to"
+
+
+def test_a_folder_under_a_file_system_that_takes_none_is_noted() -> None:
+    """Root passes every check of permissions there."""
+    (finding,) = (
+        one for one in look_here.look(ON | {"JAX_ONESHOT_DUMP_TO": "/proc/a/b"}) if one.topic == "dump folder"
+    )
+    assert finding.level == "warn"
+    assert finding.value.startswith("/proc/a/b cannot be used: ")
 
 
 def test_folders_that_can_be_made_or_are_elsewhere_are_fine(tmp_path: pathlib.Path) -> None:
     environ = {"JAX_ONESHOT_DUMP_TO": str(tmp_path / "a" / "b"), "JAX_COMPILATION_CACHE_DIR": "gs://bucket/cache"}
     found = {one.topic: one for one in look_here.look(environ)}
     assert found["dump folder"].value == f"{tmp_path}/a/b, which will be made"
+    assert not list(tmp_path.iterdir())  # tried, and removed again
     assert "not on this machine's disks" in found["compilation cache"].value
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
 import logging
 import pathlib
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -30,7 +32,9 @@ class FakePass:
         self.calls.append(options)
         if self.error:
             raise self.error
-        return dataclasses.replace(self, module=None) if options["keep_all_reason"] else self
+        if options["keep_all_reason"] or options["max_rewrites"] == 0:
+            return dataclasses.replace(self, module=None, report=self.report | {"rewrites": 0})
+        return self
 
 
 AROUND = Surroundings(
@@ -39,6 +43,8 @@ AROUND = Surroundings(
     gpu_obstacle=lambda calls: "",
     hlo_text=lambda module: module.decode(),
     process_index=lambda: None,
+    module_header=lambda module: ("jit_decode", [2048, 2049]),
+    local_cpu_ids=frozenset,
 )
 
 
@@ -79,11 +85,34 @@ def test_the_pass_gets_the_configuration() -> None:
 
 
 def test_the_limit_counts_the_rewrites_of_all_modules() -> None:
-    fake = FakePass()
+    fake = FakePass(report=dict(NATIVE) | {"rewrites": 2})
     limited = hook(fake, Config(limit=3))
-    limited(b"one")
-    limited(b"two")
-    assert [call["max_rewrites"] for call in fake.calls] == [3, 2]
+    assert [limited(module) is None for module in (b"one", b"two", b"three")] == [False, False, True]
+    # Without a limit first, to know how many rewrites the module would make; then again where that is too many.
+    assert [call["max_rewrites"] for call in fake.calls] == [-1, -1, 1, -1, 0]
+
+
+def test_a_module_that_cannot_run_on_the_gpus_takes_no_numbers(tmp_path: pathlib.Path) -> None:
+    config, counter = Config(dump_to=tmp_path, limit=1), RewriteCounter(1)
+    obstacles = iter(("no NVRTC was found", ""))
+    around = dataclasses.replace(AROUND, run_pass=FakePass(), gpu_obstacle=lambda calls: next(obstacles))
+    compiling = Hook(config, "cuda", around, counter)
+    compiling(b"one")
+    compiling(b"two")
+    assert counter.take(1) == (0, 1)
+
+
+def test_modules_do_not_wait_for_each_others_kernels() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def compile_kernels(calls: Any) -> str:
+        both.wait()  # raises unless the other module's kernels are compiled at the same time
+        return ""
+
+    around = dataclasses.replace(AROUND, run_pass=FakePass(), gpu_obstacle=compile_kernels)
+    compiling = Hook(Config(limit=7), "cuda", around, RewriteCounter(7))
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(compiling, [b"one", b"two"])) == [b"after", b"after"]
 
 
 def test_hooks_that_share_a_counter_number_their_rewrites_together(tmp_path: pathlib.Path) -> None:
@@ -133,10 +162,34 @@ def test_a_module_whose_name_does_not_match_is_kept_with_that_reason() -> None:
     assert [call["keep_all_reason"] for call in fake.calls] == [EXCLUDED_REASON]
 
 
-def test_a_module_whose_name_matches_is_rewritten() -> None:
+def test_a_module_whose_name_matches_is_rewritten_in_one_run() -> None:
     fake = FakePass()
     assert hook(fake, Config(modules=re.compile("decode")))(b"before") == b"after"
-    assert [call["keep_all_reason"] for call in fake.calls] == [EXCLUDED_REASON, ""]
+    assert [call["keep_all_reason"] for call in fake.calls] == [""]
+
+
+@pytest.mark.parametrize(
+    ("local", "assigned", "is_local"),
+    [
+        ([2048, 2049, 2050], [2048, 2049], True),
+        ([2048], [2048, 2049], False),
+        ([0, 1], [2048, 2049], False),
+        ([2048, 2049], [], False),  # not decided yet
+    ],
+)
+def test_what_counts_is_whether_the_modules_own_devices_are_this_processs(
+    local: list[int], assigned: list[int], is_local: bool
+) -> None:
+    fake = FakePass()
+    around = dataclasses.replace(
+        AROUND,
+        run_pass=fake,
+        process_index=lambda: 1,
+        module_header=lambda module: ("jit_decode", assigned),
+        local_cpu_ids=lambda: frozenset(local),
+    )
+    Hook(Config(), "cpu", around, RewriteCounter())(b"before")
+    assert fake.calls[0]["single_process"] is is_local
 
 
 def test_modules_for_cuda_are_kept_where_something_stands_against_it() -> None:

@@ -1,4 +1,4 @@
-"""One model over two processes: the CPU kernels meet within one process only, so the pass keeps away and says why."""
+"""Two processes: the CPU kernels meet within one process only, so the pass keeps groups over both, and says why."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ jax.distributed.initialize(sys.argv[1], num_processes=2, process_id=int(sys.argv
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
-mesh = jax.make_mesh((8,), ("tp",), axis_types=(AxisType.Auto,))
+def run(name, devices):
+    mesh = jax.sharding.Mesh(np.array(devices), ("tp",), axis_types=(AxisType.Auto,))
 
-def ones(shape, *spec):
-    return jax.make_array_from_callback(shape, NamedSharding(mesh, P(*spec)), lambda at: np.ones(shape, "f4")[at])
+    def ones(shape, *spec):
+        return jax.make_array_from_callback(shape, NamedSharding(mesh, P(*spec)), lambda at: np.ones(shape, "f4")[at])
 
-@jax.jit
-def step(x, w):
-    return jax.lax.with_sharding_constraint(x @ w, NamedSharding(mesh, P())) + 1
+    def step(x, w):
+        return jax.lax.with_sharding_constraint(x @ w, NamedSharding(mesh, P())) + 1
 
-output = step(ones((4, 512), None, "tp"), ones((512, 256), "tp"))
-print(json.dumps(float(output.addressable_data(0)[0, 0])))
+    step.__name__ = name
+    output = jax.jit(step)(ones((4, 512), None, "tp"), ones((512, 256), "tp"))
+    return float(output.addressable_data(0)[0, 0])
+
+print(json.dumps([run("everywhere", jax.devices()), run("here", jax.local_devices())]))
 """
 
 
-def test_a_group_over_two_processes_is_kept_with_that_reason(run_python: RunPython, tmp_path: pathlib.Path) -> None:
+def test_a_group_over_two_processes_is_kept_and_one_within_a_process_is_fused(
+    run_python: RunPython, tmp_path: pathlib.Path
+) -> None:
     with socket.create_server(("localhost", 0)) as server:
         address = f"localhost:{server.getsockname()[1]}"
     env = {
@@ -45,10 +50,14 @@ def test_a_group_over_two_processes_is_kept_with_that_reason(run_python: RunPyth
     with concurrent.futures.ThreadPoolExecutor(2) as both:
         outputs = [finished.json() for finished in both.map(run, range(2))]
 
-    assert outputs == [513.0, 513.0]
+    assert outputs == [[513.0, 513.0]] * 2
     reports = [json.loads(path.read_text()) for path in (tmp_path / "dumps").glob("*.report.json")]
-    assert len(reports) == 2  # both processes dump into one folder, neither over the other's files
+    assert len(reports) == 4  # both processes dump into one folder, neither over the other's files
     for report in reports:
         (verdict,) = report["all_reduces"]
-        assert verdict["verdict"] == "kept"
-        assert "the devices belong to several processes" in verdict["reason"]
+        if report["module"] == "jit_here":
+            assert verdict["verdict"] == "fused"
+        else:
+            assert verdict["verdict"] == "kept"
+            assert "the devices belong to several processes" in verdict["reason"]
+    assert sorted(report["module"] for report in reports) == ["jit_everywhere"] * 2 + ["jit_here"] * 2

@@ -33,10 +33,20 @@ def run_pass(
       single_process: whether all devices of the module live in this process.
       keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
       max_rewrites: make only this many rewrites, the first ones; -1: all.
-      max_rewrites: make only the first so many rewrites; -1: all.
 
     Raises:
       ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.
+    """
+
+def module_header(module: bytes) -> tuple[str, list[int]]:
+    """What stands at the top of a serialized HloModuleProto; its computations are not looked into.
+
+    Returns:
+      The module's name, and the ids of the devices that it is compiled for, unique over all processes; none where they
+      are not decided yet.
+
+    Raises:
+      ValueError: the bytes are no HloModuleProto.
     """
 
 def canonical_row_program(text: str) -> str:

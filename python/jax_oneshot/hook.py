@@ -47,6 +47,8 @@ class Surroundings:
       gpu_obstacle: why the calls of a CUDA module could not run on this machine; empty: they can.
       hlo_text: HLO text of a serialized HloModuleProto.
       process_index: index of this process; None: it is the only one.
+      module_header: name and device ids of a serialized HloModuleProto.
+      local_cpu_ids: ids of this process's CPU devices.
     """
 
     run_pass: RunPass
@@ -54,10 +56,8 @@ class Surroundings:
     gpu_obstacle: Callable[[Sequence[Mapping[str, Any]]], str]
     hlo_text: Callable[[bytes], str]
     process_index: Callable[[], int | None]
-
-    def single_process(self) -> bool:
-        """Whether all devices belong to this process."""
-        return self.process_index() is None
+    module_header: Callable[[bytes], tuple[str, list[int]]]
+    local_cpu_ids: Callable[[], frozenset[int]]
 
 
 class Hook:
@@ -100,32 +100,38 @@ class Hook:
 
     def _run(self, module: bytes) -> tuple[PassResult, int]:
         """(the pass's result, how many rewrites the process had made before)."""
-        if self._config.modules is not None:
-            # This run, which rewrites nothing, is there for the module's name.
-            result = self._run_native(module, EXCLUDED_REASON)
-            if not result.report["all_reduces"] or not self._config.rewrites(result.report["module"]):
-                return result, 0
-        return self._counter.count(lambda left: self._run_feasibly(module, left))
+        result = self._run_pass(module, self._keep_all_reason(module))
+        if result.module is None:
+            return result, 0
+        if self._platform == "cuda" and (obstacle := self._around.gpu_obstacle(result.report["calls"])):
+            return self._run_pass(module, GPU_OBSTACLE_REASON.replace("…", obstacle)), 0
+        wanted = result.report["rewrites"]
+        granted, before = self._counter.take(wanted)
+        return (result if granted == wanted else self._run_pass(module, max_rewrites=granted)), before
 
-    def _run_feasibly(self, module: bytes, max_rewrites: int) -> PassResult:
-        """Rewrites nothing where a call could not run on the GPUs that are here."""
-        result = self._run_native(module, "", max_rewrites)
-        if self._platform == "cuda" and result.module is not None:
-            obstacle = self._around.gpu_obstacle(result.report["calls"])
-            if obstacle:
-                return self._run_native(module, GPU_OBSTACLE_REASON.replace("…", obstacle))
-        return result
+    def _keep_all_reason(self, module: bytes) -> str:
+        """Why nothing of the module is to be rewritten; empty: the pass decides."""
+        if self._config.modules is None or self._config.rewrites(self._around.module_header(module)[0]):
+            return ""
+        return EXCLUDED_REASON
 
-    def _run_native(self, module: bytes, keep_all_reason: str, max_rewrites: int = -1) -> PassResult:
+    def _run_pass(self, module: bytes, keep_all_reason: str = "", max_rewrites: int = -1) -> PassResult:
         return self._around.run_pass(
             module,
             platform=self._platform,
             max_bytes=self._config.limits_for(self._platform, self._around.gpu_architecture()),
             timeout_ms=self._config.timeout_ms_for(self._platform),
-            single_process=self._around.single_process(),
+            single_process=self._is_of_this_process(module),
             keep_all_reason=keep_all_reason,
             max_rewrites=max_rewrites,
         )
+
+    def _is_of_this_process(self, module: bytes) -> bool:
+        """Whether every device of the module belongs to this process; matters on CPU."""
+        if self._platform != "cpu" or self._around.process_index() is None:
+            return True
+        devices = self._around.module_header(module)[1]
+        return bool(devices) and self._around.local_cpu_ids().issuperset(devices)
 
     def _tell(self, module: bytes, rewritten: bytes | None, report: Mapping[str, Any]) -> None:
         if rewritten is not None:

@@ -119,6 +119,15 @@ def process_index() -> int | None:
     return None if state.num_processes in (None, 0, 1) else int(state.process_id)
 
 
+def local_cpu_ids() -> frozenset[int]:
+    """Ids of this process's CPU devices; none before JAX has started its CPU backend. Does not start it.
+
+    Leans on `xla_bridge._backends`.
+    """
+    backend = _internal("jax._src.xla_bridge")._backends.get("cpu")
+    return frozenset() if backend is None else frozenset(device.id for device in backend.local_devices())
+
+
 def gpu_host_count() -> int:
     """Number of hosts that the program's GPUs belong to; 1 before JAX has started its CUDA backend. Does not start it.
 

@@ -76,6 +76,8 @@ def _start() -> None:
         ),
         hlo_text=jax_internals.hlo_text,
         process_index=jax_internals.process_index,
+        module_header=library.module_header,
+        local_cpu_ids=jax_internals.local_cpu_ids,
     )
     counter = RewriteCounter(config.limit)
     jax_internals.add_to_cache_key(lambda: _cache_key(config, native.digest(), surroundings, counter))
@@ -88,7 +90,8 @@ def _start() -> None:
 def _cache_key(config: Config, build: str, surroundings: Surroundings, counter: RewriteCounter) -> str:
     """All that decides how the hook rewrites: a cache entry made on other terms must not be found."""
     gpu = surroundings.gpu_architecture()
-    kept = f"single_process={surroundings.single_process()};gpu={gpu}"
+    # Whether, not which: the processes of a program share the executables for GPUs. JAX's key has the devices for CPU.
+    kept = f"single_process={surroundings.process_index() is None};gpu={gpu}"
     return f"{config.fingerprint(gpu)};native={build};{kept};{counter.cache_key()}"
 
 

@@ -1,28 +1,16 @@
-"""In: every run of the pass in this process. Out: the numbers of its rewrites, and how many JAX_ONESHOT_LIMIT leaves.
+"""Numbers the rewrites of this process, and says how many of a module's JAX_ONESHOT_LIMIT allows.
 
-Rewrites are numbered from 1 in the order of compilation, whatever they are compiled for: with the same program and the
-same order, number 17 is the same rewrite in every run, which is what bisecting needs.
+Rewrites are numbered from 1 in the order in which modules are decided, whatever they are compiled for: with the same
+program and the same order, number 17 is the same rewrite in every run, which is what bisecting needs.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
-
-UNLIMITED = -1  # as the native run_pass's max_rewrites
-
-
-class HasReport(Protocol):
-    """What a run of the pass returns, as far as it matters here."""
-
-    @property
-    def report(self) -> Mapping[str, Any]:
-        """PassReport of xla_pass/run_pass.h as a dict."""
 
 
 class RewriteCounter:
-    """Counts for all hooks of a process."""
+    """Counts for all hooks of a process; its lock is held for a few additions, never while anything is compiled."""
 
     def __init__(self, limit: int | None = None) -> None:
         """`limit`: how many rewrites may be made; None: any number."""
@@ -30,20 +18,20 @@ class RewriteCounter:
         self._made = 0
         self._lock = threading.Lock()
 
-    def count[Result: HasReport](self, run_pass: Callable[[int], Result]) -> tuple[Result, int]:
-        """Runs the pass; modules that compile at once take turns, so that each gets numbers of its own.
+    def take(self, wanted: int) -> tuple[int, int]:
+        """Gives one module the next numbers.
 
         Args:
-          run_pass: gets how many rewrites are left, or UNLIMITED.
+          wanted: how many rewrites the module would make without a limit.
 
         Returns:
-          What `run_pass` returned, and how many rewrites had been made before.
+          How many it may make, the first ones; and how many had been made before.
         """
         with self._lock:
             before = self._made
-            result = run_pass(UNLIMITED if self._limit is None else self._limit - before)
-            self._made += result.report["rewrites"]
-            return result, before
+            granted = wanted if self._limit is None else min(wanted, max(0, self._limit - before))
+            self._made += granted
+            return granted, before
 
     def cache_key(self) -> str:
         """What the next module's rewrites depend on: with a limit, on how many were made before it."""

@@ -15,6 +15,7 @@
 
 #include "ffi_kernels/base/result.h"
 #include "python/native/bindings.h"
+#include "xla_pass/hlo_view/module_header.h"
 #include "xla_pass/run_pass.h"
 
 namespace jax_oneshot {
@@ -137,6 +138,12 @@ PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit&
   return {std::move(rewritten), ToDict(result->report)};
 }
 
+nb::tuple ReadHeader(const nb::bytes& module) {
+  const Result<hlo::ModuleHeader> header = hlo::ReadModuleHeader(std::string_view(module.c_str(), module.size()));
+  if (!header) throw ToValueError(header.error());
+  return nb::make_tuple(Text(header->name), header->device_ids);
+}
+
 }  // namespace
 
 void BindPass(nb::module_& module) {
@@ -147,6 +154,8 @@ void BindPass(nb::module_& module) {
              nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
              nb::arg("max_rewrites") = -1,
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
+  module.def("module_header", &ReadHeader, nb::arg("module"),
+             "Name and device ids of a serialized HloModuleProto. ValueError: it is none.");
 }
 
 }  // namespace jax_oneshot

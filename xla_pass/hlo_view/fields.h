@@ -113,8 +113,12 @@ enum : uint32_t {
 }  // namespace window_dimension
 
 namespace device_assignment {
-enum : uint32_t { kReplicaCount = 1, kComputationCount = 2 };
+enum : uint32_t { kReplicaCount = 1, kComputationCount = 2, kComputationDevices = 3 };
 }  // namespace device_assignment
+
+namespace computation_device {
+enum : uint32_t { kReplicaDeviceIds = 1 };
+}  // namespace computation_device
 
 namespace replica_group {
 enum : uint32_t { kReplicaIds = 1 };

@@ -18,7 +18,6 @@ from typing import Any
 from jax_oneshot import dumps, hlo_worker, native
 from jax_oneshot.config import PLATFORMS, Config, ConfigError, Platform
 from jax_oneshot.hook import PassResult, summary
-from jax_oneshot.rewrite_counter import UNLIMITED
 
 _STD = "-"
 _CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
@@ -133,7 +132,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             max_bytes=config.limits_for(platform),
             timeout_ms=config.timeout_ms_for(platform),
             single_process=True,
-            max_rewrites=UNLIMITED if config.limit is None else config.limit,
+            max_rewrites=-1 if config.limit is None else config.limit,
         )
     except ValueError as error:
         raise InputError(f"the pass cannot work on {name}, though XLA reads it (please report it): {error}") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-import os
 import pathlib
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 
 from jax_oneshot import config, jax_internals
@@ -127,10 +128,29 @@ def _folder(topic: str, value: str, variable: str) -> Finding:
     if "://" in value:
         return Finding(topic, f"{value}, not on this machine's disks; not looked at")
     path = pathlib.Path(value).expanduser()
-    existing = path
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
-        return Finding(topic, f"{path}{'' if path.exists() else ', which will be made'}", "ok")
-    why = f"{existing} is not a folder" if not existing.is_dir() else f"{existing} cannot be written to by this user"
-    return Finding(topic, f"{path} cannot be used: {why}", "warn", f"set {variable} to a folder that you can write to")
+    exists = path.is_dir()
+    try:
+        _try_to_write(path)
+    except OSError as error:
+        why = f"{error.strerror or error}: {error.filename or path}"
+        fix = f"set {variable} to a folder that you can write to"
+        return Finding(topic, f"{path} cannot be used: {why}", "warn", fix)
+    return Finding(topic, f"{path}{'' if exists else ', which will be made'}", "ok")
+
+
+def _try_to_write(folder: pathlib.Path) -> None:
+    """Makes the folder and a file in it, then removes what it made. Raises OSError.
+
+    Permissions do not tell: file systems are read-only, virtual or full, and root may write anywhere else.
+    """
+    parents = [folder, *folder.parents]
+    made = [parent for parent in parents if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".jax_oneshot_doctor") as file:
+            file.write(b"x")
+    finally:
+        for parent in made:
+            if parent.exists():
+                with contextlib.suppress(OSError):  # somebody else put something into it meanwhile
+                    parent.rmdir()

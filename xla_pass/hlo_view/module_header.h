@@ -1,0 +1,23 @@
+// Reads what stands at the top of a serialized HloModuleProto, without looking into its computations.
+#ifndef XLA_PASS_HLO_VIEW_MODULE_HEADER_H_
+#define XLA_PASS_HLO_VIEW_MODULE_HEADER_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ffi_kernels/base/result.h"
+
+namespace jax_oneshot::hlo {
+
+struct ModuleHeader {
+  std::string_view name;  // points into the module's bytes
+  // The ids of the devices that the module is compiled for, unique over all processes; empty: not decided yet.
+  std::vector<int64_t> device_ids;
+};
+
+Result<ModuleHeader> ReadModuleHeader(std::string_view module);
+
+}  // namespace jax_oneshot::hlo
+
+#endif  // XLA_PASS_HLO_VIEW_MODULE_HEADER_H_
