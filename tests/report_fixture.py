@@ -29,4 +29,5 @@ NATIVE: dict[str, Any] = {
     "collectives_after": 1,
     "loops": [{"computation": "main", "collectives_before": 2, "collectives_after": 1}],
     "rewrites": 1,
+    "steps": 500,
 }

@@ -16,7 +16,7 @@ from jax_oneshot.config import Config, Platform
 from jax_oneshot.hook import EXCLUDED_REASON, Hook, Surroundings
 from jax_oneshot.message_limits import default_limits
 from jax_oneshot.rewrite_counter import RewriteCounter
-from report_fixture import NATIVE
+from report_fixture import NATIVE, VERDICT
 
 
 @dataclasses.dataclass
@@ -67,6 +67,17 @@ def test_an_unchanged_module_is_none_and_silent(caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO, "jax_oneshot")
     assert hook(FakePass(module=None))(b"before") is None
     assert not caplog.messages
+
+
+def test_every_all_reduce_that_the_pass_failed_at_is_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    failed = {**VERDICT, "verdict": "kept", "reason": "the pass failed here, please report it: because"}
+    kept = {**VERDICT, "verdict": "kept", "reason": "the all-reduce has no elements"}
+    fake = FakePass(report={**NATIVE, "all_reduces": [VERDICT, failed, kept]})
+    assert hook(fake)(b"before") == b"after"
+    assert caplog.messages == [
+        "jax_oneshot: %all-reduce.3 of module jit_decode stays as it is: "
+        "the pass failed here, please report it: because"
+    ]
 
 
 def test_the_pass_gets_the_configuration() -> None:

@@ -15,9 +15,12 @@ INTERNAL = {
     "%… (…) …",
     # grow_region.cc: tells itself to start again with one more all-reduce.
     "joined",
-    # Surprises of the pass itself: the module is left alone with a warning.
+    # The verdict says that the steps are used up, not where.
+    "the pass has spent its steps",
+    # grow_region.cc: the all-reduce of row sums is taken by itself then.
+    "its call would exchange nothing",
+    # Surprises of the pass itself: details of the verdict `the pass failed here, please report it: …`.
     "%… lost its row form: …",
-    "all-reduce %…: …",  # decide_regions.cc: where it was
     "%…",  # row_translator.cc: FindProblem
     # Malformed modules, which XLA itself refuses before it calls the pass.
     "the all-reduce has … operands but … results",

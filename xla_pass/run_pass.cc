@@ -16,6 +16,7 @@
 #include "xla_pass/match/region.h"
 #include "xla_pass/match/replication.h"
 #include "xla_pass/match/site.h"
+#include "xla_pass/match/step_budget.h"
 #include "xla_pass/rewrite/liveness.h"
 #include "xla_pass/rewrite/new_names.h"
 #include "xla_pass/rewrite/rewrite_computation.h"
@@ -63,7 +64,11 @@ int64_t CountCollectives(const hlo::Module& module) {
 class Pass {
  public:
   Pass(const hlo::Module& module, const PassOptions& options)
-      : module_(module), options_(options), graph_(module), replication_(graph_) {
+      : module_(module),
+        options_(options),
+        steps_(options.max_steps > 0 ? options.max_steps : StepsFor(module.InstructionCount())),
+        graph_(module),
+        replication_(graph_) {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.next_name = FirstFreeNumber(module);
     context_.timeout_ms = options.timeout_ms;
@@ -80,22 +85,31 @@ class Pass {
     report.num_partitions = module_.partition_count;
     for (const ReachableComputation& reachable : FindReachable(module_)) {
       const int64_t removed_before = report.collectives_before - report.collectives_after;
-      if (Result<void> ok = RunOn(reachable); !ok) return Err(ok.error());
+      RunOn(reachable);
       const int64_t removed_here = report.collectives_before - report.collectives_after - removed_before;
       if (reachable.in_loop) CountLoop(module_.computations[reachable.computation], removed_here);
     }
+    report.steps = steps_.all() - std::max<int64_t>(steps_.left(), 0);
     if (!edits_.empty()) result_.module = SpliceModule(module_, edits_, FindUncalled(graph_, removed_));
+    if (Result<void> ok = CheckResult(); !ok) return Err(ok.error());
     return std::move(result_);
   }
 
  private:
+  // What XLA will read has to hold together: every reference resolves, to what stands before it.
+  Result<void> CheckResult() const {
+    if (!result_.module) return {};
+    const Result<hlo::Module> read_back = hlo::ParseModule(*result_.module);
+    return read_back ? Result<void>() : Err("what it wrote does not read back: " + read_back.error());
+  }
+
   void CountLoop(const hlo::Computation& computation, int64_t removed) {
     const int64_t before = CountCollectives(computation);
     if (before == 0) return;
     result_.report.loops.push_back({std::string(computation.name), before, before - removed});
   }
 
-  Result<void> RunOn(const ReachableComputation& reachable) {
+  void RunOn(const ReachableComputation& reachable) {
     SiteTable sites;
     const hlo::Computation& computation = module_.computations[reachable.computation];
     for (int i = 0; i < static_cast<int>(computation.instructions.size()); ++i) {
@@ -114,18 +128,15 @@ class Pass {
       verdict_of_[node] = result_.report.all_reduces.size();
       result_.report.all_reduces.push_back(std::move(verdict));
     }
-    if (sites.size() == 0) return {};
-    DependencyOrder order(graph_, reachable.computation);
-    Result<std::vector<Region>> regions = Decide(sites, &order);
-    if (!regions) return Err(regions.error());
-    const std::vector<Region> made = WithinLimit(*std::move(regions), sites);
-    if (made.empty()) return {};
+    if (sites.size() == 0) return;
+    DependencyOrder order(graph_, reachable.computation, &steps_);
+    const std::vector<Region> made =
+        Rewrite(reachable.computation, sites, WithinLimit(Decide(sites, &order), sites));
     for (const Region& region : made) {
       Record(region, sites);
       result_.report.calls.push_back(
           {region.program_text, region.extent.rows, region.extent.width, sites.site(region.seeds[0].site).group_size});
     }
-    return Rewrite(reachable.computation, sites, made);
   }
 
   Verdict Describe(Node node, bool in_loop, const Result<hlo::ReplicaGroups>& groups) {
@@ -170,14 +181,13 @@ class Pass {
     return VerdictOf(sites.site(seed.site).all_reduce);
   }
 
-  Result<std::vector<Region>> Decide(const SiteTable& sites, DependencyOrder* order) {
+  std::vector<Region> Decide(const SiteTable& sites, DependencyOrder* order) {
     const bool is_gpu = options_.platform == Platform::kCuda;
     // XLA:CPU makes no reduce-scatter of what it shows the pass.
     const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_}, is_gpu};
-    Result<Decisions> decisions = DecideRegions(graph_, sites, options, order);
-    if (!decisions) return Err(decisions.error());
-    for (const auto& [seed, why] : decisions->kept) VerdictOf(sites, seed).reason = why;
-    return std::move(decisions->regions);
+    Decisions decisions = DecideRegions(graph_, sites, options, order);
+    for (const auto& [seed, why] : decisions.kept) VerdictOf(sites, seed).reason = why;
+    return std::move(decisions.regions);
   }
 
   // The regions whose rewrites are made; those beyond the limit are the last ones. A region left out stays as it was in
@@ -232,21 +242,45 @@ class Pass {
     return static_cast<int64_t>(sites.size() + region.inner_all_reduces.size());
   }
 
-  Result<void> Rewrite(int computation, const SiteTable& sites, const std::vector<Region>& regions) {
-    Result<RewrittenComputation> rewritten = RewriteComputation(graph_, computation, sites, regions, &context_);
-    if (!rewritten)
-      return Err("computation %" + std::string(module_.computations[computation].name) + ": " + rewritten.error());
-    removed_.insert(removed_.end(), rewritten->removed.begin(), rewritten->removed.end());
-    for (Node node : rewritten->removed) result_.report.collectives_after -= IsCollective(graph_.at(node).opcode);
-    result_.report.collectives_after += static_cast<int64_t>(regions.size());
-    result_.report.collectives_after -= static_cast<int64_t>(rewritten->replaced.size());
-    storage_.push_back(*std::move(rewritten));
+  // The regions that are written: where one cannot be, its all-reduces stay.
+  std::vector<Region> Rewrite(int computation, const SiteTable& sites, std::vector<Region> regions) {
+    while (!regions.empty()) {
+      const RewriteContext before = context_;
+      RewriteProblem problem;
+      Result<RewrittenComputation> rewritten =
+          RewriteComputation(graph_, computation, sites, regions, &context_, &problem);
+      if (rewritten) {
+        Apply(*std::move(rewritten), regions.size());
+        break;
+      }
+      context_ = before;
+      const size_t wrong = problem.region >= 0 ? static_cast<size_t>(problem.region) : regions.size() - 1;
+      std::vector<std::pair<SiteRef, std::string>> kept;
+      const std::vector<Node> inner = regions[wrong].inner_all_reduces;
+      regions = WithoutRegion(std::move(regions), wrong, reason::Surprise(rewritten.error()), &kept);
+      for (const auto& [seed, why] : kept) KeepAfterAll(&VerdictOf(sites, seed), why);
+      for (Node all_reduce : inner) KeepAfterAll(&VerdictOf(all_reduce), reason::Surprise(rewritten.error()));
+    }
+    return regions;
+  }
+
+  static void KeepAfterAll(Verdict* verdict, const std::string& why) {
+    verdict->reason = why;
+    verdict->rewrite = 0;
+  }
+
+  void Apply(RewrittenComputation written, size_t calls) {
+    removed_.insert(removed_.end(), written.removed.begin(), written.removed.end());
+    for (Node node : written.removed) result_.report.collectives_after -= IsCollective(graph_.at(node).opcode);
+    result_.report.collectives_after += static_cast<int64_t>(calls);
+    result_.report.collectives_after -= static_cast<int64_t>(written.replaced.size());
+    storage_.push_back(std::move(written));
     edits_.push_back(storage_.back().edit);
-    return {};
   }
 
   const hlo::Module& module_;
   const PassOptions& options_;
+  StepBudget steps_;
   Graph graph_;
   ReplicationCache replication_;
   KnownPrograms programs_;

@@ -23,6 +23,7 @@ struct PassOptions {
   bool single_process = true;    // CPU: all devices of the module live in this process
   std::string keep_all_reason;   // not empty: rewrite nothing, this is every all-reduce's reason
   int64_t max_rewrites = -1;     // make only this many, the first ones; -1: all
+  int64_t max_steps = 0;         // of the whole pass (step_budget.h); 0: what the module's size allows
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.
@@ -60,6 +61,7 @@ struct PassReport {
   int64_t collectives_before = 0, collectives_after = 0;
   std::vector<LoopCount> loops;  // that hold collectives
   int64_t rewrites = 0;          // how many were made
+  int64_t steps = 0;             // how many the pass took
 };
 
 struct PassResult {
@@ -67,7 +69,8 @@ struct PassResult {
   PassReport report;
 };
 
-// Fails (and changes nothing) on bytes that are no HloModuleProto or on an internal surprise.
+// An error in one region keeps its all-reduces and is their reason. Fails (and changes nothing) on bytes that are no
+// HloModuleProto, and where what was written does not read back.
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options);
 
 }  // namespace jax_oneshot

@@ -22,6 +22,7 @@ def run_pass(
     single_process: bool,
     keep_all_reason: str = "",
     max_rewrites: int = -1,
+    max_steps: int = 0,
 ) -> PassRun:
     """Runs the pass on a serialized HloModuleProto, without the GIL.
 
@@ -33,6 +34,7 @@ def run_pass(
       single_process: whether all devices of the module live in this process.
       keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
       max_rewrites: make only this many rewrites, the first ones; -1: all.
+      max_steps: how much work the pass may take before it leaves the rest alone; 0: what the module's size allows.
 
     Raises:
       ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.

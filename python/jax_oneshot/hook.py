@@ -19,6 +19,8 @@ from jax_oneshot.rewrite_counter import RewriteCounter
 logger = logging.getLogger("jax_oneshot")
 
 EXCLUDED_REASON = "the module's name does not match JAX_ONESHOT_MODULES; widen the pattern to have it rewritten"
+# As reason::Surprise of xla_pass/match/reasons.cc says it.
+SURPRISE = "the pass failed here, please report it: "
 GPU_OBSTACLE_REASON = "the calls cannot run on this machine's GPUs: …"
 
 
@@ -92,6 +94,7 @@ class Hook:
             return None
         try:
             if result.report["all_reduces"]:  # XLA compiles hundreds of small modules: the others have nothing to tell
+                self._warn_of_surprises(result.report)
                 report = dumps.build_report(result.report, self._platform, pass_ms, rewrites_before)
                 self._tell(module, result.module, report)
         except Exception as error:
@@ -138,6 +141,13 @@ class Hook:
             logger.info("jax_oneshot: %s", summary(report))
         if self._dumper is not None:
             self._dumper.dump(module, rewritten, report)
+
+    def _warn_of_surprises(self, report: Mapping[str, Any]) -> None:
+        """One line for each all-reduce that stays because the pass failed at it."""
+        for entry in report["all_reduces"]:
+            if entry["verdict"] == "kept" and entry["reason"].startswith(SURPRISE):
+                where = f"%{entry['name']} of module {report['module']}"
+                logger.warning("jax_oneshot: %s stays as it is: %s", where, entry["reason"])
 
     def _warn_once(self, what: str, error: Exception) -> None:
         if what in self._warned:

@@ -118,6 +118,16 @@ KEPT: tuple[Reason, ...] = (
         "Unset `JAX_ONESHOT_LIMIT` when you have done [bisecting](bisect.md).",
     ),
     Reason(
+        "the pass has used up its … steps for this module; what is left stays as it is",
+        "The work on one module is bounded, in a line with its size; no model that was seen comes near the bound.",
+        "Report it, with the dump's `.before.hlo.txt`: something in the module is costlier to decide than it should be.",
+    ),
+    Reason(
+        hook.SURPRISE + HOLE,
+        "An error inside the pass, at this all-reduce. The rest of the module is rewritten as usual.",
+        "Report it, with the sentence and the dump's `.before.hlo.txt`.",
+    ),
+    Reason(
         hook.EXCLUDED_REASON,
         "The variable names the modules to rewrite, and this is none of them.",
         "Change or unset `JAX_ONESHOT_MODULES`.",

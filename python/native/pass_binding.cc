@@ -112,11 +112,12 @@ nb::dict ToDict(const PassReport& report) {
   out["collectives_after"] = report.collectives_after;
   out["loops"] = loops;
   out["rewrites"] = report.rewrites;
+  out["steps"] = report.steps;
   return out;
 }
 
 PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit& max_bytes, int64_t timeout_ms,
-            bool single_process, std::string keep_all_reason, int64_t max_rewrites) {
+            bool single_process, std::string keep_all_reason, int64_t max_rewrites, int64_t max_steps) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
@@ -126,6 +127,7 @@ PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit&
   options.single_process = single_process;
   options.keep_all_reason = std::move(keep_all_reason);
   options.max_rewrites = max_rewrites;
+  options.max_steps = max_steps;
 
   const std::string_view bytes(module.c_str(), module.size());  // the caller holds them while we work
   Result<PassResult> result = [&] {
@@ -152,7 +154,7 @@ void BindPass(nb::module_& module) {
       .def_ro("report", &PassRun::report, "The fields of PassReport in xla_pass/run_pass.h.");
   module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
              nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
-             nb::arg("max_rewrites") = -1,
+             nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0,
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
   module.def("module_header", &ReadHeader, nb::arg("module"),
              "Name and device ids of a serialized HloModuleProto. ValueError: it is none.");

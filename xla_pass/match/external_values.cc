@@ -17,7 +17,7 @@ using hlo::Opcode;
 
 // How many instructions deep a cheap expression is looked through; real ones (gamma + 1, converted and reshaped) stay
 // well below.
-constexpr int kMaxDepth = 16;
+constexpr size_t kMaxDepth = 16;
 
 // What may be cloned in front of the call at any size: reads of a part of something (a gather: rows of a table).
 bool IsHoistableRead(Opcode opcode) {
@@ -96,6 +96,7 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
     return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
   const uint64_t key = KeyOf(node, use.fold, use.spread);
   if (const int known = known_.Find(key); known >= 0) return known_values_[known];
+  if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
   std::optional<int> seen;
   if (use.depth < kMaxDepth && !scope_.is_opaque(node)) seen = LookThrough(node, use);
@@ -104,7 +105,7 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
                                          [](const CallOperand& operand) { return operand.hoisted; });
   if (seen && added_hoisted && IsSmallMath(node)) {
     std::vector<Node> leaves;
-    if (CanHoist(node, 0, &leaves)) seen.reset();
+    if (CanHoist(node, &leaves)) seen.reset();
   }
   if (!seen) Rollback(mark);
   Result<int> value = seen ? Result<int>(*seen) : Load(node, use);
@@ -199,20 +200,34 @@ bool ExternalValues::IsSmallMath(Node node) const {
   return instruction.opcode == Opcode::kBroadcast || ElementwiseOp(instruction.opcode).has_value();
 }
 
-bool ExternalValues::CanHoist(Node node, int depth, std::vector<Node>* leaves) const {
-  if (graph_.computation_index(node) == scope_.computation) {
-    leaves->push_back(node);
-    return !scope_.in_region(node);
-  }
+bool ExternalValues::AppendNeeds(Node node, std::vector<Node>* needs) const {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.opcode == Opcode::kParameter) {
-    const Node outer = graph_.Outer(node);
-    return outer != kNoNode && depth < kMaxDepth && CanHoist(outer, depth + 1, leaves);
+    needs->push_back(graph_.Outer(node));
+    return needs->back() != kNoNode;
   }
   if (instruction.opcode == Opcode::kConstant) return true;
   if (!IsSmallMath(node) && !IsHoistableRead(instruction.opcode)) return false;
-  for (int i = 0; i < graph_.operand_count(node); ++i) {
-    if (depth >= kMaxDepth || !CanHoist(graph_.operand(node, i), depth + 1, leaves)) return false;
+  for (int i = 0; i < graph_.operand_count(node); ++i) needs->push_back(graph_.operand(node, i));
+  return true;
+}
+
+// Level by level, each instruction once: an expression may read one value along many ways.
+bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
+  NodeSet seen = {node};
+  for (size_t first = 0, depth = 0; first < seen.size(); ++depth) {
+    const size_t end = seen.size();
+    for (; first < end; ++first) {
+      const Node needed = seen.keys()[first];
+      if (graph_.computation_index(needed) == scope_.computation) {
+        leaves->push_back(needed);
+        if (scope_.in_region(needed)) return false;
+        continue;
+      }
+      std::vector<Node> needs;
+      if (!scope_.steps->Spend() || !AppendNeeds(needed, &needs) || (depth >= kMaxDepth && !needs.empty())) return false;
+      for (Node need : needs) seen.Insert(need);
+    }
   }
   return true;
 }
@@ -251,7 +266,7 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
   CallOperand operand;
   operand.node = node;
   operand.hoisted = graph_.computation_index(node) != scope_.computation;
-  if (!CanHoist(node, 0, &operand.leaves)) {
+  if (!CanHoist(node, &operand.leaves)) {
     return Err("operand " + name() + " (" + std::string(instruction.opcode_name) + ") has no row form");
   }
   const int value = builder_->AddInput(*role, *dtype, *kind, *dtype);

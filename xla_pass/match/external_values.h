@@ -23,6 +23,7 @@
 #include "xla_pass/match/program_builder.h"
 #include "xla_pass/match/row_shape.h"
 #include "xla_pass/match/shards.h"
+#include "xla_pass/match/step_budget.h"
 
 namespace jax_oneshot {
 
@@ -42,6 +43,7 @@ class ExternalValues {
     std::function<bool(Node)> in_region;  // value is computed by the region
     std::function<bool(Node)> is_opaque;  // do not look through this instruction (another region owns it)
     std::function<bool(Node)> is_same;    // certainly the same on every rank of the group
+    StepBudget* steps = nullptr;
   };
 
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
@@ -65,7 +67,7 @@ class ExternalValues {
   struct Use {
     Fold fold;
     Spread spread;
-    int depth = 0;  // instructions looked through so far
+    size_t depth = 0;  // instructions looked through so far
     Use At(const Fold& new_fold) const { return {new_fold, spread, depth + 1}; }
     Use As(Spread other) const { return {fold, other, depth + 1}; }
   };
@@ -80,7 +82,9 @@ class ExternalValues {
   Result<int> Load(Node node, const Use& use);
   Result<Role> RoleOf(Node node, Kind kind, Spread spread) const;
   bool IsSmallMath(Node node) const;
-  bool CanHoist(Node node, int depth, std::vector<Node>* leaves) const;
+  bool CanHoist(Node node, std::vector<Node>* leaves) const;
+  // What the clone of an instruction inside a fusion needs; false where it cannot be cloned.
+  bool AppendNeeds(Node node, std::vector<Node>* needs) const;
 
   const Graph& graph_;
   Scope scope_;

@@ -22,7 +22,7 @@ class Reading {
         values_(test_.graph(),
                 {test_.entry(), &shards_, [this](Node node) { return in_region.count(NameOf(node)) != 0; },
                  [this](Node node) { return opaque.count(NameOf(node)) != 0; },
-                 [this](Node node) { return same.count(NameOf(node)) != 0; }},
+                 [this](Node node) { return same.count(NameOf(node)) != 0; }, &steps_},
                 &builder_) {}
 
   Result<int> Read(const std::string& name, const Fold& fold, Spread spread = Spread::kWhole) {
@@ -50,6 +50,7 @@ class Reading {
   const hlo::ReplicaGroups groups_ = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   TestGraph test_;
   Shards shards_;
+  StepBudget steps_ = StepBudget(10000);
   ProgramBuilder builder_;
   ExternalValues values_;
 };

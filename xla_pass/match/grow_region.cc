@@ -42,7 +42,13 @@ class Grower {
     AddElementsLike(seed);
     const bool may_grow = site.reducer == Reducer::kSum;
     if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
-    if (may_grow && GrowFromShards(site)) return Finish();
+    const RowExtent rows_of_sums = sums_.extent;
+    if (may_grow && GrowFromShards(site)) {
+      Result<Region> norm = Finish();
+      if (norm && norm->kept_because.empty()) return norm;
+      source_.reset();
+      sums_.extent = rows_of_sums;
+    }
     // Each round either ends or finds one more all-reduce to sum, or one that joining did not help.
     while (may_grow && !GrowOnce()) {
     }
@@ -68,7 +74,8 @@ class Grower {
     translator_ = std::make_unique<RowTranslator>(
         graph_,
         TranslatorScope{computation_, sums_.extent, &site.groups, [this](Node node) { return IsOpaque(node); },
-                        [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); }});
+                        [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); },
+                        order_.steps()});
     members_.Truncate(0);
     if (source_) {
       (void)translator_->AddShard(source_->node, {source_->split});  // went well in GrowFromShards
@@ -96,18 +103,25 @@ class Grower {
   bool KeepWantedGathers() {
     const size_t before = kept_gathers_.size();
     for (Node gather : translator_->AllGathersOfOperands()) {
-      if (!IsReadHereOnly(gather, 0)) kept_gathers_.Insert(gather);
+      if (!IsReadHereOnly(gather)) kept_gathers_.Insert(gather);
     }
     return kept_gathers_.size() == before;
   }
 
-  bool IsReadHereOnly(Node node, int depth) const {
-    constexpr int kMaxDepth = 8;  // moves, converts and broadcasts of a weight
-    if (graph_.is_root(node) || depth > kMaxDepth) return false;
-    const Span<Node> users = graph_.users(node);
-    return std::all_of(users.begin(), users.end(), [&](Node user) {
-      return members_.Contains(user) || (order_.region(user) < 0 && IsReadHereOnly(user, depth + 1));
-    });
+  // Whatever reads it, at once or behind moves, converts and broadcasts of a weight, is in the region.
+  bool IsReadHereOnly(Node gather) const {
+    constexpr size_t kMostReaders = 256;
+    NodeSet seen = {gather};
+    for (size_t i = 0; i < seen.size(); ++i) {
+      const Node node = seen.keys()[i];
+      if (graph_.is_root(node) || order_.IsReadByRegion(node)) return false;
+      for (Node user : graph_.users(node)) {
+        if (members_.Contains(user)) continue;
+        if (order_.region(user) >= 0 || seen.size() == kMostReaders) return false;
+        seen.Insert(user);
+      }
+    }
+    return true;
   }
 
   // Tries to make of an all-reduce of row sums what stands around it: a norm of shards up to its all-gather. False, and
@@ -189,6 +203,7 @@ class Grower {
   }
 
   Result<void> TryAdd(Node unit) {
+    if (!order_.steps()->Spend()) return Err("the pass has spent its steps");
     if (static_cast<int>(members_.size()) >= kMaxMembers) return Err("the region has reached its size limit");
     if (graph_.has_control_edges(unit)) return Err("it has control dependencies");
     const size_t operands_before = translator_->operands().size();
@@ -251,7 +266,7 @@ class Grower {
   }
 
   TrimmedRegion Trim(const NodeSet& seed_results) const {
-    return TrimRegion(graph_, *translator_, members_, seed_results, options_.compiler_fuses_later);
+    return TrimRegion(graph_, *translator_, order_, members_, seed_results, options_.compiler_fuses_later);
   }
 
   Result<Region> Finish() {
@@ -293,10 +308,11 @@ class Grower {
       region.members.push_back(member);
       if (!seed_results.Contains(member)) region.absorbed_instructions += translator_->InstructionCount(member);
     }
-    Result<std::vector<Output>> outputs = EmitOutputs(trimmed, &region);
+    Result<std::vector<Output>> outputs = EmitOutputs(trimmed, seed_results, &region);
     if (!outputs) return Err(outputs.error());
     NoteCollectives(&region);
     ProgramBuilder::Finished finished = translator_->builder().Finish(*outputs);
+    if (!Exchanges(finished.program)) return Err("its call would exchange nothing");
     const Result<const std::string*> text = options_.programs->TextOf(finished.program);
     if (!text) return Err(text.error());
     region.program = std::move(finished.program);
@@ -307,8 +323,9 @@ class Grower {
   }
 
   // An all-reduce in another layout is fine as long as nobody outside the region reads it so, and what it sums can be
-  // read row by row.
+  // read row by row. Of several values that one exchange carries, one in another layout costs a copy, no exchange.
   std::string LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
+    if (sums_.seeds.size() > 1) return "";
     const std::vector<Input>& inputs = translator_->builder().program().inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const hlo::Shape& shape = *graph_.at(translator_->operands()[i].node).shape;
@@ -321,12 +338,20 @@ class Grower {
     return "";
   }
 
+  // A norm of shards may turn out to read everything whole, replicated as it is.
+  static bool Exchanges(const RowProgram& program) {
+    return std::any_of(program.inputs.begin(), program.inputs.end(),
+                       [](const Input& input) { return IsCombined(input.role) || input.role == Role::kGather; });
+  }
+
   // Instructions that return the same value in the same shape (two all-gathers of one value) share an output.
-  Result<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, Region* region) const {
+  Result<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, const NodeSet& seed_results,
+                                          Region* region) const {
     std::vector<Output> outputs;
     std::map<std::tuple<int, Kind, bool, std::string_view>, int> known;
     for (Node node : trimmed.outputs) {
-      Result<Output> output = translator_->ExportOf(node);
+      const bool is_seed = seed_results.Contains(node);
+      Result<Output> output = translator_->ExportOf(node, is_seed ? LayoutRule::kAny : LayoutRule::kRowMajor);
       if (!output) return Err(output.error());
       const auto key = std::tuple(output->value, output->kind, output->shard, graph_.at(node).shape->bytes);
       const auto [found, is_new] = known.emplace(key, static_cast<int>(outputs.size()));

@@ -54,7 +54,7 @@ TEST(GrowRegion, RefusesAnOperandThatIsComputedFromTheRegion) {
   const auto grow = [&](const std::string& what) {
     std::string text = body;
     Growth growth(text.replace(text.find("WHAT"), 4, what));
-    growth.Accept(growth.Grow("second"));
+    EXPECT_TRUE(growth.Accept(growth.Grow("second")));
     const Region region = growth.Grow("ar");
     return growth.Names(region.members) + ", " + region.ends;
   };
@@ -114,7 +114,7 @@ TEST(GrowRegion, GivesBackASecondSumThatNothingConnectsWithTheFirst) {
 TEST(GrowRegion, LeavesAlreadyAcceptedRegionsAlone) {
   Growth growth("ar = f32[8,128] all-reduce(d), replica_groups={{0,1}}, to_apply=add  " + std::string(kTwoSums) +
                 "{{0,1,2,3}}  y = f32[8,128] add(ar, second)");
-  growth.Accept(growth.Grow("ar"));
+  EXPECT_TRUE(growth.Accept(growth.Grow("ar")));
   EXPECT_EQ(growth.Names(growth.Grow("second").members), "second");
 }
 

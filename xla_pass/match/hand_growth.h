@@ -29,7 +29,7 @@ inline constexpr char kHead[] = R"(
 class Growth {
  public:
   explicit Growth(const std::string& body, bool compiler_fuses_later = false)
-      : test_(kReducers + (kHead + body + "}")), order_(test_.graph(), test_.entry()), replication_(test_.graph()) {
+      : test_(kReducers + (kHead + body + "}")), order_(test_.graph(), test_.entry(), &steps_), replication_(test_.graph()) {
     options_.compiler_fuses_later = compiler_fuses_later;
     options_.max_bytes.fill(1 << 20);
     options_.replication = &replication_;
@@ -60,19 +60,21 @@ class Growth {
   std::string Names(const Nodes& nodes) const {
     return test_.Names(nodes);
   }
-  void Accept(const Region& region) { order_.Contract(region.members, region.InputLeaves()); }
+  bool Accept(const Region& region) { return order_.Contract(region.members, region.InputLeaves()); }
   // All of it, as the pass decides.
   Decisions Decide(bool compiler_makes_reduce_scatters) {
     const DecideOptions options = {options_, compiler_makes_reduce_scatters};
-    Result<Decisions> decisions = DecideRegions(test_.graph(), sites_, options, &order_);
-    EXPECT_TRUE(decisions) << Refusal(decisions);
-    return decisions ? *std::move(decisions) : Decisions();
+    return DecideRegions(test_.graph(), sites_, options, &order_);
   }
   GrowOptions& options() { return options_; }
+  StepBudget& steps() { return steps_; }
+  SiteTable& sites() { return sites_; }
+  const TestGraph& test() const { return test_; }
 
  private:
   TestGraph test_;
   SiteTable sites_;
+  StepBudget steps_ = StepBudget(1 << 20);
   DependencyOrder order_;
   ReplicationCache replication_;
   KnownPrograms programs_;

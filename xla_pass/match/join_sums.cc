@@ -47,7 +47,7 @@ SiteRef FindSumBehind(Node value, const GrowingSums& sums, const NodeSet& inside
                       const SiteTable& sites, const DependencyOrder& order) {
   std::vector<Node> stack = {value};
   NodeSet seen;  // behind `value`
-  while (!stack.empty() && seen.size() < kMaxSteps) {
+  while (!stack.empty() && seen.size() < kMaxSteps && order.steps()->Spend()) {
     const Node node = stack.back();
     stack.pop_back();
     const SiteRef ref = sites.Find(node);

@@ -64,6 +64,14 @@ std::string FeedsReduceScatter(std::string_view slice) {
 
 std::string BeyondLimit() { return "JAX_ONESHOT_LIMIT is reached; this rewrite would be one more"; }
 
+std::string OutOfSteps(int64_t steps) {
+  return "the pass has used up its " + std::to_string(steps) + " steps for this module; what is left stays as it is";
+}
+
+std::string Surprise(std::string_view what) {
+  return "the pass failed here, please report it: " + std::string(what);
+}
+
 std::string RegionComplete() { return "everything behind it was absorbed"; }
 
 std::string RegionEnds(std::string_view instruction, std::string_view why) {

@@ -26,6 +26,8 @@ std::string ControlDependency();
 std::string TupleUsedWhole();
 std::string FeedsReduceScatter(std::string_view slice);
 std::string BeyondLimit();
+std::string OutOfSteps(int64_t steps);
+std::string Surprise(std::string_view what);
 
 // Fused and plain: where the region ends.
 std::string RegionComplete();

@@ -24,6 +24,12 @@ int SiteTable::Add(Site site) {
   return index;
 }
 
+void SiteTable::Hide(int site) {
+  for (const SiteElement& element : sites_[site].elements) {
+    for (Node result : element.results) by_result_.erase(result);
+  }
+}
+
 SiteRef SiteTable::Find(Node node) const {
   auto found = by_result_.find(node);
   return found == by_result_.end() ? SiteRef{} : found->second;

@@ -50,6 +50,8 @@ class SiteTable {
   int size() const { return static_cast<int>(sites_.size()); }
   // The element that `node` is a result of; site -1 if none.
   SiteRef Find(Node node) const;
+  // Its elements are found no more: the site is kept.
+  void Hide(int site);
 
  private:
   std::vector<Site> sites_;

@@ -34,7 +34,8 @@ RowTranslator::RowTranslator(const Graph& graph, const TranslatorScope& scope)
       shards_(graph, *scope.groups, scope.extent),
       externals_(
           graph,
-          {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque, scope.is_same},
+          {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque, scope.is_same,
+           scope.steps},
           &builder_) {}
 
 void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {
@@ -117,6 +118,7 @@ Result<void> RowTranslator::TranslateFusion(Node fusion, int fused) {
     bool depends = false;
     for (int k = 0; k < graph_.operand_count(node); ++k) depends |= Find(graph_.operand(node, k)) != nullptr;
     if (!depends) continue;
+    if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
     Result<RowValue> value = Translate(node);
     if (!value) return Err(value.error());
     Set(node, *value);
@@ -357,21 +359,22 @@ bool RowTranslator::IsTransposed(Node node) const {
   return value != nullptr && value->fold.columns_first;
 }
 
-const char* RowTranslator::FindProblem(Node node) const {
+const char* RowTranslator::FindProblem(Node node, LayoutRule layouts) const {
   const hlo::Shape& shape = *graph_.at(node).shape;
   const RowValue* value = Find(node);
   if (value == nullptr) return " has no single value";
   if (value->id < 0 || value->partial) return " is a partial row reduction";
   if (value->fold.columns_first) return ": its rows are transposed";
-  if (!shape.is_plain || (!shape.IsRowMajor() && value->spread == Spread::kWhole)) {
+  const bool is_wrong = layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->spread == Spread::kWhole;
+  if (!shape.is_plain || is_wrong) {
     return ": its layout is not row-major";
   }
   return KindAt(shape.dimensions, value->fold, shards_.extent(value->spread)) ? nullptr : " does not fit the rows";
 }
 
-Result<Output> RowTranslator::ExportOf(Node node) const {
+Result<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {
   const hlo::Instruction& instruction = graph_.at(node);
-  if (const char* problem = FindProblem(node); problem != nullptr) return Err(Quote(instruction) + problem);
+  if (const char* problem = FindProblem(node, layouts); problem != nullptr) return Err(Quote(instruction) + problem);
   const RowValue& value = *Find(node);
   const Kind kind = *KindAt(instruction.shape->dimensions, value.fold, shards_.extent(value.spread));
   return Output{value.id, Join(kind, builder_.kind(value.id)), value.spread == Spread::kShard};

@@ -11,6 +11,7 @@
 #ifndef XLA_PASS_MATCH_ROW_TRANSLATOR_H_
 #define XLA_PASS_MATCH_ROW_TRANSLATOR_H_
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "xla_pass/match/reducer.h"
 #include "xla_pass/match/row_shape.h"
 #include "xla_pass/match/shards.h"
+#include "xla_pass/match/step_budget.h"
 
 namespace jax_oneshot {
 
@@ -31,7 +33,11 @@ struct TranslatorScope {
   const hlo::ReplicaGroups* groups = nullptr;  // who takes part in the exchange
   std::function<bool(Node)> is_opaque;         // another region owns the instruction
   std::function<bool(Node)> is_same;           // certainly the same on every rank of a group
+  StepBudget* steps = nullptr;
 };
+
+// The layouts that a value may have where it is returned; a copy behind the call makes any but row-major.
+enum class LayoutRule : uint8_t { kRowMajor, kAny };
 
 class RowTranslator {
  public:
@@ -50,8 +56,8 @@ class RowTranslator {
   void TakeBackLastUnit();
 
   // A value as the call can return it. Partial row sums, tuples and what IsTransposed cannot be returned.
-  Result<Output> ExportOf(Node node) const;
-  bool CanExport(Node node) const { return FindProblem(node) == nullptr; }
+  Result<Output> ExportOf(Node node, LayoutRule layouts = LayoutRule::kRowMajor) const;
+  bool CanExport(Node node) const { return FindProblem(node, LayoutRule::kRowMajor) == nullptr; }
 
   // A value whose columns come first. What reads it may be returned, once its rows come first again.
   bool IsTransposed(Node node) const;
@@ -98,7 +104,7 @@ class RowTranslator {
   std::optional<Spread> SpreadOf(Node node, const Fold& fold) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
   const RowValue* Find(Node node) const;
-  const char* FindProblem(Node node) const;  // why a value cannot be returned; null if it can
+  const char* FindProblem(Node node, LayoutRule layouts) const;  // why a value cannot be returned; null if it can
   void Set(Node node, const RowValue& value);
 
   const Graph& graph_;

@@ -33,7 +33,8 @@ class Translation {
                                     {8, 128},
                                     &groups_,
                                     [](Node) { return false; },
-                                    [this](Node node) { return same.count(NameOf(node)) != 0; }}) {
+                                    [this](Node node) { return same.count(NameOf(node)) != 0; },
+                                    &steps_}) {
     translator_.AddAllReduce(Reducer::kSum, test_["d"], {test_["ar"]}, DType::kF32);
   }
 
@@ -66,6 +67,7 @@ class Translation {
  private:
   const hlo::ReplicaGroups groups_ = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   TestGraph test_;
+  StepBudget steps_ = StepBudget(10000);
   RowTranslator translator_;
 };
 
@@ -135,13 +137,14 @@ TEST(RowTranslator, GathersShardsWhereNothingIsSummed) {
   const TestGraph test("main { s = bf16[8,64] parameter(0)  q = bf16[8,64] multiply(s, s) }");
   const hlo::ReplicaGroups groups = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   const auto never = [](Node) { return false; };
-  RowTranslator translator(test.graph(), {0, {8, 128}, &groups, never, never});
+  StepBudget steps(1000);
+  RowTranslator translator(test.graph(), {0, {8, 128}, &groups, never, never, &steps});
   ASSERT_TRUE(translator.AddShard(test["s"], {1}));
   ASSERT_TRUE(translator.TranslateUnit(test["q"]));
   EXPECT_EQ(PrintRowProgram(translator.builder().Finish({translator.ExportOf(test["q"]).value()}).program),
             "v1 (a0: gather bf16 row) { x0: bf16 row = all_gather a0; x1: bf16 row = multiply x0, x0 } "
             "-> (x1: row shard)");
-  RowTranslator wider(test.graph(), {0, {8, 256}, &groups, never, never});
+  RowTranslator wider(test.graph(), {0, {8, 256}, &groups, never, never, &steps});
   EXPECT_EQ(Refusal(wider.AddShard(test["s"], {1})), "operand %s of shape bf16[8,64] does not fit rows of width 128");
 }
 

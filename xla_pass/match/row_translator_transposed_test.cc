@@ -30,7 +30,7 @@ class Square {
                  t = f32[8,8] transpose(ar), dimensions={1,0} )" +
               body + "}"),
         translator_(test_.graph(),
-                    {test_.entry(), {8, 8}, &groups_, [](Node) { return false; }, [](Node) { return true; }}) {
+                    {test_.entry(), {8, 8}, &groups_, [](Node) { return false; }, [](Node) { return true; }, &steps_}) {
     translator_.AddAllReduce(Reducer::kSum, test_["d"], {test_["ar"]}, DType::kF32);
   }
 
@@ -53,6 +53,7 @@ class Square {
  private:
   const hlo::ReplicaGroups groups_ = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   TestGraph test_;
+  StepBudget steps_ = StepBudget(10000);
   RowTranslator translator_;
 };
 

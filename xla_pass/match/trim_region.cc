@@ -13,10 +13,11 @@ using hlo::Opcode;
 // One pass of trimming over a set of members that shrinks until it is stable.
 class Trimmer {
  public:
-  Trimmer(const Graph& graph, const RowTranslator& translator, const NodeSet& members, const NodeSet& seeds,
-          bool compiler_fuses_later)
+  Trimmer(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order, const NodeSet& members,
+          const NodeSet& seeds, bool compiler_fuses_later)
       : graph_(graph),
         translator_(translator),
+        order_(order),
         members_(members),
         seeds_(seeds),
         states_(members.size(), State::kInside),
@@ -25,7 +26,7 @@ class Trimmer {
   TrimmedRegion Run() {
     do {
       FindOutputs();
-    } while (LetGoOfOne());
+    } while (!order_.steps()->IsSpent() && LetGoOfOne());
     TrimmedRegion trimmed;
     trimmed.members.reserve(states_.size());
     for (size_t m = 0; m < states_.size(); ++m) {
@@ -54,16 +55,30 @@ class Trimmer {
 
   bool HasReaderInside(Node node) const {
     const Span<Node> users = graph_.users(node);
-    return std::any_of(users.begin(), users.end(), [&](Node user) { return IsInside(user); });
+    return std::any_of(users.begin(), users.end(), [&](Node user) {
+      (void)order_.steps()->Spend();
+      return IsInside(user);
+    });
   }
 
   // What nobody reads at all counts as read outside: a region returns something, dead as it may be.
   bool HasReaderOutside(Node node) const {
     const Span<Node> users = graph_.users(node);
-    if (graph_.is_root(node) || users.empty()) return true;
+    if (graph_.is_root(node) || users.empty() || order_.IsReadByRegion(node)) return true;
     return std::any_of(users.begin(), users.end(), [&](Node user) {
+      (void)order_.steps()->Spend();
       const State state = StateOf(user);
-      return state == State::kGone || state == State::kAlsoKept;
+      return (state == State::kGone && order_.region(user) < 0 && !IsDead(user, 0)) || state == State::kAlsoKept;
+    });
+  }
+
+  // All that read it, at once or further on, went into accepted regions, whose calls read something else instead.
+  bool IsDead(Node node, int depth) const {
+    constexpr int kMaxDepth = 16;  // as far as a call's operands are looked through
+    const Span<Node> users = graph_.users(node);
+    if (graph_.is_root(node) || users.empty() || order_.IsReadByRegion(node) || depth == kMaxDepth) return false;
+    return std::all_of(users.begin(), users.end(), [&](Node user) {
+      return order_.steps()->Spend() && (order_.region(user) >= 0 || IsDead(user, depth + 1));
     });
   }
 
@@ -102,6 +117,9 @@ class Trimmer {
       if (states_[m] == State::kGone || IsTupleFusion(node) || !HasReaderOutside(node)) continue;
       states_[m] = IsFree(node) ? State::kAlsoKept : State::kOutput;
     }
+    // Where other regions look through all that reads a sum, nobody reads it; a call returns something all the same.
+    const bool returns = std::any_of(states_.begin(), states_.end(), [](State s) { return s == State::kOutput; });
+    if (!returns && !seeds_.keys().empty()) states_[members_.Find(seeds_.keys()[0])] = State::kOutput;
   }
 
   bool LetGoOfOne() {
@@ -118,12 +136,13 @@ class Trimmer {
     if (StateOf(node) == State::kOutput && !CanReturn(node)) return true;
     if (IsTupleFusion(node)) return HasReaderOutside(node) || graph_.users(node).empty();
     if (HasReaderInside(node)) return false;
+    if (!HasReaderOutside(node)) return true;  // an accepted region's call reads something further back
     return IsFree(node) || (compiler_fuses_later_ && IsFreeAfterFusion(node));
   }
 
   // All it reads of the region is returned anyway and all its readers can take it in: XLA makes it part of theirs.
   bool IsFreeAfterFusion(Node node) const {
-    if (graph_.is_root(node) || graph_.users(node).empty()) return false;
+    if (graph_.is_root(node) || graph_.users(node).empty() || order_.IsReadByRegion(node)) return false;
     if (!ElementwiseOp(graph_.at(node).opcode)) return false;
     for (int i = 0; i < graph_.operand_count(node); ++i) {
       const Node operand = graph_.operand(node, i);
@@ -164,6 +183,7 @@ class Trimmer {
 
   const Graph& graph_;
   const RowTranslator& translator_;
+  const DependencyOrder& order_;
   const NodeSet& members_;
   const NodeSet& seeds_;
   std::vector<State> states_;  // by member
@@ -172,9 +192,9 @@ class Trimmer {
 
 }  // namespace
 
-TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const NodeSet& members,
-                         const NodeSet& seeds, bool compiler_fuses_later) {
-  return Trimmer(graph, translator, members, seeds, compiler_fuses_later).Run();
+TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order,
+                         const NodeSet& members, const NodeSet& seeds, bool compiler_fuses_later) {
+  return Trimmer(graph, translator, order, members, seeds, compiler_fuses_later).Run();
 }
 
 }  // namespace jax_oneshot

@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
 #include "xla_pass/match/row_translator.h"
 
@@ -23,9 +24,10 @@ struct TrimmedRegion {
   Node transposed = kNoNode;  // the first of those let go whose columns come first
 };
 
-// `members` in dependency order; `seeds` are never let go.
-TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const NodeSet& members,
-                         const NodeSet& seeds, bool compiler_fuses_later);
+// `members` in dependency order; `seeds` are never let go. What accepted regions absorbed reads nothing any more, but
+// what their calls read has a reader outside (`order`).
+TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order,
+                         const NodeSet& members, const NodeSet& seeds, bool compiler_fuses_later);
 
 }  // namespace jax_oneshot
 

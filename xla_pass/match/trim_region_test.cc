@@ -29,7 +29,9 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
                        body + "}");
   const hlo::ReplicaGroups groups = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   const auto never = [](Node) { return false; };
-  RowTranslator translator(test.graph(), {test.entry(), {8, 128}, &groups, never, never});
+  StepBudget steps(10000);
+  DependencyOrder order(test.graph(), test.entry(), &steps);
+  RowTranslator translator(test.graph(), {test.entry(), {8, 128}, &groups, never, never, &steps});
   translator.AddAllReduce(Reducer::kSum, test["d"], {test["ar"]}, DType::kBF16);
   NodeSet members = {test["ar"]};
   for (const std::string& unit : units) {
@@ -37,7 +39,7 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
     if (!done) return unit + ": " + done.error();
     members.Insert(test[unit]);
   }
-  const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, members, {test["ar"]}, compiler_fuses_later);
+  const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, order, members, {test["ar"]}, compiler_fuses_later);
   const std::string ends =
       trimmed.transposed == kNoNode ? "" : " | ends before " + test.Names(std::vector<Node>{trimmed.transposed});
   return test.Names(trimmed.members) + " | " + test.Names(trimmed.outputs) + " | " + test.Names(trimmed.also_kept) +
@@ -135,6 +137,31 @@ TEST(TrimRegion, LetsGoOfAFusionOfSeveralThatIsReadWhole) {
 TEST(TrimRegion, NeverLetsGoOfASeedAndReturnsSomething) {
   EXPECT_EQ(Trimmed("", {}), "ar | ar | ");
   EXPECT_EQ(Trimmed("dead = bf16[8,128] negate(ar)  ROOT r = bf16[8,128] abs(cos)", {"dead"}), "ar dead | dead | ");
+}
+
+// A region behind another all-reduce has been accepted, and its call reads %ar itself: it looked through %scale and
+// %wide, which it absorbed the reader of.
+TEST(TrimRegion, CountsWhatAnAcceptedCallReadsAndNotWhatItsMembersDidRead) {
+  const TestGraph test(std::string(kReducers) + R"(
+    main { d = bf16[8,128] parameter(0)
+           x = bf16[8,128] parameter(1)
+           ar = bf16[8,128] all-reduce(d), replica_groups={{0,1}}, to_apply=add
+           scale = bf16[8,128] negate(ar)
+           other = bf16[8,128] all-reduce(x), replica_groups={{0,1}}, to_apply=add
+           y = bf16[8,128] multiply(other, scale)
+           z = bf16[8,128] custom(y) })");
+  const hlo::ReplicaGroups groups = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
+  const auto never = [](Node) { return false; };
+  StepBudget steps(10000);
+  DependencyOrder order(test.graph(), test.entry(), &steps);
+  ASSERT_TRUE(order.Contract({test["other"], test["y"]}, {test["x"], test["ar"]}));
+  RowTranslator translator(test.graph(), {test.entry(), {8, 128}, &groups, never, never, &steps});
+  translator.AddAllReduce(Reducer::kSum, test["d"], {test["ar"]}, DType::kBF16);
+  ASSERT_TRUE(translator.TranslateUnit(test["scale"]));
+  const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, order, {test["ar"], test["scale"]}, {test["ar"]},
+                                           /*compiler_fuses_later=*/false);
+  EXPECT_EQ(test.Names(trimmed.members), "ar") << "nobody reads %scale any more";
+  EXPECT_EQ(test.Names(trimmed.outputs), "ar");
 }
 
 }  // namespace

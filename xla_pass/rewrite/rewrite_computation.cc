@@ -1,5 +1,6 @@
 #include "xla_pass/rewrite/rewrite_computation.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace {
 class Rewriter {
  public:
   Rewriter(const Graph& graph, int computation, const SiteTable& sites, const std::vector<Region>& regions,
-           RewriteContext* context)
+           RewriteContext* context, RewriteProblem* problem)
       : graph_(graph),
         computation_(computation),
         instructions_(graph.module().computations[computation].instructions),
@@ -24,7 +25,8 @@ class Rewriter {
         count_(static_cast<int>(instructions_.size())),
         sites_(sites),
         regions_(regions),
-        context_(context) {}
+        context_(context),
+        problem_(problem) {}
 
   Result<RewrittenComputation> Run() {
     out_.edit.computation = computation_;
@@ -79,6 +81,18 @@ class Rewriter {
     for (int predecessor : instruction.control_predecessors) visit(first_ + predecessor);
   }
 
+  // The region that takes a node away; -1 if none does.
+  int RegionOf(Node node) const {
+    for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
+      const Region& region = regions_[r];
+      if (std::find(region.members.begin(), region.members.end(), node) != region.members.end()) return r;
+      for (const SiteRef& seed : region.seeds) {
+        if (sites_.site(seed.site).all_reduce == node) return r;
+      }
+    }
+    return -1;
+  }
+
   // Appends `vertex` after all it depends on. Depth first, without recursion.
   Result<void> Emit(int vertex) {
     std::vector<int>& stack = stack_;
@@ -104,8 +118,14 @@ class Rewriter {
           ready = false;
         }
       });
-      if (missing != kNoNode) return Err("%" + std::string(graph_.at(missing).name) + " was removed but is still read");
-      if (cycle) return Err("the rewrite would make a cycle");
+      if (missing != kNoNode) {
+        problem_->region = RegionOf(missing);
+        return Err("%" + std::string(graph_.at(missing).name) + " was removed but is still read");
+      }
+      if (cycle) {
+        problem_->region = top >= count_ ? top - count_ : -1;
+        return Err("the rewrite would make a cycle");
+      }
       if (!ready) continue;
       stack.pop_back();
       state_[top] = State::kDone;
@@ -248,6 +268,7 @@ class Rewriter {
   const SiteTable& sites_;
   const std::vector<Region>& regions_;
   RewriteContext* context_;
+  RewriteProblem* problem_;
   int64_t next_local_id_ = 0;
   std::vector<bool> removed_;
   std::unordered_map<Node, Node> equal_gathers_;
@@ -264,8 +285,9 @@ class Rewriter {
 }  // namespace
 
 Result<RewrittenComputation> RewriteComputation(const Graph& graph, int computation, const SiteTable& sites,
-                                                const std::vector<Region>& regions, RewriteContext* context) {
-  return Rewriter(graph, computation, sites, regions, context).Run();
+                                                const std::vector<Region>& regions, RewriteContext* context,
+                                                RewriteProblem* problem) {
+  return Rewriter(graph, computation, sites, regions, context, problem).Run();
 }
 
 }  // namespace jax_oneshot

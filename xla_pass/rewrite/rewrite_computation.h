@@ -40,9 +40,15 @@ struct RewrittenComputation {
   std::vector<Node> replaced;       // all-gathers that became copies of equal ones
 };
 
-// Fails, with nothing changed, when the regions cannot be put in an order (an internal surprise).
+// Which region a computation could not be written with; -1: not known.
+struct RewriteProblem {
+  int region = -1;
+};
+
+// Fails when the regions cannot be put in an order (an internal surprise); `context` then is of no use any more.
 Result<RewrittenComputation> RewriteComputation(const Graph& graph, int computation, const SiteTable& sites,
-                                                const std::vector<Region>& regions, RewriteContext* context);
+                                                const std::vector<Region>& regions, RewriteContext* context,
+                                                RewriteProblem* problem);
 
 }  // namespace jax_oneshot
 

@@ -54,7 +54,7 @@ class Rewriting {
 
   // "name id = opcode(operands)" of every instruction of the new entry computation, or why there is none.
   std::string Run() {
-    rewritten_ = RewriteComputation(test_.graph(), test_.entry(), sites_, {region_}, &context_);
+    rewritten_ = RewriteComputation(test_.graph(), test_.entry(), sites_, {region_}, &context_, &problem_);
     if (!rewritten_) return rewritten_.error();
     bytes_ = SpliceModule(test_.module(), {rewritten_->edit}, {});
     after_ = hlo::ParseModule(bytes_);
@@ -91,6 +91,7 @@ class Rewriting {
   SiteTable sites_;
   Region region_;
   RewriteContext context_;
+  RewriteProblem problem_;
   Result<RewrittenComputation> rewritten_ = Err("not run");
   std::string bytes_;
   Result<hlo::Module> after_ = Err("not run");
