@@ -36,7 +36,7 @@ def test_a_member_may_read_a_copy_that_stays_outside() -> None:
     run = run_pass(COPY_STAYS_OUTSIDE)
     assert run.only["verdict"] == "fused"
     assert sum("custom-call(" in line for line in run.body) == 1
-    assert any(line.startswith("%wide = f32[8,64]{1,0} convert(%ar)") for line in run.body)
+    assert any(" convert(" in line for line in run.body), "outside, of what the call returns"
 
 
 def test_a_call_whose_results_another_looked_through_returns_the_sum_itself() -> None:
@@ -78,16 +78,16 @@ def test_steps_grow_with_the_module_in_a_line() -> None:
 def test_an_operand_that_reads_one_value_along_many_ways_is_looked_at_once() -> None:
     """Without memory of what was seen, each of the levels doubles or triples the ways."""
     levels = 40
-    lines = ["%f0 = s32[8,1]{1,0} parameter(0)"]
-    lines += [f"%f{i + 1} = s32[8,1]{{1,0}} add(%f{i}, %f{i})" for i in range(levels)]
+    lines = ["%way0 = s32[8,1]{1,0} parameter(0)"]
+    lines += [f"%way{i + 1} = s32[8,1]{{1,0}} add(%way{i}, %way{i})" for i in range(levels)]
     lines += [
-        f"%s = s32[8]{{0}} reshape(%f{levels})",
+        f"%s = s32[8]{{0}} reshape(%way{levels})",
         "%w = s32[8,64]{1,0} broadcast(%s), dimensions={0}",
         "%m = f32[8,64]{1,0} convert(%w)",
         "%v = f32[8,64]{1,0} parameter(1)",
         "ROOT %r = f32[8,64]{1,0} multiply(%m, %v)",
     ]
-    fused = "%many_ways (f0: s32[8,1], v: f32[8,64]) -> f32[8,64] {\n  " + "\n  ".join(lines) + "\n}"
+    fused = "%many_ways (way0: s32[8,1], v: f32[8,64]) -> f32[8,64] {\n  " + "\n  ".join(lines) + "\n}"
     run = run_pass(
         entry(
             f"""
