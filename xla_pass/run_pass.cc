@@ -21,6 +21,8 @@
 #include "xla_pass/rewrite/new_names.h"
 #include "xla_pass/rewrite/rewrite_computation.h"
 #include "xla_pass/rewrite/splice.h"
+#include "xla_pass/rotate/made_region.h"
+#include "xla_pass/rotate/rotate_where_it_gains.h"
 #include "xla_pass/sums/prepare_sums.h"
 
 namespace jax_oneshot {
@@ -63,12 +65,14 @@ int64_t CountCollectives(const hlo::Module& module) {
 
 class Pass {
  public:
-  Pass(const hlo::Module& module, const PassOptions& options)
+  // `made`: if not null, gets what became of each region.
+  Pass(const hlo::Module& module, const PassOptions& options, std::vector<MadeRegion>* made = nullptr)
       : module_(module),
         options_(options),
         steps_(options.max_steps > 0 ? options.max_steps : StepsFor(module.InstructionCount())),
         graph_(module),
-        replication_(graph_) {
+        replication_(graph_),
+        made_(made) {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.next_name = FirstFreeNumber(module);
     context_.timeout_ms = options.timeout_ms;
@@ -136,6 +140,7 @@ class Pass {
       Record(region, sites);
       result_.report.calls.push_back(
           {region.program_text, region.extent.rows, region.extent.width, sites.site(region.seeds[0].site).group_size});
+      if (made_ != nullptr) made_->push_back(Describe(region, sites));
     }
   }
 
@@ -152,6 +157,18 @@ class Pass {
       NoteWorldSize(*groups);
     }
     return verdict;
+  }
+
+  MadeRegion Describe(const Region& region, const SiteTable& sites) const {
+    const auto name = [&](Node node) { return std::string(graph_.at(node).name); };
+    MadeRegion made;
+    for (const SiteRef& seed : region.seeds) made.all_reduces.push_back(name(sites.site(seed.site).all_reduce));
+    made.computation = std::string(graph_.computation_of(region.members[0]).name);
+    for (const Node member : region.members) made.members.insert(name(member));
+    for (const Node output : region.outputs) made.outputs.push_back(name(output));
+    for (const Node leaf : region.InputLeaves()) made.reads.insert(name(leaf));
+    made.output_indices = region.output_indices;
+    return made;
   }
 
   // The proto seldom states how many replicas and partitions there are; the groups name them all.
@@ -290,7 +307,69 @@ class Pass {
   std::deque<RewrittenComputation> storage_;
   std::vector<ComputationEdit> edits_;
   std::vector<Node> removed_;
+  std::vector<MadeRegion>* made_;
 };
+
+// The report of a module with rotated loops, made to speak of the module as it came.
+void SpeakOfOriginal(const hlo::Module& original, const Rotations& rotations, PassReport* report) {
+  report->instructions = original.InstructionCount();
+  report->collectives_before = CountCollectives(original);
+  for (LoopCount& loop : report->loops) {
+    for (const hlo::Computation& computation : original.computations) {
+      if (computation.name == loop.computation) loop.collectives_before = CountCollectives(computation);
+    }
+  }
+  for (const Rotation& rotation : rotations.loops) {
+    auto& verdicts = report->all_reduces;
+    const auto is_first_round = [&](const Verdict& verdict) { return rotation.first_round.count(verdict.name) != 0; };
+    verdicts.erase(std::remove_if(verdicts.begin(), verdicts.end(), is_first_round), verdicts.end());
+    for (Verdict& verdict : verdicts) {
+      const auto old = rotation.old_names.find(verdict.name);
+      if (old != rotation.old_names.end()) verdict.name = old->second;
+    }
+  }
+}
+
+void ReportRotations(const Rotations& rotations, PassReport* report) {
+  for (const Rotation& rotation : rotations.loops) {
+    RotationVerdict verdict = {rotation.loop,       rotation.computation, rotation.reason,
+                               rotation.all_reduce, rotation.moved,       rotation.carried};
+    for (const Verdict& sum : report->all_reduces) {
+      const bool is_its = sum.name == rotation.all_reduce && sum.computation == rotation.computation;
+      if (rotation.reason.empty() && is_its) verdict.rewrite = sum.rewrite;
+    }
+    report->rotations.push_back(std::move(verdict));
+  }
+}
+
+// With loops rotated where that gains; the module as it came where it gains nowhere.
+Result<PassResult> RunWithRotations(const hlo::Module& module, const PassOptions& options) {
+  std::string bytes;
+  std::optional<PassResult> last;
+  const auto run_on = [&](std::string rotated) -> Result<std::vector<MadeRegion>> {
+    bytes = std::move(rotated);
+    Result<hlo::Module> parsed = hlo::ParseModule(bytes);
+    if (!parsed) return Err("with rotated loops: " + parsed.error());
+    std::vector<MadeRegion> made;
+    Result<PassResult> result = Pass(*parsed, options, &made).Run();
+    if (!result) return Err("with rotated loops: " + result.error());
+    last = *std::move(result);
+    return made;
+  };
+  const bool after_copy_insertion = options.platform == Platform::kCpu;
+  // Of devices in several processes all sums are kept.
+  if (after_copy_insertion && !options.single_process) return Pass(module, options).Run();
+  Result<Rotations> rotations = RotateWhereItGains(module, after_copy_insertion, run_on);
+  if (!rotations) return Err(rotations.error());
+  if (!rotations->any_made) {
+    Result<PassResult> result = Pass(module, options).Run();
+    if (result) ReportRotations(*rotations, &result->report);
+    return result;
+  }
+  SpeakOfOriginal(module, *rotations, &last->report);
+  ReportRotations(*rotations, &last->report);
+  return *std::move(last);
+}
 
 // What the report says of an all-reduce that went before anything was decided: what it says of the one it went into.
 Verdict VerdictOfGone(const GoneSum& gone, const std::vector<Verdict>& others) {
@@ -319,7 +398,7 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
                                  const PassOptions& options) {
   const Result<hlo::Module> parsed = hlo::ParseModule(prepared.bytes);
   if (!parsed) return Err(parsed.error());
-  Result<PassResult> result = Pass(*parsed, options).Run();
+  Result<PassResult> result = RunWithRotations(*parsed, options);
   if (!result) return result;
   PassReport& report = result->report;
   report.instructions = module.InstructionCount();
@@ -351,7 +430,7 @@ Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& opt
   if (leaves_all) return Pass(*module, options).Run();
   const Result<PreparedModule> prepared = PrepareSums(*module);
   if (!prepared) return Err(prepared.error());
-  if (prepared->bytes.empty()) return Pass(*module, options).Run();
+  if (prepared->bytes.empty()) return RunWithRotations(*module, options);
   return RunOnPrepared(*module, *prepared, options);
 }
 

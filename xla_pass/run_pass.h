@@ -52,6 +52,15 @@ struct LoopCount {
   int64_t collectives_before = 0, collectives_after = 0;
 };
 
+// A loop whose rounds begin with something that could move to the end of the round before.
+struct RotationVerdict {
+  std::string loop, computation;  // the while and its body
+  std::string reason;             // why it was not rotated; empty: it was
+  std::string all_reduce;         // whose call took in what moved
+  std::vector<std::string> moved, carried;
+  int64_t rewrite = 0;  // of that call; 0: not rotated
+};
+
 struct PassReport {
   std::string module;
   int64_t num_partitions = 0, num_replicas = 0;
@@ -60,8 +69,9 @@ struct PassReport {
   std::vector<MadeCall> calls;
   int64_t collectives_before = 0, collectives_after = 0;
   std::vector<LoopCount> loops;  // that hold collectives
-  int64_t rewrites = 0;          // how many were made
-  int64_t steps = 0;             // how many the pass took
+  std::vector<RotationVerdict> rotations;
+  int64_t rewrites = 0;  // how many were made
+  int64_t steps = 0;     // how many the pass took
 };
 
 struct PassResult {

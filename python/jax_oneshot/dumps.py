@@ -63,14 +63,21 @@ def build_report(
         "collectives_before": native["collectives_before"],
         "collectives_after": native["collectives_after"],
         "loops": native["loops"],
+        "rotations": [_rotation(rotation, rewrites_before) for rotation in native["rotations"]],
     }
 
 
 def _verdict(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
+    return {field: native[field] for field in _VERDICT_FIELDS} | _rewrite(native, rewrites_before)
+
+
+def _rotation(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
+    return {**native, **_rewrite(native, rewrites_before)}
+
+
+def _rewrite(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
     number = native["rewrite"]
-    return {field: native[field] for field in _VERDICT_FIELDS} | {
-        "rewrite": rewrites_before + number if number else None
-    }
+    return {"rewrite": rewrites_before + number if number else None}
 
 
 def report_text(report: Mapping[str, Any]) -> str:

@@ -94,6 +94,25 @@ nb::dict ToDict(const LoopCount& loop) {
   return out;
 }
 
+nb::list ToList(const std::vector<std::string>& texts) {
+  nb::list out;
+  for (const std::string& text : texts) out.append(Text(text));
+  return out;
+}
+
+nb::dict ToDict(const RotationVerdict& rotation) {
+  nb::dict out;
+  out["loop"] = Text(rotation.loop);
+  out["computation"] = Text(rotation.computation);
+  out["rotated"] = rotation.reason.empty();
+  out["reason"] = Text(rotation.reason);
+  out["all_reduce"] = Text(rotation.all_reduce);
+  out["moved"] = ToList(rotation.moved);
+  out["carried"] = ToList(rotation.carried);
+  out["rewrite"] = rotation.rewrite;
+  return out;
+}
+
 nb::dict ToDict(const PassReport& report) {
   nb::list all_reduces;
   for (const Verdict& verdict : report.all_reduces) all_reduces.append(ToDict(verdict));
@@ -101,6 +120,8 @@ nb::dict ToDict(const PassReport& report) {
   for (const MadeCall& call : report.calls) calls.append(ToDict(call));
   nb::list loops;
   for (const LoopCount& loop : report.loops) loops.append(ToDict(loop));
+  nb::list rotations;
+  for (const RotationVerdict& rotation : report.rotations) rotations.append(ToDict(rotation));
   nb::dict out;
   out["module"] = Text(report.module);
   out["num_partitions"] = report.num_partitions;
@@ -111,6 +132,7 @@ nb::dict ToDict(const PassReport& report) {
   out["collectives_before"] = report.collectives_before;
   out["collectives_after"] = report.collectives_after;
   out["loops"] = loops;
+  out["rotations"] = rotations;
   out["rewrites"] = report.rewrites;
   out["steps"] = report.steps;
   return out;

@@ -23,6 +23,10 @@ namespace hlo_computation {
 enum : uint32_t { kName = 1, kInstructions = 2, kProgramShape = 4, kId = 5, kRootId = 6, kIsFusionComputation = 7 };
 }  // namespace hlo_computation
 
+namespace program_shape {
+enum : uint32_t { kParameters = 1, kResult = 2 };
+}  // namespace program_shape
+
 namespace hlo_instruction {
 enum : uint32_t {
   kName = 1,

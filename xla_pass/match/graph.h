@@ -47,6 +47,8 @@ class Graph {
 
   // The computation a fusion stands for, or -1 when it is not see-through.
   int fused_computation(Node fusion) const;
+  // The one instruction in the module that calls a computation, if it is a fusion or a while. Else kNoNode.
+  Node only_caller(int computation) const { return caller_[computation]; }
   // For a parameter of a see-through computation: the fusion's operand. Else kNoNode.
   Node Outer(Node parameter) const;
   // For an element of a loop's state that the loop never changes, read in its body: where it comes from. Else kNoNode.

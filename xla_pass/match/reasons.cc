@@ -110,6 +110,10 @@ std::string MayDifferBetweenRanks(std::string_view instruction) {
 
 std::string StaysTransposed() { return "nothing in the region transposes its rows back"; }
 
+std::string LoopStateIsNoTuple() { return "the loop's state is not a tuple of which single elements are read"; }
+
+std::string NoRegionTakesItIn() { return "no all-reduce of the round takes in what begins the next one"; }
+
 std::string CompletesRowReduction(std::string_view all_reduce) {
   return "it completes a row reduction inside the call that " + Quote(all_reduce) + " became";
 }

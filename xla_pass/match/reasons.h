@@ -47,6 +47,10 @@ std::string MayDifferBetweenRanks(std::string_view instruction);
 // Why it ends before a value whose columns come first.
 std::string StaysTransposed();
 
+// Not rotated: loops, and what begins their rounds.
+std::string LoopStateIsNoTuple();
+std::string NoRegionTakesItIn();
+
 // Fused: an all-reduce that completes a row reduction inside another one's call.
 std::string CompletesRowReduction(std::string_view all_reduce);
 

@@ -14,11 +14,13 @@ namespace jax_oneshot {
 struct ComputationEdit {
   int computation = 0;                         // index into Module::computations
   std::vector<std::string_view> instructions;  // serialized HloInstructionProtos, operands before users
+  std::string_view program_shape;              // serialized ProgramShapeProto; empty: as it was
 };
 
-// `removed` holds indices of computations that nothing calls any more.
+// `removed` holds indices of computations that nothing calls any more, `added` serialized computations that call none
+// of the module's: they come first.
 std::string SpliceModule(const hlo::Module& module, const std::vector<ComputationEdit>& edits,
-                         const std::vector<int>& removed);
+                         const std::vector<int>& removed, const std::vector<std::string_view>& added = {});
 
 }  // namespace jax_oneshot
 

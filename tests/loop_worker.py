@@ -1,0 +1,30 @@
+"""In: `LoopModel`s as JSON lines on stdin. Out: for each the largest error against float64, over the largest value.
+
+A process of its own with 8 CPU devices; the pass is on or off by the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import jax
+import numpy as np
+from jax.sharding import AxisType
+from loop_models import RANKS, LoopModel
+
+
+def main() -> None:
+    """Answers {"error": ...} for each line."""
+    mesh = jax.make_mesh((RANKS,), ("tp",), axis_types=(AxisType.Auto,))
+    for line in sys.stdin:
+        model = LoopModel(**json.loads(line))
+        errors = [
+            float(np.max(np.abs(found - expected)) / max(np.max(np.abs(expected)), 1))
+            for found, expected in zip(model.in_jax(mesh), model.expected(), strict=True)
+        ]
+        print(json.dumps({"error": max(errors)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+#include "xla_pass/rotate/rotate_loop.h"
+
+#include <algorithm>
+#include <deque>
+#include <string_view>
+#include <utility>
+
+#include "xla_pass/hlo_view/fields.h"
+#include "xla_pass/rewrite/instruction_bytes.h"
+#include "xla_pass/rewrite/splice.h"
+#include "xla_pass/rotate/changed_bytes.h"
+#include "xla_pass/rotate/computation_copies.h"
+#include "xla_pass/rotate/new_ids.h"
+#include "xla_pass/rotate/readers_in_time.h"
+#include "xla_pass/wire/wire.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+class Rotator {
+ public:
+  Rotator(const Graph& graph, const Loop& loop, const MovedPart& part, bool after_copy_insertion)
+      : graph_(graph),
+        loop_(loop),
+        part_(part),
+        after_copy_insertion_(after_copy_insertion),
+        ids_(graph.module()),
+        copies_(graph.module(), &ids_) {}
+
+  RotatedLoop Run() {
+    std::vector<const hlo::Shape*> gained;
+    for (const Node value : part_.values) gained.push_back(graph_.at(value).shape);
+    state_shape_ = LongerTuple(*graph_.at(loop_.state).shape, gained);
+    for (const Node member : part_.members) Classify(member);
+    ForgetUnread();
+    EditBody();
+    EditCondition();
+    EditCaller();
+    const std::vector<std::string_view> added(copies_.copies().begin(), copies_.copies().end());
+    out_.module = SpliceModule(graph_.module(), edits_, {}, added);
+    return std::move(out_);
+  }
+
+ private:
+  // What becomes of a member in the body.
+  struct Member {
+    bool varies = false;    // it differs from round to round: the next round's has to be computed
+    bool is_value = false;  // an element of the state takes its place
+    bool is_read = false;   // it is read where it is now, and stays there
+    int64_t next_id = 0;    // of the instruction that computes the next round's
+  };
+
+  int64_t IdOf(Node node) const { return graph_.at(node).id; }
+  const hlo::Computation& body() const { return graph_.module().computations[loop_.body]; }
+
+  // The element of the state that a copy of one copies; -1: it is none. XLA:CPU reads its counters so.
+  int ElementBehind(Node node) const {
+    if (const int element = ElementOf(graph_, loop_, node); element >= 0) return element;
+    const hlo::Instruction& copy = graph_.at(node);
+    if (copy.opcode != Opcode::kCopy || copy.shape->bytes != graph_.at(graph_.operand(node, 0)).shape->bytes) return -1;
+    return ElementOf(graph_, loop_, graph_.operand(node, 0));
+  }
+
+  void Classify(Node node) {
+    Member& member = members_[node];
+    member.is_value = std::binary_search(part_.values.begin(), part_.values.end(), node);
+    for (int i = 0; i < graph_.operand_count(node); ++i) {
+      const Node operand = graph_.operand(node, i);
+      const int element = ElementOf(graph_, loop_, operand);
+      member.varies |= element >= 0 ? !IsInvariant(graph_, loop_, element) : members_.at(operand).varies;
+    }
+  }
+
+  // Users come behind: from the last member to the first.
+  void ForgetUnread() {
+    for (auto node = part_.members.rbegin(); node != part_.members.rend(); ++node) {
+      Member& member = members_.at(*node);
+      const Span<Node> users = graph_.users(*node);
+      member.is_read = !member.varies || std::any_of(users.begin(), users.end(), [&](Node user) {
+        const auto known = members_.find(user);
+        return known == members_.end() || (!known->second.is_value && known->second.is_read);
+      });
+    }
+  }
+
+  // The id of what the next round will read in place of `operand`.
+  int64_t NextOf(Node operand) const {
+    if (const int element = ElementBehind(operand); element >= 0) return IdOf(Next(graph_, loop_, element));
+    const Member& member = members_.at(operand);
+    return member.varies ? member.next_id : IdOf(operand);
+  }
+
+  void EditBody() {
+    ComputationEdit edit;
+    edit.computation = loop_.body;
+    const Node first = graph_.node(loop_.body, 0);
+    int64_t next_element = static_cast<int64_t>(graph_.at(loop_.state).shape->tuple_shapes.size());
+    for (int i = 0; i < static_cast<int>(body().instructions.size()); ++i) {
+      const Node node = first + i;
+      const auto member = members_.find(node);
+      if (node == loop_.next) continue;
+      if (node == loop_.state) {
+        Append(&edit, ChangedBytes(graph_.at(node), StateShape()));
+      } else if (member == members_.end() || (member->second.is_read && !member->second.is_value)) {
+        edit.instructions.push_back(graph_.at(node).bytes);
+      } else if (member->second.is_value) {
+        AppendElement(&edit, node, next_element++);
+      }
+    }
+    std::vector<int64_t> next = OperandIds(loop_.next);
+    for (const Node node : part_.members) {
+      if (members_.at(node).varies && ElementBehind(node) < 0) AppendMoved(&edit, node);
+    }
+    for (const Node value : part_.values) next.push_back(AppendHandedOn(&edit, value));
+    InstructionChanges changes = StateShape();
+    changes.operand_ids = std::move(next);
+    Append(&edit, ChangedBytes(graph_.at(loop_.next), changes));
+    edit.program_shape = Keep(ChangedProgramShape(body(), state_shape_, state_shape_));
+    edits_.push_back(std::move(edit));
+  }
+
+  // The element of the state that stands where the value was computed, under the value's name.
+  void AppendElement(ComputationEdit* edit, Node value, int64_t element) {
+    const hlo::Instruction& instruction = graph_.at(value);
+    const std::string shape(instruction.shape->bytes);
+    InstructionIdentity identity = {std::string(instruction.name), instruction.id, instruction.metadata()};
+    if (!after_copy_insertion_ || ReadersAreInTime(graph_, loop_, part_, value)) {
+      out_.in_place.emplace(instruction.name);
+      return Append(edit, GetTupleElementBytes(identity, shape, IdOf(loop_.state), element));
+    }
+    const InstructionIdentity read = {ids_.Name("next"), ids_.InstructionIn(body()), ""};
+    Append(edit, GetTupleElementBytes(read, shape, IdOf(loop_.state), element));
+    Append(edit, CopyBytes(identity, shape, read.id));
+    copied_.insert(value);
+  }
+
+  void AppendMoved(ComputationEdit* edit, Node node) {
+    Member& member = members_.at(node);
+    const hlo::Instruction& instruction = graph_.at(node);
+    InstructionChanges changes;
+    changes.operand_ids.emplace();
+    for (int i = 0; i < graph_.operand_count(node); ++i)
+      changes.operand_ids->push_back(NextOf(graph_.operand(node, i)));
+    member.next_id = instruction.id;
+    std::string name(instruction.name);
+    if (member.is_value || member.is_read) {
+      changes.id = member.next_id = ids_.InstructionIn(body());
+      changes.name = name = ids_.Name("next");
+      if (member.is_read && !instruction.called_computations.empty())
+        changes.called_ids = copies_.CopyCalled(instruction);
+    }
+    if (member.is_value) out_.values.push_back(name);
+    out_.moved.emplace(std::move(name), instruction.name);
+    Append(edit, ChangedBytes(instruction, changes));
+  }
+
+  // What the body's root reads of a value's next one.
+  int64_t AppendHandedOn(ComputationEdit* edit, Node value) {
+    const hlo::Instruction& instruction = graph_.at(value);
+    const int64_t next = members_.at(value).next_id;
+    if (copied_.count(value) == 0) return next;
+    const InstructionIdentity identity = {ids_.Name("next"), ids_.InstructionIn(body()), ""};
+    std::string copy = CopyBytes(identity, std::string(instruction.shape->bytes), next);
+    // It may overwrite the old value: that must have been copied.
+    copy += wire::Writer().Packed(hlo::fields::hlo_instruction::kControlPredecessorIds, {instruction.id}).Take();
+    Append(edit, std::move(copy));
+    return identity.id;
+  }
+
+  void EditCondition() {
+    ComputationEdit edit;
+    edit.computation = loop_.condition;
+    const hlo::Computation& condition = graph_.module().computations[loop_.condition];
+    for (int i = 0; i < static_cast<int>(condition.instructions.size()); ++i) {
+      if (graph_.node(loop_.condition, i) == loop_.condition_state) {
+        Append(&edit, ChangedBytes(condition.instructions[i], StateShape()));
+      } else {
+        edit.instructions.push_back(condition.instructions[i].bytes);
+      }
+    }
+    edit.program_shape = Keep(ChangedProgramShape(condition, state_shape_, ""));
+    edits_.push_back(std::move(edit));
+  }
+
+  void EditCaller() {
+    ComputationEdit edit;
+    edit.computation = graph_.computation_index(loop_.loop);
+    const hlo::Computation& caller = graph_.module().computations[edit.computation];
+    const bool init_is_read =
+        graph_.users(loop_.init).size() > 1 || graph_.is_root(loop_.init) || graph_.has_control_edges(loop_.init);
+    for (int i = 0; i < static_cast<int>(caller.instructions.size()); ++i) {
+      const Node node = graph_.node(edit.computation, i);
+      if (node == loop_.init && !init_is_read) continue;
+      if (node == loop_.loop) {
+        AppendLoop(&edit, caller);
+      } else {
+        edit.instructions.push_back(caller.instructions[i].bytes);
+      }
+    }
+    edits_.push_back(std::move(edit));
+  }
+
+  void AppendLoop(ComputationEdit* edit, const hlo::Computation& caller) {
+    std::unordered_map<Node, int64_t> first_ids;
+    for (const Node node : part_.members) {
+      if (ElementBehind(node) < 0) first_ids[node] = AppendFirst(edit, node, first_ids, caller);
+    }
+    InstructionChanges init = StateShape();
+    init.name = ids_.Name("first");
+    init.id = ids_.InstructionIn(caller);
+    init.operand_ids = OperandIds(loop_.init);
+    for (const Node value : part_.values) init.operand_ids->push_back(first_ids.at(value));
+    Append(edit, ChangedBytes(graph_.at(loop_.init), init));
+    InstructionChanges changes = StateShape();
+    changes.operand_ids = {*init.id};
+    Append(edit, ChangedBytes(graph_.at(loop_.loop), changes));
+  }
+
+  int64_t AppendFirst(ComputationEdit* edit, Node node, const std::unordered_map<Node, int64_t>& first_ids,
+                      const hlo::Computation& caller) {
+    const hlo::Instruction& instruction = graph_.at(node);
+    InstructionChanges changes;
+    changes.name = ids_.Name("first");
+    changes.id = ids_.InstructionIn(caller);
+    changes.operand_ids.emplace();
+    for (int i = 0; i < graph_.operand_count(node); ++i) {
+      const Node operand = graph_.operand(node, i);
+      const int element = ElementBehind(operand);
+      changes.operand_ids->push_back(element >= 0 ? IdOf(First(graph_, loop_, element)) : first_ids.at(operand));
+    }
+    if (!instruction.called_computations.empty()) changes.called_ids = copies_.CopyCalled(instruction);
+    if (instruction.channel_id > 0) changes.channel_id = ids_.Channel();
+    out_.first_round.insert(*changes.name);
+    Append(edit, ChangedBytes(instruction, changes));
+    return *changes.id;
+  }
+
+  InstructionChanges StateShape() const {
+    InstructionChanges changes;
+    changes.shape = state_shape_;
+    return changes;
+  }
+
+  std::vector<int64_t> OperandIds(Node node) const {
+    std::vector<int64_t> ids;
+    for (int i = 0; i < graph_.operand_count(node); ++i) ids.push_back(IdOf(graph_.operand(node, i)));
+    return ids;
+  }
+
+  std::string_view Keep(std::string bytes) { return storage_.emplace_back(std::move(bytes)); }
+  void Append(ComputationEdit* edit, std::string bytes) { edit->instructions.push_back(Keep(std::move(bytes))); }
+
+  const Graph& graph_;
+  const Loop& loop_;
+  const MovedPart& part_;
+  bool after_copy_insertion_;
+  NewIds ids_;
+  ComputationCopies copies_;
+  std::string state_shape_;
+  std::unordered_map<Node, Member> members_;
+  std::unordered_set<Node> copied_;  // values whose element is copied where it is read
+  std::deque<std::string> storage_;  // what the edits point at
+  std::vector<ComputationEdit> edits_;
+  RotatedLoop out_;
+};
+
+}  // namespace
+
+RotatedLoop RotateLoop(const Graph& graph, const Loop& loop, const MovedPart& part, bool after_copy_insertion) {
+  return Rotator(graph, loop, part, after_copy_insertion).Run();
+}
+
+}  // namespace jax_oneshot
