@@ -18,6 +18,16 @@ VERDICT: dict[str, Any] = {
     "outputs": 2,
     "rewrite": 1,
 }
+ROTATION: dict[str, Any] = {
+    "loop": "while.2",
+    "computation": "main",
+    "rotated": True,
+    "reason": "",
+    "all_reduce": "all-reduce.3",
+    "moved": ["multiply.1", "reduce.2", "multiply.3"],
+    "carried": ["bf16[8,4096]"],
+    "rewrite": 1,
+}
 NATIVE: dict[str, Any] = {
     "module": "jit_decode",
     "num_partitions": 8,
@@ -28,6 +38,7 @@ NATIVE: dict[str, Any] = {
     "collectives_before": 2,
     "collectives_after": 1,
     "loops": [{"computation": "main", "collectives_before": 2, "collectives_after": 1}],
+    "rotations": [ROTATION],
     "rewrites": 1,
     "steps": 500,
 }

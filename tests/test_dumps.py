@@ -51,6 +51,18 @@ def test_the_report_has_exactly_the_fields_of_the_contract() -> None:
         "collectives_before": 2,
         "collectives_after": 1,
         "loops": [{"computation": "main", "collectives_before": 2, "collectives_after": 1}],
+        "rotations": [
+            {
+                "loop": "while.2",
+                "computation": "main",
+                "rotated": True,
+                "reason": "",
+                "all_reduce": "all-reduce.3",
+                "moved": ["multiply.1", "reduce.2", "multiply.3"],
+                "carried": ["bf16[8,4096]"],
+                "rewrite": 1,
+            }
+        ],
     }
 
 
@@ -58,6 +70,7 @@ def test_rewrites_are_numbered_on_from_those_of_earlier_modules() -> None:
     kept = VERDICT | {"verdict": "kept", "rewrite": 0}
     built = dumps.build_report(NATIVE | {"all_reduces": [VERDICT, kept]}, "cpu", 1, rewrites_before=7)
     assert [entry["rewrite"] for entry in built["all_reduces"]] == [8, None]
+    assert [entry["rewrite"] for entry in built["rotations"]] == [8]
 
 
 def test_among_several_processes_the_name_says_which_one(tmp_path: pathlib.Path) -> None:

@@ -55,6 +55,8 @@ def reason_list() -> str:
         *_entries(reasons.ENDS),
         "## Why a region ends there\n",
         *_entries(reasons.STOPS),
+        "## Why a loop is not rotated\n",
+        *_entries(reasons.NOT_ROTATED),
     ]
     return "\n".join(parts)
 

@@ -334,7 +334,22 @@ STOPS: tuple[Reason, ...] = (
     ),
 )
 
-REASONS = (*KEPT, *ENDS, *STOPS)
+NOT_ROTATED: tuple[Reason, ...] = (
+    Reason(
+        "the loop's state is not a tuple of which single elements are read",
+        "Rotating a loop adds elements to its state. That takes a `while` that starts from a `tuple`, whose body ends "
+        "in one, and of which everything else reads elements; JAX writes its loops so.",
+        "Return what the loop leaves element by element, not the whole state at once.",
+    ),
+    Reason(
+        "no all-reduce of the round takes in what begins the next one",
+        "The round begins with a norm or the like, but the row-wise math behind the last all-reduce does not reach the "
+        "end of the round, or what begins it is more than row-wise math.",
+        "Look at the reason of the last all-reduce in the body: it says where the region behind it ends.",
+    ),
+)
+
+REASONS = (*KEPT, *ENDS, *STOPS, *NOT_ROTATED)
 
 
 def find(reason: str) -> Reason | None:

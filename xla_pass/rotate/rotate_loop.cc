@@ -152,7 +152,8 @@ class Rotator {
         changes.called_ids = copies_.CopyCalled(instruction);
     }
     if (member.is_value) out_.values.push_back(name);
-    out_.moved.emplace(std::move(name), instruction.name);
+    out_.moved.emplace_back(instruction.name);
+    out_.old_names.emplace(std::move(name), instruction.name);
     Append(edit, ChangedBytes(instruction, changes));
   }
 

@@ -29,8 +29,9 @@ namespace jax_oneshot {
 
 struct RotatedLoop {
   std::string module;
+  std::vector<std::string> moved;  // instructions of the old body, in order
   // By name of an instruction of the new body that computes the values: the one it was before.
-  std::unordered_map<std::string, std::string> moved;
+  std::unordered_map<std::string, std::string> old_names;
   std::vector<std::string> values;              // what the state gains, by their new names
   std::unordered_set<std::string> in_place;     // elements whose next value is written while they could be read
   std::unordered_set<std::string> first_round;  // names of what was added in front of the loop

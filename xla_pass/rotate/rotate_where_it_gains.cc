@@ -125,9 +125,8 @@ class Trial {
     if (part.values.empty()) return Drop(candidate, reason::NoRegionTakesItIn());
     candidate->rotated = RotateLoop(graph, *loop, part, after_copy_insertion_);
     Rotation& rotation = candidate->rotation;
-    rotation.moved.clear();
     rotation.carried.clear();
-    for (const Node member : part.members) rotation.moved.emplace_back(graph.at(member).name);
+    rotation.moved = candidate->rotated.moved;
     for (const Node value : part.values) rotation.carried.push_back(graph.at(value).shape->ToString());
     *bytes = std::move(candidate->rotated.module);
   }
@@ -158,7 +157,7 @@ class Trial {
       });
     };
     if (std::all_of(rotated.values.begin(), rotated.values.end(), is_returned)) {
-      candidate->rotation.old_names = rotated.moved;
+      candidate->rotation.old_names = rotated.old_names;
       candidate->rotation.first_round = rotated.first_round;
       return true;
     }
@@ -168,7 +167,7 @@ class Trial {
 
   static bool SumsWhatStayed(const MadeRegion& region, const RotatedLoop& rotated) {
     return std::any_of(region.all_reduces.begin(), region.all_reduces.end(),
-                       [&](const std::string& all_reduce) { return rotated.moved.count(all_reduce) == 0; });
+                       [&](const std::string& all_reduce) { return rotated.old_names.count(all_reduce) == 0; });
   }
 
   // Where XLA adds no copies any more, no two elements of the state may come from one buffer, nor may the call read the
@@ -187,7 +186,7 @@ class Trial {
   static void Shrink(const std::vector<const MadeRegion*>& regions, Candidate* candidate) {
     if (candidate->may_move) return Drop(candidate, reason::NoRegionTakesItIn());
     candidate->may_move.emplace();
-    for (const auto& [name, before] : candidate->rotated.moved) {
+    for (const auto& [name, before] : candidate->rotated.old_names) {
       for (const MadeRegion* region : regions) {
         if (region->members.count(name) != 0) candidate->may_move->insert(before);
       }

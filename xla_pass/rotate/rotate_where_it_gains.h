@@ -28,7 +28,7 @@ struct Rotation {
   std::string all_reduce;            // the one whose call took in what moved
   std::vector<std::string> moved;    // instructions, in order
   std::vector<std::string> carried;  // shapes of what the state gained
-  // By name in the rotated module: the name in the module as it came. Only of what got a new one.
+  // By name of what moved in the rotated module: its name in the module as it came.
   std::unordered_map<std::string, std::string> old_names;
   std::unordered_set<std::string> first_round;  // what stands in front of the loop now
 };
