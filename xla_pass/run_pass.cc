@@ -349,25 +349,24 @@ Result<PassResult> RunWithRotations(const hlo::Module& module, const PassOptions
   const auto run_on = [&](std::string rotated) -> Result<std::vector<MadeRegion>> {
     bytes = std::move(rotated);
     Result<hlo::Module> parsed = hlo::ParseModule(bytes);
-    if (!parsed) return Err("with rotated loops: " + parsed.error());
+    if (!parsed) return Err(parsed.error());
     std::vector<MadeRegion> made;
     Result<PassResult> result = Pass(*parsed, options, &made).Run();
-    if (!result) return Err("with rotated loops: " + result.error());
+    if (!result) return Err(result.error());
     last = *std::move(result);
     return made;
   };
   const bool after_copy_insertion = options.platform == Platform::kCpu;
   // Of devices in several processes all sums are kept.
   if (after_copy_insertion && !options.single_process) return Pass(module, options).Run();
-  Result<Rotations> rotations = RotateWhereItGains(module, after_copy_insertion, run_on);
-  if (!rotations) return Err(rotations.error());
-  if (!rotations->any_made) {
+  const Rotations rotations = RotateWhereItGains(module, after_copy_insertion, run_on);
+  if (!rotations.any_made) {
     Result<PassResult> result = Pass(module, options).Run();
-    if (result) ReportRotations(*rotations, &result->report);
+    if (result) ReportRotations(rotations, &result->report);
     return result;
   }
-  SpeakOfOriginal(module, *rotations, &last->report);
-  ReportRotations(*rotations, &last->report);
+  SpeakOfOriginal(module, rotations, &last->report);
+  ReportRotations(rotations, &last->report);
   return *std::move(last);
 }
 

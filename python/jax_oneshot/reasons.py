@@ -347,6 +347,11 @@ NOT_ROTATED: tuple[Reason, ...] = (
         "end of the round, or what begins it is more than row-wise math.",
         "Look at the reason of the last all-reduce in the body: it says where the region behind it ends.",
     ),
+    Reason(
+        "the pass fails on the module with rotated loops: …",
+        "A bug of the pass; the module was rewritten without rotated loops.",
+        "Report it, with the dump's `.before.hlo.txt`.",
+    ),
 )
 
 REASONS = (*KEPT, *ENDS, *STOPS, *NOT_ROTATED)

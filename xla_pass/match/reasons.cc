@@ -114,6 +114,10 @@ std::string LoopStateIsNoTuple() { return "the loop's state is not a tuple of wh
 
 std::string NoRegionTakesItIn() { return "no all-reduce of the round takes in what begins the next one"; }
 
+std::string RotatedModuleFails(std::string_view detail) {
+  return "the pass fails on the module with rotated loops: " + std::string(detail);
+}
+
 std::string CompletesRowReduction(std::string_view all_reduce) {
   return "it completes a row reduction inside the call that " + Quote(all_reduce) + " became";
 }

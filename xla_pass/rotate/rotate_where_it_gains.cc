@@ -55,16 +55,18 @@ class Trial {
   Trial(const hlo::Module& module, bool after_copy_insertion, const RunPassOn& run_pass)
       : module_(module), after_copy_insertion_(after_copy_insertion), run_pass_(run_pass) {}
 
-  Result<Rotations> Run(const std::vector<std::pair<int, int>>& loops) {
+  Rotations Run(const std::vector<std::pair<int, int>>& loops) {
     const Graph graph(module_);
     for (const auto& [computation, instruction] : loops) FindCandidate(graph, graph.node(computation, instruction));
     // Each round but the first either drops a candidate or ends.
     for (bool settled = false; !settled && AnyLeft();) {
-      Result<std::string> rotated = RotateAll(graph);
-      if (!rotated) return Err(rotated.error());
+      const std::string rotated = RotateAll(graph);
       if (!AnyLeft()) break;
-      const Result<std::vector<MadeRegion>> regions = run_pass_(*std::move(rotated));
-      if (!regions) return Err(regions.error());
+      const Result<std::vector<MadeRegion>> regions = run_pass_(rotated);
+      if (!regions) {
+        DropAll(reason::RotatedModuleFails(regions.error()));
+        break;
+      }
       settled = true;
       for (Candidate& candidate : candidates_) settled &= candidate.is_dropped || Judge(*regions, &candidate);
     }
@@ -86,6 +88,12 @@ class Trial {
     candidate->rotation.carried.clear();
   }
 
+  void DropAll(const std::string& why) {
+    for (Candidate& candidate : candidates_) {
+      if (!candidate.is_dropped) Drop(&candidate, why);
+    }
+  }
+
   void FindCandidate(const Graph& graph, Node node) {
     Candidate candidate;
     candidate.rotation.loop = std::string(graph.at(node).name);
@@ -101,7 +109,7 @@ class Trial {
   }
 
   // One after the other, each in what the one before left.
-  Result<std::string> RotateAll(const Graph& graph) {
+  std::string RotateAll(const Graph& graph) {
     std::string bytes;
     for (Candidate& candidate : candidates_) {
       if (candidate.is_dropped) continue;
@@ -110,8 +118,11 @@ class Trial {
         continue;
       }
       const Result<hlo::Module> module = hlo::ParseModule(bytes);
-      if (!module) return Err("a rotated loop: " + module.error());
-      Rotate(Graph(*module), &candidate, &bytes);
+      if (module) {
+        Rotate(Graph(*module), &candidate, &bytes);
+      } else {
+        DropAll(reason::RotatedModuleFails(module.error()));
+      }
     }
     return bytes;
   }
@@ -202,7 +213,7 @@ class Trial {
 
 }  // namespace
 
-Result<Rotations> RotateWhereItGains(const hlo::Module& module, bool after_copy_insertion, const RunPassOn& run_pass) {
+Rotations RotateWhereItGains(const hlo::Module& module, bool after_copy_insertion, const RunPassOn& run_pass) {
   const std::vector<std::pair<int, int>> loops = FindLoops(module);
   return loops.empty() ? Rotations() : Trial(module, after_copy_insertion, run_pass).Run(loops);
 }

@@ -41,8 +41,8 @@ struct Rotations {
 // Runs the pass on a module; says which regions it made calls of.
 using RunPassOn = std::function<Result<std::vector<MadeRegion>>(std::string module)>;
 
-// Fails as `run_pass` does.
-Result<Rotations> RotateWhereItGains(const hlo::Module& module, bool after_copy_insertion, const RunPassOn& run_pass);
+// Where `run_pass` fails, no loop is rotated.
+Rotations RotateWhereItGains(const hlo::Module& module, bool after_copy_insertion, const RunPassOn& run_pass);
 
 }  // namespace jax_oneshot
 

@@ -23,7 +23,7 @@ std::string ModuleEdit::Write() const {
   for (const Node node : removed_) touched.insert(graph_.computation_index(node));
   std::vector<ComputationEdit> edits;
   for (const int computation : touched) {
-    ComputationEdit edit{computation, {}};
+    ComputationEdit edit{computation, {}, {}};
     const auto& instructions = graph_.module().computations[computation].instructions;
     for (int i = 0; i < static_cast<int>(instructions.size()); ++i) {
       const Node node = graph_.node(computation, i);
