@@ -348,6 +348,11 @@ NOT_ROTATED: tuple[Reason, ...] = (
         "Look at the reason of the last all-reduce in the body: it says where the region behind it ends.",
     ),
     Reason(
+        "only the first … such loops of a module are rotated",
+        "Every rotation reads the module once more, which would take long where loops are many.",
+        NOTHING,
+    ),
+    Reason(
         "the pass fails on the module with rotated loops: …",
         "A bug of the pass; the module was rewritten without rotated loops.",
         "Report it, with the dump's `.before.hlo.txt`.",

@@ -68,9 +68,7 @@ std::string OutOfSteps(int64_t steps) {
   return "the pass has used up its " + std::to_string(steps) + " steps for this module; what is left stays as it is";
 }
 
-std::string Surprise(std::string_view what) {
-  return "the pass failed here, please report it: " + std::string(what);
-}
+std::string Surprise(std::string_view what) { return "the pass failed here, please report it: " + std::string(what); }
 
 std::string RegionComplete() { return "everything behind it was absorbed"; }
 
@@ -113,6 +111,10 @@ std::string StaysTransposed() { return "nothing in the region transposes its row
 std::string LoopStateIsNoTuple() { return "the loop's state is not a tuple of which single elements are read"; }
 
 std::string NoRegionTakesItIn() { return "no all-reduce of the round takes in what begins the next one"; }
+
+std::string TooManyLoops(int64_t limit) {
+  return "only the first " + std::to_string(limit) + " such loops of a module are rotated";
+}
 
 std::string RotatedModuleFails(std::string_view detail) {
   return "the pass fails on the module with rotated loops: " + std::string(detail);

@@ -50,6 +50,7 @@ std::string StaysTransposed();
 // Not rotated: loops, and what begins their rounds.
 std::string LoopStateIsNoTuple();
 std::string NoRegionTakesItIn();
+std::string TooManyLoops(int64_t limit);
 std::string RotatedModuleFails(std::string_view detail);
 
 // Fused: an all-reduce that completes a row reduction inside another one's call.

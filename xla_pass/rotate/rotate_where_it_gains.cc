@@ -18,6 +18,9 @@ namespace {
 using hlo::Opcode;
 using Names = std::unordered_set<std::string>;
 
+// Each costs reading the module once more; models have one loop over layers, or two or three.
+constexpr int kMaxLoops = 16;
+
 bool HasAllReduce(const hlo::Computation& computation) {
   return std::any_of(computation.instructions.begin(), computation.instructions.end(),
                      [](const hlo::Instruction& instruction) { return instruction.opcode == Opcode::kAllReduce; });
@@ -104,6 +107,8 @@ class Trial {
       Drop(&candidate, loop.error());
     } else if (FindMovedPart(graph, *loop, [](Node) { return true; }).values.empty()) {
       return;  // nothing that looks like a norm begins its round
+    } else if (++found_ > kMaxLoops) {
+      Drop(&candidate, reason::TooManyLoops(kMaxLoops));
     }
     candidates_.push_back(std::move(candidate));
   }
@@ -209,6 +214,7 @@ class Trial {
   bool after_copy_insertion_;
   const RunPassOn& run_pass_;
   std::vector<Candidate> candidates_;
+  int found_ = 0;  // that have something to move
 };
 
 }  // namespace

@@ -106,6 +106,32 @@ TEST(RotateWhereItGains, RotatesNothingWhereThePassFails) {
   EXPECT_EQ(rotations.loops[0].reason, "the pass fails on the module with rotated loops: of a test");
 }
 
+TEST(RotateWhereItGains, RotatesTheFirstLoopsOfVeryMany) {
+  constexpr int kLoops = 18;
+  std::string computations, calls;
+  for (int i = 0; i < kLoops; ++i) {
+    const std::string n = std::to_string(i);
+    std::string text(kHandLoop);
+    const size_t main = text.find("  main {");
+    std::string loop = text.substr(0, main);
+    loop.replace(loop.find("body {"), 4, "body" + n).replace(loop.find("condition {"), 9, "condition" + n);
+    computations += loop;
+    calls += "loop" + n + " = (s32[], f32[8,64], f32[3,64]) while(first), body=body" + n + ", condition=condition" + n +
+             "\nout" + n + " = f32[8,64] get-tuple-element(loop" + n + "), index=1\n";
+  }
+  const std::string main = R"(
+    main { x0 = f32[8,64] parameter(0)
+           g0 = f32[3,64] parameter(1)
+           start = s32[] constant(0)
+           first = (s32[], f32[8,64], f32[3,64]) tuple(start, x0, g0)
+  )";
+  const Rotations rotations = Rotate(kReducers + computations + main + calls + "}", false,
+                                     [](const std::string&) { return std::vector<MadeRegion>{}; });
+  ASSERT_EQ(rotations.loops.size(), 18u);
+  EXPECT_EQ(rotations.loops[15].reason, reason::NoRegionTakesItIn());
+  EXPECT_EQ(rotations.loops[16].reason, "only the first 16 such loops of a module are rotated");
+}
+
 TEST(RotateWhereItGains, RunsNothingForAModuleWithoutLoops) {
   const Rotations rotations = Rotate(std::string(kReducers) + R"(
     main { x = f32[8,64] parameter(0)
