@@ -18,6 +18,7 @@ from rich.console import Console
 DEVICE = {"gpu": "NVIDIA H200", "driver": "13.0", "nvrtc": "13.0", "arch": "sm_90", "multiprocessors": 132}
 DEVICE |= {"nccl": "", "gpus": 1, "most_ranks": 8}
 US = {"fused": [5.0, 4.0, 9.0], "apart": [8.0], "three": [10.0], "plain": [4.0], "push_poll": [2.0], "empty": [1.0]}
+US |= {"two_shot": [4.5], "two_shot_plain": [3.5]}
 US |= {"sharded": [6.0], "sharded_apart": [15.0], "apart_pdl": [6.0], "push_poll_pdl": [1.6], "empty_pdl": [0.5]}
 NCCL = {"nccl": [12.0], "nccl_apart": [16.0], "nccl_three": [18.0]}
 ANSWER = {"us": US, "public_us": {"slow": [7.0], "quick": [5.0]}, "skipped": {"big": "does not fit"}}
@@ -52,6 +53,16 @@ def test_a_time_is_the_median_of_its_turns_and_public_is_the_fastest() -> None:
     assert one.ratio("plain_vs_floor_pdl") == 4 / 1.6
     assert one.ratio("fused_vs_nccl") == 5 / 16
     assert one.ratio("plain_vs_nccl") == 4 / 12
+    assert one.ratio("two_shot_vs_one_shot") == 4.5 / 5
+
+
+def test_ours_is_the_quicker_of_one_shot_and_two() -> None:
+    (one,) = measured({**ANSWER, "us": US | NCCL})
+    assert (one.time("ours"), one.ratio("ours_vs_best_public"), one.ratio("ours_vs_nccl")) == (4.5, 4.5 / 5, 4.5 / 16)
+    (slower,) = measured({**ANSWER, "us": {"fused": [5.0], "two_shot": [6.0]}})
+    assert slower.time("ours") == 5
+    (neither,) = measured({**ANSWER, "us": {"plain": [5.0]}})
+    assert neither.time("ours") is None
 
 
 def test_ratios_stand_by_ranks_and_shape() -> None:
@@ -77,9 +88,10 @@ def test_each_number_of_ranks_is_measured_for_which_there_are_gpus() -> None:
 
 def test_a_gpu_per_rank_is_asked_for_and_noted() -> None:
     echo = "import json\nfirst = json.loads(input())\nprint(json.dumps({**first, 'most_ranks': 0}), flush=True)"
-    request = Request(gpus="each", competitors=["./libx.so"], nccl=False)
+    request = Request(gpus="each", competitors=["./libx.so"], nccl=False, methods=["fused"])
     device, exchanges = kernel_exchange.measure(request, 1, lambda text: None, command=[sys.executable, "-c", echo])
     assert (device["gpus"], device["competitors"], device["nccl"], exchanges) == ("each", ["./libx.so"], False, [])
+    assert device["methods"] == ["fused"]
     each = kernel_exchange.stamp({**DEVICE, "nccl": "2.30.7", "gpus": 2}, "each")
     assert each["where"]["gpus"] == "each"
     assert each["where"]["gpu_count"] == 2
@@ -124,10 +136,10 @@ def test_a_process_that_never_answers_is_ended(monkeypatch: pytest.MonkeyPatch) 
         kernel_exchange.measure(Request(ranks=(2,), shapes=((8, 4096),)), 1, lambda text: None, command=sleeps)
 
 
-def shown(ranks: int, answer: dict[str, Any]) -> list[list[str]]:
+def shown(ranks: int, answer: dict[str, Any], which: int = 0) -> list[list[str]]:
     """The cells of head and rows, as a terminal of eighty columns shows them."""
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(kernel_tables.table(ranks, measured(answer)))
+    console.print(kernel_tables.tables(ranks, measured(answer))[which])
     lines = [line for line in console.export_text().splitlines() if line.strip(" ─")]
     return [line.replace(f"{ranks} ranks", f"{ranks}-ranks").split() for line in lines]
 
@@ -149,6 +161,16 @@ def test_a_table_with_a_gpu_per_rank_shows_nccl_in_place_of_public_kernels() -> 
     assert {name: cells[name] for name in ("nccl", "n+norm", "f/nccl", "p/nccl")} == {
         **{"nccl": "12.00", "n+norm": "16.00", "f/nccl": "0.31", "p/nccl": "0.33"}
     }
+
+
+def test_a_second_table_shows_one_shot_and_two_beside_others() -> None:
+    head, shape = shown(8, {**ANSWER, "us": US | NCCL}, which=1)
+    assert dict(zip(head, shape, strict=True)) == {
+        **{"8-ranks": "8x4096", "one-shot": "5.00", "two-shot": "4.50", "public": "5.00", "n+norm": "16.00"},
+        **{"2/1": "0.90", "ours/pub": "0.90", "ours/nccl": "0.28"},
+    }
+    without = {**ANSWER, "us": {"fused": [1.0]}}
+    assert len(kernel_tables.tables(8, measured(without))) == 1
 
 
 @pytest.mark.parametrize(
@@ -201,6 +223,7 @@ def test_without_a_gpu_the_command_says_what_is_missing(run_python: RunPython) -
         (["--shapes", "0x8"], "expected a whole number above 0, got 0"),
         (["--ranks", "two"], "expected a whole number above 0, got two"),
         (["--gpus", "some"], "invalid choice: 'some'"),
+        (["--methods", "fused,fast"], "no method is called fast; known: fused, apart"),
     ],
 )
 def test_flags_that_cannot_be_used_are_refused(run_python: RunPython, flags: list[str], said: str) -> None:

@@ -58,7 +58,7 @@ def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() ->
     each["versions"]["nccl"] = "2.30.7"
     each["details"]["kernel_us"]["2"]["1x3584"]["nccl_apart"] = 5
     page = fill_performance
-    text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each}, {})
+    text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each}, {}, {})
     first, _, second = text.partition("### NVIDIA H200, a GPU per rank\n")
     assert "### NVIDIA H200\n" in first
     assert "nccl" not in first.lower()
@@ -75,14 +75,29 @@ def test_large_messages_are_a_table_of_one_shot_against_nccl() -> None:
     us = {"plain": 10.0, "nccl": 20.0, "fused": 12.0, "nccl_apart": 30.0}
     each["details"]["kernel_us"] = {"2": {"256x8192": us}}
     page = fill_performance
-    text = page.filled(page.BEGIN + page.END, {}, {"large-messages": each})
+    text = page.filled(page.BEGIN + page.END, {}, {"large-messages": each}, {})
     assert "### Large messages: NVIDIA H200, a GPU per rank" in text
     assert "| 2 ranks, 256x8192 | 4 | 10.00 | 20.00 | 12.00 | 30.00 | 0.50 | 0.40 |" in text
 
 
+def test_one_shot_and_two_are_a_table_with_what_each_sends() -> None:
+    each = results()
+    each["machine"] |= {"gpus": "each", "gpu_count": 4}
+    us = {"fused": 20.0, "two_shot": 10.0, "nccl_apart": 30.0}
+    each["details"] = {"kernel_us": {"4": {"256x8192": us, "8x8192": us}}, "public_us": {"4": {"256x8192": {"x": 8.0}}}}
+    page = fill_performance
+    text = page.filled(page.BEGIN + page.END, {}, {}, {"two-shot": each})
+    assert "### One shot and two: NVIDIA H200, a GPU per rank" in text
+    # 4 MiB of message: 3 times to others; 3 quarters of it twice; or once, and its two outputs.
+    assert (
+        "| 4 ranks, 256x8192 | 12.00 | 6.00 | 9.00 | 20.00 | 10.00 | 30.00 | 8.00 | x | 629.15 | 1.25 | 0.33 |" in text
+    )
+    assert "| 4 ranks, 8x8192 | 0.38 | 0.19 | 0.28 | 20.00 | 10.00 | 30.00 |  |  | 19.66 |  | 0.33 |" in text
+
+
 def test_a_page_without_its_markers_is_refused() -> None:
     with pytest.raises(ValueError, match=r"docs/performance\.md lacks the lines"):
-        fill_performance.filled("no markers", {}, {})
+        fill_performance.filled("no markers", {}, {}, {})
 
 
 def test_every_method_and_every_ratio_is_explained() -> None:

@@ -1,4 +1,4 @@
-"""In: benchmarks/results/kernel-*.json. Out: the part of docs/performance.md that shows figures; none is typed by hand.
+"""In: the kernel results of benchmarks/results. Out: the part of docs/performance.md that shows figures, none typed.
 
 python tools/fill_performance.py            writes docs/performance.md
 python tools/fill_performance.py --check    exit status 1 when it would change
@@ -30,10 +30,22 @@ GOALS = {
     "sharded_vs_collectives": ("the sharded norm in one call against three collectives and what is between", 0.4, None),
     "fused_vs_nccl": ("fused against NCCL's all-reduce, then one kernel for residual and norm", None, None),
     "plain_vs_nccl": ("all-reduce against NCCL's", None, None),
+    "two_shot_vs_one_shot": ("fused by two shots against fused by one", None, None),
+    "ours_vs_best_public": ("the quicker of the two against the fastest public fused kernel", 0.9, None),
+    "ours_vs_nccl": ("the same against NCCL's all-reduce, then one kernel for residual and norm", None, None),
 }
 METHODS = ("fused", "apart", "three", "plain", "push_poll", "empty", "sharded", "sharded_apart")
 # A column each where they were measured.
-MORE_METHODS = ("apart_pdl", "push_poll_pdl", "empty_pdl", "nccl", "nccl_apart", "nccl_three")
+MORE_METHODS = (
+    "apart_pdl",
+    "push_poll_pdl",
+    "empty_pdl",
+    "two_shot",
+    "two_shot_plain",
+    "nccl",
+    "nccl_apart",
+    "nccl_three",
+)
 
 
 def section(name: str, results: dict[str, Any]) -> str:
@@ -64,10 +76,19 @@ def _measured_with(results: dict[str, Any]) -> str:
     )
 
 
-def filled(page: str, results: dict[str, dict[str, Any]], larges: dict[str, dict[str, Any]]) -> str:
-    """The page's text with the figures of `results`, then `larges`. Raises ValueError when the markers are missing."""
+def filled(
+    page: str,
+    results: dict[str, dict[str, Any]],
+    larges: dict[str, dict[str, Any]],
+    two_shots: dict[str, dict[str, Any]],
+) -> str:
+    """The page's text with the figures of the files, kind by kind. Raises ValueError when the markers are missing."""
     sections = "\n".join(
-        [*(section(name, one) for name, one in results.items()), *(large(one) for one in larges.values())]
+        [
+            *(section(name, one) for name, one in results.items()),
+            *(large(one) for one in larges.values()),
+            *(two_shot(one) for one in two_shots.values()),
+        ]
     )
     return pages.between(page, "docs/performance.md", (BEGIN, END), f"\n{sections}\n")
 
@@ -99,6 +120,56 @@ def large(results: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def two_shot(results: dict[str, Any]) -> str:
+    """Markdown of one file of messages by one shot and by two, beside others'."""
+    rows = []
+    for ranks, shapes in results["details"]["kernel_us"].items():
+        for shape, us in shapes.items():
+            public = _public(results, ranks).get(shape, {})
+            quickest = min(public, key=public.__getitem__, default="")
+            ours = min(us["fused"], us["two_shot"])
+            sent = sent_mebibytes(int(ranks), shape)
+            rows.append(
+                [
+                    f"{ranks} ranks, {shape}",
+                    *(f"{one:.2f}" for one in sent.values()),
+                    *(_number(us.get(method)) for method in ("fused", "two_shot", "nccl_apart")),
+                    _number(public.get(quickest)),
+                    quickest,
+                    _number(sent["two_shot"] / us["two_shot"] * (1 << 20) / 1e3),
+                    _number(ours / public[quickest] if public else None),
+                    _number(ours / us["nccl_apart"] if "nccl_apart" in us else None),
+                ]
+            )
+    head = [
+        *("rows x H", "one shot sends, MiB", "two shots send, MiB", "by outputs, MiB"),
+        *("fused", "two_shot", "nccl_apart", "best public", "which", "two shots, GB/s", "ours / public"),
+        "ours / nccl_apart",
+    ]
+    return "\n".join(
+        [
+            f"### One shot and two: {results['machine']['gpu']}, a GPU per rank",
+            "",
+            _measured_with(results),
+            "",
+            "Microseconds per call; what one rank sends to others in all, and how quickly by two shots.",
+            "",
+            *pages.table(head, rows),
+            "",
+        ]
+    )
+
+
+def sent_mebibytes(ranks: int, shape: str) -> dict[str, float]:
+    """What one rank sends to others in one call of all-reduce, residual and norm in bf16, by algorithm.
+
+    "outputs": two shots, if the owner of a row sent its two outputs in the place of its sum.
+    """
+    message = float(_mebibytes(shape))
+    share = message * (ranks - 1) / ranks
+    return {"one_shot": message * (ranks - 1), "two_shot": 2 * share, "outputs": 3 * share}
 
 
 def _mebibytes(shape: str) -> str:
@@ -155,7 +226,9 @@ def _number(value: float | None) -> str:
 
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
-    text = filled(PAGE.read_text(), pages.results("kernel-*"), pages.results("large-messages-*"))
+    text = filled(
+        PAGE.read_text(), pages.results("kernel-*"), pages.results("large-messages-*"), pages.results("two-shot-*")
+    )
     return pages.write({PAGE: text}, arguments)
 
 

@@ -117,13 +117,14 @@ def compile_cuda_kernel(
 class KernelBench:
     """Several ranks on this machine's first GPU or on a GPU each (ffi_kernels/cuda/bench/kernel_bench.h)."""
 
-    def __init__(self, competitors: list[str], gpus: str, nccl: bool) -> None:
+    def __init__(self, competitors: list[str], gpus: str, nccl: bool, methods: list[str]) -> None:
         """Opens the GPUs.
 
         Args:
           competitors: libraries of other people's kernels (ffi_kernels/cuda/bench/competitor.h).
           gpus: "one" for all ranks, or "each" rank has one.
           nccl: whether to measure NCCL where each rank has a GPU.
+          methods: only these of ours and NCCL's; none: all.
 
         Raises:
           RuntimeError: no driver, no GPU or too few, no NVRTC, or a library that is none.

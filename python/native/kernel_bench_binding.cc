@@ -1,5 +1,5 @@
-// In:  Python's KernelBench(competitors=..., gpus=..., nccl=...), .device() and .measure(...). Out: the kernel
-// benchmark's answers as dicts.
+// In:  Python's KernelBench(competitors=..., gpus=..., nccl=..., methods=...), .device() and .measure(...). Out: the
+// kernel benchmark's answers as dicts.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
@@ -36,8 +36,9 @@ Placement PlacementOf(const std::string& gpus) {
 
 class PyKernelBench {
  public:
-  PyKernelBench(const std::vector<std::string>& competitors, const std::string& gpus, bool nccl)
-      : bench_(OrThrow(KernelBench::Make({competitors, PlacementOf(gpus), nccl}))) {}
+  PyKernelBench(const std::vector<std::string>& competitors, const std::string& gpus, bool nccl,
+                const std::vector<std::string>& methods)
+      : bench_(OrThrow(KernelBench::Make({competitors, PlacementOf(gpus), nccl, {methods.begin(), methods.end()}}))) {}
 
   nb::dict Device() const {
     const BenchDevice device = bench_->device();
@@ -71,8 +72,8 @@ class PyKernelBench {
 void BindKernelBench(nb::module_& module) {
   nb::class_<PyKernelBench>(module, "KernelBench",
                             "Several ranks on this machine's first GPU, or on a GPU each; see kernel_bench.h.")
-      .def(nb::init<const std::vector<std::string>&, const std::string&, bool>(), nb::arg("competitors"),
-           nb::arg("gpus"), nb::arg("nccl"))
+      .def(nb::init<const std::vector<std::string>&, const std::string&, bool, const std::vector<std::string>&>(),
+           nb::arg("competitors"), nb::arg("gpus"), nb::arg("nccl"), nb::arg("methods"))
       .def("device", &PyKernelBench::Device, "What the device and its software are.")
       .def("measure", &PyKernelBench::Measure, nb::arg("ranks"), nb::arg("rows"), nb::arg("width"), nb::arg("links"),
            nb::arg("turns"),

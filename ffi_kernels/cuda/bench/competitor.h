@@ -7,8 +7,10 @@
 //   residual_out = residual + sum over ranks of partial
 //   norm_out     = RMSNorm(residual_out) * gamma
 //
-// All ranks are on the current device, in its primary context; a launch goes to the stream it is given and may be
-// captured into a graph, so it neither synchronises nor allocates.
+// All ranks are on the current device, in its primary context; with `--gpus each`, rank r is on device r in its primary
+// context, and the library has to know by itself, or by means of its own, which of the two holds. A launch is made with
+// the rank's device current, goes to the stream it is given and may be captured into a graph, so it neither
+// synchronises nor allocates.
 #ifndef FFI_KERNELS_CUDA_BENCH_COMPETITOR_H_
 #define FFI_KERNELS_CUDA_BENCH_COMPETITOR_H_
 

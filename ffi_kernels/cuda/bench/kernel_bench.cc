@@ -64,6 +64,7 @@ Result<std::unique_ptr<KernelBench>> KernelBench::Make(const BenchOptions& optio
   if (!kernels) return Err(kernels.error());
   std::unique_ptr<KernelBench> bench(new KernelBench(*std::move(gpus), *std::move(kernels), nvrtc->VersionText()));
   bench->cache_ = std::make_unique<KernelCache>(*nvrtc, DefaultCacheFolder());
+  bench->wanted_ = options.methods;
   bench->nccl_library_ = NcclFor(options);
   for (const std::string& path : options.competitors) {
     Result<CompetitorLibrary> library = CompetitorLibrary::Load(path);
@@ -102,10 +103,10 @@ Result<Measurement> KernelBench::Measure(const Shape& shape, int links, int turn
   if (!problem) return Err(problem.error());
   const Result<Clock> clock = Clock::Make(*gpus_, kernels_);
   if (!clock) return Err(clock.error());
-  const Result<std::shared_ptr<const OneShotRanks>> ranks = OneShotRanks::Make(*gpus_, *cache_, shape);
+  const auto ranks = OneShotRanks::Make(*gpus_, *cache_, shape, OneShotsOf(wanted_));
   if (!ranks) return Err(ranks.error());
   const std::vector<Method> methods =
-      MakeMethods({gpus_.get(), &kernels_, &competitors_, WarmNccl(*problem)}, *ranks, *problem);
+      MakeMethods({gpus_.get(), &kernels_, &competitors_, WarmNccl(*problem), &wanted_}, *ranks, *problem);
   Result<Measurement> measured = TakeTurns({*problem, *clock, methods, links}, turns);
   return measured ? measured : Err(measured.error() + (*ranks)->GaveUp());
 }

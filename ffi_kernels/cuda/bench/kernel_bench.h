@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ namespace jax_oneshot::cuda::bench {
 struct BenchOptions {
   std::vector<std::string> competitors;  // files of competitor libraries
   Placement placement = Placement::kOneGpu;
-  bool nccl = true;  // with a GPU per rank
+  bool nccl = true;               // with a GPU per rank
+  std::set<std::string> methods;  // names of methods.h: only these, and the competitors'; empty: all
 };
 
 struct Measurement {
@@ -72,6 +74,7 @@ class KernelBench {
   std::string nvrtc_version_;
   std::unique_ptr<KernelCache> cache_;
   std::vector<CompetitorLibrary> competitors_;
+  std::set<std::string> wanted_;
   Result<NcclLibrary> nccl_library_;
   std::map<int, MaybeNccl> nccl_;  // by number of ranks
 };

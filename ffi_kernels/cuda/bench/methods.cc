@@ -1,6 +1,7 @@
 // In:  a problem on the ranks' GPUs. Out: the ways of doing it that are measured. See methods.h.
 #include "ffi_kernels/cuda/bench/methods.h"
 
+#include <map>
 #include <utility>
 
 #include "ffi_kernels/cuda/bench/norm_after.h"
@@ -11,18 +12,17 @@ namespace {
 
 using Ranks = std::shared_ptr<const OneShotRanks>;
 
-Result<LaunchOnRank> Fused(const Ranks& ranks, const Problem& problem) {
-  return [ranks, &problem](int rank, int link, Stream) {
+Result<LaunchOnRank> Fused(const Ranks& ranks, const Problem& problem, OneShot which = OneShot::kFused) {
+  return [ranks, &problem, which](int rank, int link, Stream) {
     const CallBuffers call = problem.Call(rank, link, Leaves::kNormAndResidual);
-    return ranks->Launch(OneShot::kFused, rank, {call.partial, call.residual, call.gamma},
-                         {call.norm_out, call.residual_out});
+    return ranks->Launch(which, rank, {call.partial, call.residual, call.gamma}, {call.norm_out, call.residual_out});
   };
 }
 
-Result<LaunchOnRank> Plain(const Ranks& ranks, const Problem& problem) {
-  return [ranks, &problem](int rank, int link, Stream) {
+Result<LaunchOnRank> Plain(const Ranks& ranks, const Problem& problem, OneShot which = OneShot::kPlain) {
+  return [ranks, &problem, which](int rank, int link, Stream) {
     const CallBuffers call = problem.Call(rank, link, Leaves::kSum);
-    return ranks->Launch(OneShot::kPlain, rank, {call.partial}, {call.sum_out});
+    return ranks->Launch(which, rank, {call.partial}, {call.sum_out});
   };
 }
 
@@ -93,6 +93,10 @@ class Methods {
   }
 
  private:
+  bool IsWanted(const std::string& name) const {
+    return tools_.wanted == nullptr || tools_.wanted->empty() || tools_.wanted->count(name) > 0;
+  }
+
   bool OnOneGpu() const { return tools_.gpus->placement() == Placement::kOneGpu; }
 
   void Add(std::string name, Origin origin, Leaves leaves, const Result<LaunchOnRank>& launch) {
@@ -101,7 +105,7 @@ class Methods {
                                : Result<LaunchLink>(Err(launch.error()))});
   }
   void AddOurs(const char* name, Leaves leaves, const Result<LaunchOnRank>& launch) {
-    Add(name, Origin::kOurs, leaves, launch);
+    if (IsWanted(name)) Add(name, Origin::kOurs, leaves, launch);
   }
 
   void AddOneShots() {
@@ -111,6 +115,8 @@ class Methods {
     AddOurs("apart_pdl", kNorm, Early(kernels, PlainAndNorm(ranks_, problem_, kernels, OneEarlyNorm)));
     AddOurs("three", kNorm, PlainAndNorm(ranks_, problem_, kernels, TwoNorms));
     AddOurs("plain", Leaves::kSum, Plain(ranks_, problem_));
+    AddOurs("two_shot", kNorm, Fused(ranks_, problem_, OneShot::kFusedByTwo));
+    AddOurs("two_shot_plain", Leaves::kSum, Plain(ranks_, problem_, OneShot::kPlainByTwo));
     AddOurs("sharded", kNorm, Sharded(ranks_, problem_));
     AddOurs("sharded_apart", kNorm, ShardedApart(*tools_.gpus, kernels, ranks_, problem_));
   }
@@ -128,17 +134,18 @@ class Methods {
     const auto and_norm = [&](NormLaunch norm) {
       return NcclAndNorm(tools_.nccl, *tools_.gpus, *tools_.kernels, problem_, norm);
     };
-    methods_.push_back({"nccl", Origin::kNccl, Leaves::kSum, Nccl(tools_.nccl, problem_)});
-    methods_.push_back({"nccl_apart", Origin::kNccl, kNorm, and_norm(OneNorm)});
-    methods_.push_back({"nccl_three", Origin::kNccl, kNorm, and_norm(TwoNorms)});
+    const auto add = [&](const char* name, Leaves leaves, const Result<LaunchLink>& launch) {
+      if (IsWanted(name)) methods_.push_back({name, Origin::kNccl, leaves, launch});
+    };
+    add("nccl", Leaves::kSum, Nccl(tools_.nccl, problem_));
+    add("nccl_apart", kNorm, and_norm(OneNorm));
+    add("nccl_three", kNorm, and_norm(TwoNorms));
   }
 
   void AddPublic() {
     for (const CompetitorLibrary& library : *tools_.competitors) {
       for (size_t i = 0; i < library.names().size(); ++i) {
-        Add(library.names()[i], Origin::kPublic, kNorm,
-            OnOneGpu() ? Public(library, static_cast<int>(i), problem_)
-                       : Err("competitor libraries have all ranks on one GPU; use --gpus one"));
+        Add(library.names()[i], Origin::kPublic, kNorm, Public(library, static_cast<int>(i), problem_));
       }
     }
   }
@@ -152,6 +159,28 @@ class Methods {
 };
 
 }  // namespace
+
+OneShots OneShotsOf(const std::set<std::string>& wanted) {
+  static const std::map<std::string, std::vector<OneShot>> kLaunched = {
+      {"fused", {OneShot::kFused}},
+      {"apart", {OneShot::kPlain}},
+      {"apart_pdl", {OneShot::kPlain}},
+      {"three", {OneShot::kPlain}},
+      {"plain", {OneShot::kPlain}},
+      {"two_shot", {OneShot::kFusedByTwo}},
+      {"two_shot_plain", {OneShot::kPlainByTwo}},
+      {"sharded", {OneShot::kSharded}},
+      {"sharded_apart", {OneShot::kPlain, OneShot::kStatistic, OneShot::kGather}},
+  };
+  if (wanted.empty()) return OneShots().set();
+  OneShots of;
+  for (const std::string& name : wanted) {
+    const auto found = kLaunched.find(name);
+    if (found == kLaunched.end()) continue;
+    for (const OneShot which : found->second) of.set(static_cast<size_t>(which));
+  }
+  return of;
+}
 
 std::vector<Method> MakeMethods(const Tools& tools, const Ranks& ranks, const Problem& problem) {
   return Methods(tools, ranks, problem).All();

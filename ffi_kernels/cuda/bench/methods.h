@@ -3,16 +3,18 @@
 //   fused      one call: all-reduce, residual, RMSNorm, two outputs
 //   apart      plain one-shot, then one kernel for residual and norm      three   plain one-shot, residual, norm
 //   plain      the one-shot all-reduce alone
+//   two_shot, two_shot_plain: fused and plain by two shots
 //   push_poll  16 bytes from each rank to each                            empty   a kernel that does nothing
 //   apart_pdl, push_poll_pdl, empty_pdl: the same, their own kernels launched early (bench_kernels.h), as one-shots are
 //   sharded, sharded_apart: sharded_methods.h. nccl, nccl_apart, nccl_three, with a GPU per rank: nccl_methods.h. And
-//   every kernel of the competitor libraries, with all ranks on one GPU.
+//   every kernel of the competitor libraries.
 //
 // All of ours go through the same workspaces, with kernels that the CUDA backend makes.
 #ifndef FFI_KERNELS_CUDA_BENCH_METHODS_H_
 #define FFI_KERNELS_CUDA_BENCH_METHODS_H_
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,7 +44,11 @@ struct Tools {
   const RankKernels* kernels;
   const std::vector<CompetitorLibrary>* competitors;
   MaybeNccl nccl;
+  const std::set<std::string>* wanted = nullptr;  // names, besides the competitors'; null or empty: all
 };
+
+// What the methods of these names launch; of all, where there are none.
+OneShots OneShotsOf(const std::set<std::string>& wanted);
 
 // All methods of `problem`'s shape. What they launch refers to `problem` and to what `tools` points to, and keeps
 // `ranks` alive.

@@ -17,8 +17,10 @@ constexpr unsigned kRankBits = 8;  // of a call's number
 RowProgram ProgramOf(OneShot which, int width) {
   switch (which) {
     case OneShot::kFused:
+    case OneShot::kFusedByTwo:
       return FusedProgram(width);
     case OneShot::kPlain:
+    case OneShot::kPlainByTwo:
       return PlainProgram();
     case OneShot::kSharded:
       return ShardedProgram(width);
@@ -30,25 +32,34 @@ RowProgram ProgramOf(OneShot which, int width) {
   return GatherProgram();
 }
 
+Algorithm AlgorithmOf(OneShot which) {
+  return which == OneShot::kFusedByTwo || which == OneShot::kPlainByTwo ? Algorithm::kTwoShot : Algorithm::kOneShot;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const OneShotRanks>> OneShotRanks::Make(const RankGpus& gpus, KernelCache& cache,
-                                                               const Shape& shape) {
+                                                               const Shape& shape, const OneShots& wanted) {
   std::shared_ptr<OneShotRanks> ranks(new OneShotRanks(gpus));
   Result<DeviceFacts> facts = ReadDeviceFacts(gpus.driver(), gpus.of(0).device());  // all GPUs are of one model
   if (!facts) return Err(facts.error());
   facts->ranks_on_device = gpus.ranks_per_gpu(shape.ranks);
-  ranks->MakeKernels(cache, *facts, shape);
+  ranks->MakeKernels(cache, *facts, shape, wanted);
   if (Result<void> made = ranks->MakeWorkspaces(shape.ranks); !made) return Err(made.error());
   return ranks;
 }
 
-void OneShotRanks::MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape) {
+void OneShotRanks::MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape,
+                               const OneShots& wanted) {
   for (size_t i = 0; i < kOneShots; ++i) {
+    if (!wanted.test(i)) {
+      kernels_[i] = Err("not asked for");
+      continue;
+    }
     const OneShot which = static_cast<OneShot>(i);
     const int width = which == OneShot::kStatistic ? 1 : shape.width;
     const Result<std::shared_ptr<const CompiledKernel>> compiled =
-        cache.Get(ProgramOf(which, width), shape.rows, width, shape.ranks, facts);
+        cache.Get(ProgramOf(which, width), shape.rows, width, shape.ranks, facts, AlgorithmOf(which));
     kernels_[i] = compiled ? LoadEverywhere(*compiled) : Kernel(Err(compiled.error()));
   }
 }
@@ -116,7 +127,8 @@ OneShotRanks::~OneShotRanks() {
 std::string OneShotRanks::GaveUp() const {
   const std::optional<MissingPeers> missing = ReadErrorRecord(error_record_.word);
   if (!missing) return "";
-  static constexpr std::array<const char*, kOneShots> kNames = {"fused", "plain", "sharded", "statistic", "gather"};
+  static constexpr std::array<const char*, kOneShots> kNames = {"fused",  "plain",    "sharded",       "statistic",
+                                                                "gather", "two_shot", "two_shot_plain"};
   std::string text = std::string("; rank ") + std::to_string(missing->call & ((1u << kRankBits) - 1)) + " of the " +
                      kNames.at(missing->call >> kRankBits) + " kernel gave up waiting for ranks";
   for (int rank : missing->ranks) text += " " + std::to_string(rank);

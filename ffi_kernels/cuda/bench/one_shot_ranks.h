@@ -4,6 +4,7 @@
 #define FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
 
 #include <array>
+#include <bitset>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,14 +18,16 @@
 
 namespace jax_oneshot::cuda::bench {
 
-// The programs of problem.h.
-enum class OneShot : uint8_t { kFused, kPlain, kSharded, kStatistic, kGather };
-inline constexpr size_t kOneShots = 5;
+// The programs of problem.h; two of them by two shots as well.
+enum class OneShot : uint8_t { kFused, kPlain, kSharded, kStatistic, kGather, kFusedByTwo, kPlainByTwo };
+inline constexpr size_t kOneShots = 7;
+using OneShots = std::bitset<kOneShots>;
 
 class OneShotRanks {
  public:
-  // Compiles and loads what it can, and initialises one workspace per rank, which all programs go through.
-  static Result<std::shared_ptr<const OneShotRanks>> Make(const RankGpus& gpus, KernelCache& cache, const Shape& shape);
+  // Compiles and loads what it can of `wanted`, and initialises one workspace per rank, which all programs go through.
+  static Result<std::shared_ptr<const OneShotRanks>> Make(const RankGpus& gpus, KernelCache& cache, const Shape& shape,
+                                                          const OneShots& wanted = OneShots().set());
 
   // With the rank's GPU current. Refuses with the reason where the program's kernel could not be made for this shape.
   Result<void> Launch(OneShot which, int rank, std::vector<DevicePointer> inputs,
@@ -40,7 +43,7 @@ class OneShotRanks {
   using Kernel = Result<std::vector<std::shared_ptr<const LoadedKernel>>>;  // per GPU
 
   explicit OneShotRanks(const RankGpus& gpus) : gpus_(gpus) {}
-  void MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape);
+  void MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape, const OneShots& wanted);
   Kernel LoadEverywhere(const std::shared_ptr<const CompiledKernel>& compiled) const;
   Result<void> MakeWorkspaces(int ranks);
 

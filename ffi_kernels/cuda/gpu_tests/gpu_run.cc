@@ -116,7 +116,7 @@ Result<std::shared_ptr<const CompiledKernel>> Gpu::Compile(const RowProgram& pro
   if (cache_ == nullptr) return Err(why_absent_);
   DeviceFacts share = facts_;
   share.ranks_on_device = present() ? devices_->MostRanksOnOne(shape.ranks) : shape.ranks;
-  return cache_->Get(program, shape.rows, shape.width, shape.ranks, share);
+  return cache_->Get(program, shape.rows, shape.width, shape.ranks, share, shape.algorithm);
 }
 
 Result<std::shared_ptr<const GroupKernel>> Gpu::Load(const RowProgram& program, const Shape& shape) const {

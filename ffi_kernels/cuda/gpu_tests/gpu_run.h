@@ -28,6 +28,7 @@ using BuffersOfRanks = std::vector<std::vector<Bytes>>;  // by rank, by input or
 struct Shape {
   int64_t rows = 1, width = 1;
   int ranks = 2;
+  Algorithm algorithm = Algorithm::kOneShot;
 };
 
 // One kernel, loaded on every device.

@@ -1,6 +1,7 @@
 // In:  a GPU or several; row programs, extents, groups of ranks on them. Out: the kernels against the evaluator.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,18 @@ namespace {
 
 std::string TextOf(const Shape& shape) {
   return std::to_string(shape.rows) + " x " + std::to_string(shape.width) + ", " + std::to_string(shape.ranks) +
-         " ranks";
+         " ranks, by " + (shape.algorithm == Algorithm::kOneShot ? "one shot" : "two shots");
+}
+
+// Where kernels are only compiled, none: making them takes longer than compiling.
+BuffersOfRanks InputsToRun(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers) {
+  return Gpu::Get().present() ? RandomInputs(program, shape, seed, numbers) : BuffersOfRanks();
 }
 
 // Compares all ranks' outputs with the evaluator's, and with one another where nothing makes them differ.
 void ExpectAsEvaluated(const RowProgram& program, const Shape& shape, double ulps, Numbers numbers = Numbers::kOrdinary,
                        uint32_t seed = 1) {
-  const BuffersOfRanks inputs = RandomInputs(program, shape, seed, numbers);
+  const BuffersOfRanks inputs = InputsToRun(program, shape, seed, numbers);
   const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
   ASSERT_TRUE(outputs) << PrintRowProgram(program) << "\n" << TextOf(shape) << "\n" << outputs.error();
   if (!Gpu::Get().present()) return;
@@ -34,6 +40,21 @@ void ExpectAsEvaluated(const RowProgram& program, const Shape& shape, double ulp
       ASSERT_EQ(of_rank[o], (*outputs)[0][o]) << "bits differ; " << TextOf(shape);
     }
   }
+}
+
+// By two shots a call leaves the bits that it leaves by one shot, which other tests hold against the evaluator.
+void ExpectTheSameByTwoShots(const RowProgram& program, Shape shape, Numbers numbers = Numbers::kOrdinary,
+                             uint32_t seed = 1) {
+  const BuffersOfRanks inputs = InputsToRun(program, shape, seed, numbers);
+  shape.algorithm = Algorithm::kTwoShot;
+  const Result<BuffersOfRanks> by_two = RunOnce(program, shape, inputs);
+  ASSERT_TRUE(by_two) << PrintRowProgram(program) << "\n" << TextOf(shape) << "\n" << by_two.error();
+  shape.algorithm = Algorithm::kOneShot;
+  const Result<BuffersOfRanks> by_one = RunOnce(program, shape, inputs);
+  ASSERT_TRUE(by_one) << PrintRowProgram(program) << "\n" << TextOf(shape) << "\n" << by_one.error();
+  const std::string difference =
+      Gpu::Get().present() ? Difference(program, *by_two, *by_one, 0) : "";  // says where; the next says all
+  ASSERT_TRUE(*by_one == *by_two) << difference << "\n" << PrintRowProgram(program) << "\n" << TextOf(shape);
 }
 
 class OnGpu : public ::testing::Test {
@@ -192,6 +213,108 @@ TEST_F(KernelOnGpu, RunsRandomProgramsWithShardsAsTheEvaluatorDoes) {
     const int ranks = 2 + static_cast<int>(seed % 4);
     const Shape shape = {1 + seed % 5, ranks * (1 + (seed * 7) % 90), ranks};
     ExpectAsEvaluated(MadeExact(RandomShardedRowProgram(seed)), shape, 0, Numbers::kSpecialToo, seed);
+    if (HasFatalFailure()) return;
+  }
+}
+
+using TwoShotOnGpu = OnGpu;
+
+TEST_F(TwoShotOnGpu, LeavesOneShotsBitsAtTheShapesOfModels) {
+  for (const int64_t rows : {1, 64, 300}) {
+    for (const int64_t width : {3584, 4096, 8192}) {
+      for (const int ranks : {2, 4, 8}) {
+        ExpectTheSameByTwoShots(ProgramOf(kPlain), {rows, width, ranks});
+        ExpectTheSameByTwoShots(ProgramOf(kResidualRmsNorm), {rows, width, ranks});
+      }
+    }
+  }
+}
+
+TEST_F(TwoShotOnGpu, TakesAnyExtentAndGroup) {
+  const Shape shapes[] = {{1, 1, 2},   {4096, 1, 2},  {3, 7, 3},    {5, 15, 5},   {2, 17, 16},   {129, 33, 4},
+                          {300, 6, 6}, {17, 1000, 7}, {4096, 8, 2}, {1, 8193, 2}, {2, 40000, 3}, {1000, 4096, 8}};
+  for (const Shape& shape : shapes) {
+    ExpectTheSameByTwoShots(ProgramOf(kPlain), shape);
+    ExpectTheSameByTwoShots(ProgramOf(kResidualRmsNorm), shape);
+  }
+}
+
+TEST_F(TwoShotOnGpu, GathersShardsBesideSums) {
+  for (const Shape& shape : {Shape{1, 4096, 8}, {8, 4096, 4}, {64, 8192, 2}, {5, 12, 4}, {3, 6, 2}, {40, 24, 8}}) {
+    ExpectTheSameByTwoShots(ProgramOf(kShardedRmsNorm), shape);
+  }
+}
+
+TEST_F(TwoShotOnGpu, SumsSeveralValuesOfSeveralTypes) {
+  const char text[] =
+      "v1 (a0: sum bf16 row, a1: sum f32 row, a2: max f16 row, a3: sum bf16 row) { x0: f32 row = all_reduce a0; "
+      "x1: bf16 row = all_reduce a1; x2: f16 row = all_reduce a2; x3: bf16 row = all_reduce a3 } -> "
+      "(x0: row, x1: row, x2: row, x3: row)";
+  for (const Shape& shape : {Shape{1, 4096, 2}, {8, 2048, 4}, {3, 37, 3}, {16, 512, 8}, {500, 512, 4}}) {
+    ExpectTheSameByTwoShots(ProgramOf(text), shape, Numbers::kSpecialToo);
+  }
+}
+
+TEST_F(TwoShotOnGpu, CombinesEveryTypeByEveryRoleAndKeepsSpecialNumbers) {
+  for (const char* dtype : {"bf16", "f16", "f32", "f8e4m3fn", "f8e5m2"}) {
+    for (const char* role : {"sum", "max", "min"}) {
+      for (const std::string sum : {"f32", dtype}) {
+        const std::string text = std::string("v1 (a0: ") + role + " " + dtype + " row) { x0: " + sum +
+                                 " row = all_reduce a0; x1: f32 row = convert x0; x2: f8e4m3fn row = convert x1 } -> " +
+                                 "(x0: row, x2: row)";
+        for (Shape shape : {Shape{3, 37, 3}, {2, 64, 16}, {700, 64, 2}}) {
+          shape.algorithm = Algorithm::kTwoShot;
+          ExpectAsEvaluated(ProgramOf(text.c_str()), shape, 0, Numbers::kSpecialToo);
+        }
+      }
+    }
+  }
+}
+
+// What a sum rounds to can be -0, the sentinel's bits: it must arrive, and with its sign.
+TEST_F(TwoShotOnGpu, DeliversSumsThatRoundToMinusZero) {
+  const char text[] =
+      "v1 (a0: sum f32 row) { x0: bf16 row = all_reduce a0; x1: bf16 scalar = constant 1; "
+      "x2: bf16 row = divide x1, x0 } -> (x0: row, x2: row)";
+  const Shape shape = {4, 96, 4, Algorithm::kTwoShot};
+  const std::vector<float> tiny(static_cast<size_t>(shape.rows * shape.width), -1e-45f);
+  Bytes bytes(tiny.size() * sizeof(float));
+  std::memcpy(bytes.data(), tiny.data(), bytes.size());
+  const BuffersOfRanks inputs(static_cast<size_t>(shape.ranks), {bytes});
+  const Result<BuffersOfRanks> outputs = RunOnce(ProgramOf(text), shape, inputs);
+  ASSERT_TRUE(outputs) << outputs.error();
+  if (!Gpu::Get().present()) return;
+  EXPECT_EQ(*outputs, Evaluate(ProgramOf(text), shape, inputs));
+}
+
+// Local inputs that differ from rank to rank: each rank's outputs follow from its own.
+TEST_F(TwoShotOnGpu, KeepsEachRanksOwnLocalInputs) {
+  const RowProgram program = ProgramOf(kResidualRmsNorm);
+  for (const Shape& shape : {Shape{1, 4096, 2, Algorithm::kTwoShot}, {300, 512, 4, Algorithm::kTwoShot}}) {
+    BuffersOfRanks inputs = RandomInputs(program, shape, 11, Numbers::kOrdinary);
+    for (size_t rank = 1; rank < inputs.size(); ++rank) {
+      inputs[rank][1] = RandomInputs(program, shape, 100 + static_cast<uint32_t>(rank), Numbers::kOrdinary)[0][1];
+    }
+    const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
+    ASSERT_TRUE(outputs) << outputs.error();
+    if (!Gpu::Get().present()) continue;
+    EXPECT_EQ(Difference(program, *outputs, Evaluate(program, shape, inputs), kNormUlps), "") << TextOf(shape);
+  }
+}
+
+TEST_F(TwoShotOnGpu, RunsRandomProgramsAsOneShotDoes) {
+  for (uint32_t seed = 0; seed < 80; ++seed) {
+    const Shape shape = {1 + seed % 5, 1 + (seed * 37) % 530, 2 + static_cast<int>(seed % 4)};
+    ExpectTheSameByTwoShots(MadeExact(RandomRowProgram(seed)), shape, Numbers::kSpecialToo, seed);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(TwoShotOnGpu, RunsRandomProgramsWithShardsAsOneShotDoes) {
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    const int ranks = 2 + static_cast<int>(seed % 4);
+    const Shape shape = {1 + seed % 5, ranks * (1 + (seed * 7) % 90), ranks};
+    ExpectTheSameByTwoShots(MadeExact(RandomShardedRowProgram(seed)), shape, Numbers::kSpecialToo, seed);
     if (HasFatalFailure()) return;
   }
 }

@@ -101,7 +101,7 @@ class Counter {
   int64_t made_ = 0;
 };
 
-class ProtocolOnGpu : public ::testing::Test {
+class ProtocolOnGpu : public ::testing::TestWithParam<Algorithm> {
  protected:
   void SetUp() override {
     if (!Gpu::Get().present()) GTEST_SKIP() << Gpu::Get().why_absent();
@@ -109,7 +109,9 @@ class ProtocolOnGpu : public ::testing::Test {
 
   static const CudaDriver& driver() { return Gpu::Get().driver(); }
 
-  static std::shared_ptr<const GroupKernel> KernelFor(const Shape& shape) {
+  static std::shared_ptr<const GroupKernel> KernelFor(Shape shape) { return KernelFor(shape, GetParam()); }
+  static std::shared_ptr<const GroupKernel> KernelFor(Shape shape, Algorithm algorithm) {
+    shape.algorithm = algorithm;
     const auto kernel = Gpu::Get().Load(CountingProgram(shape.ranks), shape);
     EXPECT_TRUE(kernel) << kernel.error();
     return kernel.value_or(nullptr);
@@ -170,11 +172,13 @@ class Delay {
   std::vector<Function> functions_;  // by device
 };
 
-TEST_F(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
+TEST_P(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
   const auto delay = Delay::Make(Gpu::Get().devices());
   ASSERT_TRUE(delay) << delay.error();
-  for (const int ranks : {2, 4, 8}) {
-    const auto kernel = KernelFor({8, 1024, ranks});
+  // The last: fewer pieces than ranks, so that some ranks own nothing.
+  for (const Shape& shape : {Shape{8, 1024, 2}, {8, 1024, 4}, {8, 1024, 8}, {200, 512, 4}, {1, 100, 8}}) {
+    const int ranks = shape.ranks;
+    const auto kernel = KernelFor(shape);
     ASSERT_NO_FATAL_FAILURE(MakeGroup(ranks, kernel->plan().message_bytes));
     const auto counter = CounterFor(kernel);
     std::mt19937 random(static_cast<uint32_t>(ranks));
@@ -222,11 +226,13 @@ Result<GraphExec> RecordGraph(const LocalGroup& group, Counter* counter, int cal
   return exec;
 }
 
-TEST_F(ProtocolOnGpu, CountsRightOverManyReplaysOfAGraph) {
+TEST_P(ProtocolOnGpu, CountsRightOverManyReplaysOfAGraph) {
   constexpr int kCalls = 6;
-  for (const auto& [ranks, replays] : {std::pair{2, 100000}, {4, 20000}, {8, 5000}}) {
-    const auto kernel = KernelFor({4, 1024, ranks});
-    ASSERT_NO_FATAL_FAILURE(MakeGroup(ranks, kernel->plan().message_bytes));
+  const std::pair<Shape, int> cases[] = {
+      {{4, 1024, 2}, 100000}, {{4, 1024, 4}, 20000}, {{4, 1024, 8}, 5000}, {{300, 512, 4}, 2000}};
+  for (const auto& [shape, replays] : cases) {
+    const auto kernel = KernelFor(shape);
+    ASSERT_NO_FATAL_FAILURE(MakeGroup(shape.ranks, kernel->plan().message_bytes));
     const auto counter = CounterFor(kernel);
     const Result<GraphExec> graph = RecordGraph(*group_, counter.get(), kCalls);
     ASSERT_TRUE(graph) << graph.error();
@@ -239,24 +245,29 @@ TEST_F(ProtocolOnGpu, CountsRightOverManyReplaysOfAGraph) {
   }
 }
 
-TEST_F(ProtocolOnGpu, CountsRightWhileEpochsWrap) {
-  const auto kernel = KernelFor({3, 777, 3});
-  ASSERT_NO_FATAL_FAILURE(MakeGroup(3, kernel->plan().message_bytes));
-  const Result<void> set = group_->SetEpoch(kEpochPeriod - 4);
-  ASSERT_TRUE(set) << set.error();
-  const auto counter = CounterFor(kernel);
-  for (int call = 0; call < 12; ++call) ASSERT_TRUE(counter->LaunchAll());
-  ASSERT_NO_FATAL_FAILURE(Finish());
-  counter->ExpectCount(*group_, kernel->plan(), 12);
+TEST_P(ProtocolOnGpu, CountsRightWhileEpochsWrap) {
+  for (const Shape& shape : {Shape{3, 777, 3}, {1, 5, 8}, {900, 64, 4}}) {
+    const auto kernel = KernelFor(shape);
+    ASSERT_NO_FATAL_FAILURE(MakeGroup(shape.ranks, kernel->plan().message_bytes));
+    const Result<void> set = group_->SetEpoch(kEpochPeriod - 4);
+    ASSERT_TRUE(set) << set.error();
+    const auto counter = CounterFor(kernel);
+    for (int call = 0; call < 12; ++call) ASSERT_TRUE(counter->LaunchAll());
+    ASSERT_NO_FATAL_FAILURE(Finish());
+    counter->ExpectCount(*group_, kernel->plan(), 12);
+  }
 }
 
-TEST_F(ProtocolOnGpu, CountsRightWhenKernelsOfAllSizesShareAWorkspace) {
-  const Shape shapes[] = {{1, 4096, 4}, {64, 512, 4}, {7, 33, 4}, {200, 64, 4}, {2, 8192, 4}};
+TEST_P(ProtocolOnGpu, CountsRightWhenKernelsOfAllSizesShareAWorkspace) {
+  const Shape shapes[] = {{1, 4096, 4}, {64, 512, 4}, {7, 33, 4}, {200, 64, 4}, {2, 8192, 4}, {1, 1, 4}};
   std::vector<std::shared_ptr<const GroupKernel>> kernels;
   int64_t capacity = 0;
   for (const Shape& shape : shapes) {
-    kernels.push_back(KernelFor(shape));
-    capacity = std::max(capacity, kernels.back()->plan().message_bytes);
+    // Beside kernels by one shot: both use the slots in turn.
+    for (const Algorithm algorithm : {Algorithm::kOneShot, GetParam()}) {
+      kernels.push_back(KernelFor(shape, algorithm));
+      capacity = std::max(capacity, kernels.back()->plan().message_bytes);
+    }
   }
   ASSERT_NO_FATAL_FAILURE(MakeGroup(4, capacity));
   std::vector<std::unique_ptr<Counter>> counters;
@@ -272,7 +283,7 @@ TEST_F(ProtocolOnGpu, CountsRightWhenKernelsOfAllSizesShareAWorkspace) {
   for (size_t i = 0; i < counters.size(); ++i) counters[i]->ExpectCount(*group_, kernels[i]->plan(), calls[i]);
 }
 
-TEST_F(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
+TEST_P(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
   const auto kernel = KernelFor({8, 1024, 2});
   ASSERT_NO_FATAL_FAILURE(MakeGroup(2, kernel->plan().message_bytes));
   const std::unique_ptr<LocalGroup> other = std::move(group_);
@@ -291,9 +302,12 @@ TEST_F(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
   (*other_counter)->ExpectCount(*other, kernel->plan(), 100);
 }
 
+INSTANTIATE_TEST_SUITE_P(By, ProtocolOnGpu, ::testing::Values(Algorithm::kOneShot, Algorithm::kTwoShot),
+                         [](const auto& info) { return info.param == Algorithm::kOneShot ? "OneShot" : "TwoShot"; });
+
 // What ends a kernel ends its context, so this happens in a process of its own.
-[[noreturn]] void WaitForRankTwoInVain() {
-  const auto kernel = Gpu::Get().Load(CountingProgram(4), {2, 512, 4});
+[[noreturn]] void WaitForRankTwoInVain(Algorithm algorithm) {
+  const auto kernel = Gpu::Get().Load(CountingProgram(4), {2, 512, 4, algorithm});
   auto group = Gpu::Get().MakeGroup(4, (*kernel)->plan().message_bytes);
   (*group)->set_timeout(std::chrono::milliseconds(200));
   BuffersOfRanks inputs(4, {Bytes(2 * 512 * 4), Bytes(4), Bytes(2 * 512 * 4)});
@@ -311,7 +325,9 @@ TEST_F(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
 TEST(ProtocolOnGpuDeathTest, GivesUpOnARankThatNeverComesAndNamesIt) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   if (!LoadCudaDriver()) GTEST_SKIP() << LoadCudaDriver().error();
-  EXPECT_EXIT(WaitForRankTwoInVain(), ::testing::ExitedWithCode(0), "call 77: gave up waiting for rank 2\n");
+  for (const Algorithm algorithm : {Algorithm::kOneShot, Algorithm::kTwoShot}) {
+    EXPECT_EXIT(WaitForRankTwoInVain(algorithm), ::testing::ExitedWithCode(0), "call 77: gave up waiting for rank 2\n");
+  }
 }
 
 }  // namespace

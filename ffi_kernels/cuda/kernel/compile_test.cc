@@ -20,6 +20,7 @@ using ::testing::HasSubstr;
 struct Case {
   int64_t rows, width;
   int ranks;
+  Algorithm algorithm = Algorithm::kOneShot;
 };
 
 class Compile : public ::testing::TestWithParam<DeviceFacts> {
@@ -30,7 +31,7 @@ class Compile : public ::testing::TestWithParam<DeviceFacts> {
 
   // The compiler's log, or what went wrong.
   static Result<std::string> LogOf(const RowProgram& program, const Case& c) {
-    const Result<LaunchPlan> plan = PlanLaunch(program, c.rows, c.width, c.ranks, GetParam());
+    const Result<LaunchPlan> plan = PlanLaunch(program, c.rows, c.width, c.ranks, GetParam(), c.algorithm);
     if (!plan) return Err(plan.error());
     const std::string arch = "sm_" + std::to_string(GetParam().compute_capability);
     const Result<Compilation> compiled = LoadNvrtc()->Compile(GenerateKernel(program, *plan), arch, CompilerOptions());
@@ -61,10 +62,28 @@ TEST_P(Compile, KeepsEverythingInRegistersAtTheShapesOfModels) {
   }
 }
 
+TEST_P(Compile, KeepsEverythingInRegistersByTwoShots) {
+  for (const char* text : {kPlain, kResidualRmsNorm, kShardedRmsNorm}) {
+    for (const int64_t rows : {1, 16, 64, 128, 512}) {
+      for (const int64_t width : {3584, 4096, 8192}) {
+        for (const int ranks : {2, 4, 8}) {
+          const Result<std::string> log = LogOf(ProgramOf(text), {rows, width, ranks, Algorithm::kTwoShot});
+          ASSERT_TRUE(log) << log.error();
+          EXPECT_THAT(*log, HasSubstr("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"))
+              << text << " rows " << rows << " width " << width << " ranks " << ranks;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Compile, TakesAnyExtentAndGroup) {
   for (const char* text : {kPlain, kResidualRmsNorm, kLayerNorm}) {
-    for (const Case& c : {Case{1, 1, 2}, {4096, 1, 16}, {3, 7, 3}, {4096, 8192, 5}, {1, 40000, 2}, {2, 20000, 16}}) {
-      ExpectCompiles(ProgramOf(text), c);
+    for (Case c : {Case{1, 1, 2}, {4096, 1, 16}, {3, 7, 3}, {4096, 8192, 5}, {1, 40000, 2}, {2, 20000, 16}}) {
+      for (const Algorithm algorithm : {Algorithm::kOneShot, Algorithm::kTwoShot}) {
+        c.algorithm = algorithm;
+        ExpectCompiles(ProgramOf(text), c);
+      }
     }
   }
 }
@@ -74,11 +93,17 @@ TEST_P(Compile, TakesShardsThatSplitChunksAndShardsThatDoNot) {
 }
 
 TEST_P(Compile, TakesRandomPrograms) {
-  for (uint32_t seed = 0; seed < 40; ++seed) ExpectCompiles(RandomRowProgram(seed), {3, 21 + seed, 3});
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    const Algorithm algorithm = seed % 2 == 0 ? Algorithm::kOneShot : Algorithm::kTwoShot;
+    ExpectCompiles(RandomRowProgram(seed), {3, 21 + seed, 3, algorithm});
+  }
 }
 
 TEST_P(Compile, TakesRandomProgramsWithShards) {
-  for (uint32_t seed = 0; seed < 20; ++seed) ExpectCompiles(RandomShardedRowProgram(seed), {3, 4 * (seed + 1), 4});
+  for (uint32_t seed = 0; seed < 20; ++seed) {
+    const Algorithm algorithm = seed % 2 == 0 ? Algorithm::kOneShot : Algorithm::kTwoShot;
+    ExpectCompiles(RandomShardedRowProgram(seed), {3, 4 * (seed + 1), 4, algorithm});
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(On, Compile, ::testing::Values(FactsOfA100(), FactsOfH100(), FactsOfB200()),

@@ -41,6 +41,7 @@ class Writer {
     PushRows();
     Line("CountEpoch(p, slot);");
     Line("RestoreSentinels(p, slot);");
+    CombinePieces();
     Section(/*rows=*/false);
     Line("for (int step = 0; step < kRowSteps; ++step) {");
     indent_ = "    ";
@@ -94,6 +95,10 @@ class Writer {
       const Input& input = program_.inputs[i];
       if (input.role == Role::kLocal) continue;
       const bool gathers = input.role == Role::kGather;
+      if (IsInTwoHops(input)) {
+        Line(TwoShotType(i) + " a" + Number(static_cast<int64_t>(i)) + ";");
+        continue;
+      }
       std::string type = gathers ? "Gathered<" : "Combined<";
       type += ElementType(input.dtype);
       if (!gathers) type += std::string(", ") + RoleType(input.role);
@@ -101,6 +106,35 @@ class Writer {
               Number(plan_.message_offsets[i]) + ", " + Number(plan_.RowBytes(input));
       Line(type + "> a" + Number(static_cast<int64_t>(i)) + ";");
     }
+  }
+
+  bool IsInTwoHops(const Input& input) const {
+    return plan_.algorithm == Algorithm::kTwoShot && IsCombined(input.role);
+  }
+
+  std::string TwoShotType(size_t i) const {
+    const Input& input = program_.inputs[i];
+    const auto sum = std::find_if(program_.statements.begin(), program_.statements.end(), [&](const Statement& s) {
+      return s.op == Op::kAllReduce && static_cast<size_t>(s.index) == i;
+    });
+    return std::string("TwoShot<") + ElementType(input.dtype) + ", " + RoleType(input.role) + ", " +
+           ElementType(sum->dtype) + ", " + Number(static_cast<int64_t>(i)) + ", " +
+           Access(input.dtype, input.kind, false) + ", " + Number(plan_.message_offsets[i]) + ", " +
+           Number(plan_.sum_offsets[i]) + ">";
+  }
+
+  // By two shots only: what this rank owns of all rows, before anything waits for what others own.
+  void CombinePieces() {
+    std::string rows;
+    for (size_t i = 0; i < program_.inputs.size(); ++i) {
+      if (!IsInTwoHops(program_.inputs[i])) continue;
+      rows += indent_ + "  a" + Number(static_cast<int64_t>(i)) + ".Combine(p, place, row, slot);\n";
+    }
+    if (rows.empty()) return;
+    Line("for (int step = 0; step < kRowSteps; ++step) {");
+    Line("  const int row = place.Row(step);");
+    text_ += rows;
+    Line("}");
   }
 
   void PushRows() {
@@ -154,7 +188,9 @@ class Writer {
     }
     place_[id] = Where::kArray;
     Line("float " + ValueName(id) + "[kElements];");
-    Line(name + ".Receive<" + type + ">(p, place, row, slot, " + ValueName(id) + ");");
+    const bool in_two_hops = plan_.algorithm == Algorithm::kTwoShot;
+    Line(name + (in_two_hops ? ".Receive" : ".Receive<" + type + ">") + "(p, place, row, slot, " + ValueName(id) +
+         ");");
   }
 
   // --- sections: what does not vary over rows; then what does ---
@@ -167,8 +203,9 @@ class Writer {
     for (int id = 0; id < count; ++id) {
       if (here(id) && At(id).op == Op::kLoad) Load(id, rows);
     }
+    const bool loads_again = rows && plan_.row_steps > 1 && plan_.algorithm == Algorithm::kOneShot;
     for (int id = 0; id < count; ++id) {
-      if (At(id).op == Op::kAllReduce && rows && plan_.row_steps > 1) {
+      if (At(id).op == Op::kAllReduce && loads_again) {
         Line("a" + Number(At(id).index) + ".Load(p, place, row);");
       }
     }

@@ -14,6 +14,10 @@ constexpr char kTemplate[] =
 #include "ffi_kernels/cuda/kernel/device_template.inc"
     ;
 
+constexpr char kTwoShot[] =
+#include "ffi_kernels/cuda/kernel/device_two_shot.inc"
+    ;
+
 constexpr char kKernel[] =
 #include "ffi_kernels/cuda/kernel/device_kernel.inc"
     ;
@@ -61,7 +65,8 @@ std::string ConstantsText(const RowProgram& program, const LaunchPlan& plan, con
 
 std::string GenerateKernel(const RowProgram& program, const LaunchPlan& plan) {
   const Body body = GenerateBody(program, plan);
-  return ConstantsText(program, plan, body) + kTemplate + "\n" + body.text + kKernel;
+  const char* two_shot = plan.algorithm == Algorithm::kTwoShot ? kTwoShot : "";
+  return ConstantsText(program, plan, body) + kTemplate + "\n" + two_shot + "\n" + body.text + kKernel;
 }
 
 std::vector<std::string> CompilerOptions() {

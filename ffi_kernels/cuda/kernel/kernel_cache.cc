@@ -19,8 +19,9 @@ Result<Compilation> KernelCache::CompileOrRead(const std::string& source, const 
 }
 
 Result<std::shared_ptr<const CompiledKernel>> KernelCache::Get(const RowProgram& program, int64_t rows, int64_t width,
-                                                               int group_size, const DeviceFacts& device) {
-  Result<LaunchPlan> plan = PlanLaunch(program, rows, width, group_size, device);
+                                                               int group_size, const DeviceFacts& device,
+                                                               Algorithm algorithm) {
+  Result<LaunchPlan> plan = PlanLaunch(program, rows, width, group_size, device, algorithm);
   if (!plan) return Err(plan.error());
   const std::string source = GenerateKernel(program, *plan);
   const std::string arch = "sm_" + std::to_string(device.compute_capability);

@@ -32,7 +32,8 @@ class KernelCache {
 
   // Safe from several threads; two that ask for one kernel at the same time may both compile it.
   Result<std::shared_ptr<const CompiledKernel>> Get(const RowProgram& program, int64_t rows, int64_t width,
-                                                    int group_size, const DeviceFacts& device);
+                                                    int group_size, const DeviceFacts& device,
+                                                    Algorithm algorithm = Algorithm::kOneShot);
 
  private:
   Result<Compilation> CompileOrRead(const std::string& source, const std::string& arch) const;

@@ -132,11 +132,34 @@ class Planner {
   }
 
   void PlaceMessages() {
-    for (const Input& input : program_.inputs) {
-      const bool sent = input.role != Role::kLocal;
-      plan_.message_offsets.push_back(sent ? plan_.message_bytes : -1);
-      if (sent) plan_.message_bytes += (input.kind == Kind::kVec ? 1 : plan_.rows) * plan_.RowBytes(input);
+    for (size_t i = 0; i < program_.inputs.size(); ++i) {
+      const Input& input = program_.inputs[i];
+      const bool in_two_hops = plan_.algorithm == Algorithm::kTwoShot && IsCombined(input.role);
+      const int64_t rows = input.kind == Kind::kVec ? 1 : plan_.rows;
+      const int64_t bytes = in_two_hops ? BytesOfPieces(input.dtype) : rows * plan_.RowBytes(input);
+      plan_.message_offsets.push_back(input.role == Role::kLocal ? -1 : Place(bytes));
+      plan_.sum_offsets.push_back(in_two_hops ? Place(BytesOfPieces(SumType(i))) : -1);
     }
+  }
+
+  int64_t Place(int64_t bytes) {
+    const int64_t at = plan_.message_bytes;
+    plan_.message_bytes += bytes;
+    return at;
+  }
+
+  // Of the pieces that one rank owns (device/two_shot.cuh), with elements of `dtype`. A multiple of 16.
+  int64_t BytesOfPieces(DType dtype) const {
+    const int64_t pieces = CeilDiv(plan_.rows * CeilDiv(row_chunks_, kWarp), plan_.group_size);
+    return pieces * kWarp * plan_.vector * DTypeBytes(dtype);
+  }
+
+  // Of what input i is combined to.
+  DType SumType(size_t i) const {
+    const auto sum = std::find_if(program_.statements.begin(), program_.statements.end(), [&](const Statement& s) {
+      return s.op == Op::kAllReduce && static_cast<size_t>(s.index) == i;
+    });
+    return sum->dtype;  // a valid program has it
   }
 
   Result<LaunchPlan> TooWide() const {
@@ -186,13 +209,14 @@ int LaunchPlan::AccessBytes(DType dtype, Kind kind, bool shard) const {
 }
 
 Result<LaunchPlan> PlanLaunch(const RowProgram& program, int64_t rows, int64_t width, int group_size,
-                              const DeviceFacts& device) {
+                              const DeviceFacts& device, Algorithm algorithm) {
   if (Result<void> checked = CheckRequest(rows, width, group_size, device); !checked) return Err(checked.error());
   if (HasShards(program) && width % group_size != 0) {
     return Err("one-shot kernel: the program has shards, but the width " + std::to_string(width) +
                " is no multiple of the group's " + std::to_string(group_size) + " ranks");
   }
   LaunchPlan plan;
+  plan.algorithm = algorithm;
   plan.rows = rows;
   plan.width = width;
   plan.group_size = group_size;

@@ -30,7 +30,14 @@ struct DeviceFacts {
 
 Result<DeviceFacts> ReadDeviceFacts(const CudaDriver& driver, Device device);
 
+// How what is combined over the ranks travels; the sums have the same bits either way.
+enum class Algorithm : uint8_t {
+  kOneShot,  // every rank sends its whole message to every other rank
+  kTwoShot,  // every word goes to its owner, and its sum from there to the others: device/two_shot.cuh
+};
+
 struct LaunchPlan {
+  Algorithm algorithm = Algorithm::kOneShot;
   int64_t rows = 0, width = 0;
   int group_size = 0;
   int compute_capability = 0;
@@ -46,9 +53,12 @@ struct LaunchPlan {
 
   int blocks_per_multiprocessor = 0;  // the compiler keeps registers low enough for that many
 
-  // Where the rows of input i start in a message (a vector is one row): -1 for local inputs.
+  // Where the rows of input i start in what one rank sends to another (a vector is one row): -1 for local inputs. By
+  // two shots: where the parts of its pieces start.
   std::vector<int64_t> message_offsets;
-  int64_t message_bytes = 0;  // per rank and slot: the workspace's capacity must hold it
+  std::vector<int64_t>
+      sum_offsets;            // by two shots: where the sums of its pieces start; else, and if there are none: -1
+  int64_t message_bytes = 0;  // from one rank to another, per slot: the workspace's capacity must hold it
 
   int grid() const { return row_groups * blocks_per_row; }
   int block() const { return threads_per_row * rows_per_block; }
@@ -62,7 +72,7 @@ struct LaunchPlan {
 
 // Refuses (with the reason) what the kernel cannot do: see launch_plan_test.cc for each.
 Result<LaunchPlan> PlanLaunch(const RowProgram& program, int64_t rows, int64_t width, int group_size,
-                              const DeviceFacts& device);
+                              const DeviceFacts& device, Algorithm algorithm = Algorithm::kOneShot);
 
 }  // namespace jax_oneshot::cuda
 

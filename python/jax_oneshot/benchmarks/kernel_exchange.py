@@ -30,6 +30,8 @@ METHODS = {
     "apart_pdl": "apart, the second kernel launched early too (programmatic dependent launch)",
     "three": "the same as three kernels: plain all-reduce, residual, RMSNorm",
     "plain": "the all-reduce alone",
+    "two_shot": "fused, by two shots: each word to its owner, its sum to all",
+    "two_shot_plain": "the all-reduce alone, by two shots",
     "push_poll": "the floor: 16 bytes from each rank to each",
     "push_poll_pdl": "the floor, launched early as the one-shot kernels are",
     "empty": "a kernel that does nothing",
@@ -52,6 +54,9 @@ RATIOS = {
     "sharded_vs_collectives": ("sharded", "sharded_apart"),
     "fused_vs_nccl": ("fused", "nccl_apart"),
     "plain_vs_nccl": ("plain", "nccl"),
+    "two_shot_vs_one_shot": ("two_shot", "fused"),
+    "ours_vs_best_public": ("ours", "public"),
+    "ours_vs_nccl": ("ours", "nccl_apart"),
 }
 GPUS = ("one", "each")  # for all ranks; for each rank
 _COMMAND = [sys.executable, "-m", "jax_oneshot.benchmarks.kernel_worker"]
@@ -68,6 +73,7 @@ class Request:
       ranks: numbers of ranks; None: those of RANKS for which there are GPUs.
       shapes: (rows, width) of each message.
       nccl: whether to measure NCCL where each rank has a GPU.
+      methods: of METHODS; none: all. Competitors are measured in any case.
     """
 
     gpus: str = "one"
@@ -75,6 +81,7 @@ class Request:
     ranks: Sequence[int] | None = None
     shapes: Sequence[tuple[int, int]] = tuple(itertools.product(ROWS, WIDTHS))
     nccl: bool = True
+    methods: Sequence[str] = ()
 
     def extents(self, most_ranks: int) -> list[tuple[int, int, int]]:
         """(ranks, rows, width) of each, on GPUs that take `most_ranks`."""
@@ -105,9 +112,11 @@ class Exchange:
         return f"{self.rows}x{self.width}"
 
     def time(self, method: str) -> float | None:
-        """Microseconds of a method; of "public": the fastest public kernel."""
+        """Microseconds of a method; of "public": the fastest public kernel; of "ours": one shot or two."""
         if method == "public":
             return min(self.public_us.values(), default=None)
+        if method == "ours":
+            return min((self.us[name] for name in ("fused", "two_shot") if name in self.us), default=None)
         return self.us.get(method)
 
     def ratio(self, name: str) -> float | None:
@@ -137,6 +146,7 @@ def measure(
     with Worker(command, worker_environment(os.environ)) as worker:
         progress("kernel: starting on the GPU")
         asked = {"competitors": list(request.competitors), "gpus": request.gpus, "nccl": request.nccl}
+        asked["methods"] = list(request.methods)
         device = _checked(worker.ask(**asked))
         extents = request.extents(device["most_ranks"])
         for number, (ranks, rows, width) in enumerate(extents, 1):

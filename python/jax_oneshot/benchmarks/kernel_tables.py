@@ -24,6 +24,16 @@ _COLUMNS = (
     ("f/pub", "/fused_vs_best_public"),
     ("s/ap", "/sharded_vs_collectives"),
 )
+# Where two shots were measured: which of the two is quicker, and are they quicker than others?
+_CROSSOVER_COLUMNS = (
+    ("one-shot", "fused"),
+    ("two-shot", "two_shot"),
+    ("public", "public"),
+    ("n+norm", "nccl_apart"),
+    ("2/1", "/two_shot_vs_one_shot"),
+    ("ours/pub", "/ours_vs_best_public"),
+    ("ours/nccl", "/ours_vs_nccl"),
+)
 # Where NCCL was measured its columns take the places of these.
 _NCCL_COLUMNS = {
     "three": ("nccl", "nccl"),
@@ -39,9 +49,16 @@ def file_name(gpu: str, gpus: str) -> str:
     return f"kernel-{'-'.join(words + ['each'] * (gpus == 'each'))}.json"
 
 
-def table(ranks: int, exchanges: Sequence[Exchange]) -> Table:
-    """One number of ranks: microseconds and ratios by shape."""
-    columns = _columns(exchanges)
+def tables(ranks: int, exchanges: Sequence[Exchange]) -> list[Table]:
+    """One number of ranks: microseconds and ratios by shape; where two shots were measured, a second table of those."""
+    crossover = any("two_shot" in one.us for one in exchanges)
+    return [
+        _table(ranks, exchanges, _columns(exchanges)),
+        *([_table(ranks, exchanges, _CROSSOVER_COLUMNS)] if crossover else []),
+    ]
+
+
+def _table(ranks: int, exchanges: Sequence[Exchange], columns: Sequence[tuple[str, str]]) -> Table:
     out = Table(pad_edge=False, padding=(0, 0), box=SIMPLE_HEAD)
     out.add_column(f"{ranks} ranks", no_wrap=True)
     for head, _ in columns:
@@ -60,7 +77,8 @@ def _columns(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:
 def legend(exchanges: Sequence[Exchange]) -> str:
     """What the columns are; which public kernel is fastest how often; what was skipped, and why."""
     lines = [f"{name}: {text}" for name, text in METHODS.items() if any(name in one.us for one in exchanges)]
-    lines += [f"{head}: {_meaning(what)}" for head, what in _columns(exchanges) if what not in (head, "public")]
+    both = dict([*_columns(exchanges), *_CROSSOVER_COLUMNS])
+    lines += [f"{head}: {_meaning(what)}" for head, what in both.items() if what not in (head, "public")]
     best = [min(one.public_us, key=one.public_us.__getitem__) for one in exchanges if one.public_us]
     lines += [f"public: {name} is the fastest at {best.count(name)} shapes" for name in dict.fromkeys(best)]
     reasons: dict[tuple[str, str], list[str]] = {}

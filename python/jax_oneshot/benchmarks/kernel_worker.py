@@ -1,7 +1,8 @@
 """A process of the kernel benchmark: N ranks on this machine's first GPU, or on a GPU each.
 
 In:  requests on stdin, one JSON object a line. The first: {"competitors": [libraries], "gpus": "one" or "each",
-     "nccl": true}; then one for each shape: {"ranks": 2, "rows": 8, "width": 4096, "links": 32, "turns": 70}.
+     "nccl": true, "methods": [those to measure, none: all]}; then one for each shape: {"ranks": 2, "rows": 8,
+     "width": 4096, "links": 32, "turns": 70}.
 Out: an answer for each on stdout. To the first, what the device is: {"gpu": "NVIDIA H200", "driver": ..., ...}. To the
      others {"us": {method: [...]}, "public_us": {kernel: [...]}, "skipped": {method or kernel: why}}: microseconds per
      call, one value per turn. {"error": why} ends the process: after a kernel that does not end the GPU is lost to it.

@@ -78,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-nccl", dest="nccl", action="store_false", help="kernel, with --gpus each: do not start NCCL"
     )
     parser.add_argument(
+        "--methods",
+        type=_methods,
+        default=[],
+        metavar="NAME,...",
+        help="kernel: these methods only, and the competitors' (default: all)",
+    )
+    parser.add_argument(
         "--ranks",
         type=_numbers,
         metavar="N,...",
@@ -235,6 +242,7 @@ def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import kernel_exchange, kernel_tables
 
     request = kernel_exchange.Request(arguments.gpus, arguments.competitor, arguments.ranks, nccl=arguments.nccl)
+    request = dataclasses.replace(request, methods=arguments.methods)
     if arguments.shapes:
         request = dataclasses.replace(request, shapes=arguments.shapes)
     device, exchanges = kernel_exchange.measure(request, arguments.rounds, progress)
@@ -243,7 +251,13 @@ def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
         ratios=kernel_exchange.ratios(exchanges),
         details=kernel_exchange.details(exchanges),
         title=f"Microseconds per call on {device['gpu']}, bf16, {placed}",
-        table=Group(*(kernel_tables.table(ranks, members) for ranks, members in kernel_exchange.groups(exchanges))),
+        table=Group(
+            *(
+                table
+                for ranks, members in kernel_exchange.groups(exchanges)
+                for table in kernel_tables.tables(ranks, members)
+            )
+        ),
         note=kernel_tables.legend(exchanges),
         file=_DEFAULT_OUT.with_name(kernel_tables.file_name(device["gpu"], arguments.gpus)),
         stamp=kernel_exchange.stamp(device, arguments.gpus),
@@ -274,6 +288,15 @@ def _positive(text: str) -> int:
 
 def _numbers(text: str) -> list[int]:
     return [_positive(one) for one in text.split(",")]
+
+
+def _methods(text: str) -> list[str]:
+    from jax_oneshot.benchmarks.kernel_exchange import METHODS
+
+    names = text.split(",")
+    if unknown := [name for name in names if name not in METHODS]:
+        raise argparse.ArgumentTypeError(f"no method is called {', '.join(unknown)}; known: {', '.join(METHODS)}")
+    return names
 
 
 def _shapes(text: str) -> list[tuple[int, int]]:

@@ -16,6 +16,14 @@ struct Min {
   __device__ static float Combine(float a, float b) { return Minimum(a, b); }
 };
 
+// Element i over the ranks, in rank order.
+template <typename Op, typename T>
+__device__ inline float CombineElement(const Chunk<T>* parts, int i) {
+  float total = Op::kStartsFromZero ? 0.0f + parts[0].At(i) : parts[0].At(i);
+  ONESHOT_UNROLL for (int r = 1; r < kRanks; ++r) total = Op::Combine(total, parts[r].At(i));
+  return total;
+}
+
 // Input kIndex: elements of T, combined by Op; its rows of kRowBytes lie at kOffset of the message.
 template <typename T, typename Op, int kIndex, int kAccess, long long kOffset, int kRowBytes>
 class Combined {
@@ -50,7 +58,7 @@ class Combined {
           parts[r].words[w] = r == p.rank ? own_.chunks[c].words[w] : arrived;
         }
       }
-      ONESHOT_UNROLL for (int i = 0; i < kVector; ++i) result[c * kVector + i] = Round<R>(CombineElement(parts, i));
+      ONESHOT_UNROLL for (int i = 0; i < kVector; ++i) result[c * kVector + i] = Round<R>(CombineElement<Op>(parts, i));
     }
   }
 
@@ -76,12 +84,6 @@ class Combined {
       if (missing == 0) return;
       if (patience.IsOver(p)) GiveUp(p, missing);
     }
-  }
-
-  __device__ static float CombineElement(const Chunk<T>* parts, int i) {
-    float total = Op::kStartsFromZero ? 0.0f + parts[0].At(i) : parts[0].At(i);
-    ONESHOT_UNROLL for (int r = 1; r < kRanks; ++r) total = Op::Combine(total, parts[r].At(i));
-    return total;
   }
 
   Packed<T> own_;

@@ -115,11 +115,11 @@ __device__ inline void CountEpoch(const Parameters& p, const Slot& slot) {
 // A deadline that costs nothing while data comes: the clock is first read after many fruitless looks.
 class Patience {
  public:
-  // True once timeout_ns have passed since the first look at the clock.
-  __device__ bool IsOver(const Parameters& p) {
+  // True once timeout_ns, and `more_ns`, have passed since the first look at the clock.
+  __device__ bool IsOver(const Parameters& p, unsigned long long more_ns = 0) {
     if (++looks_ % kLooks != 0) return false;
     const unsigned long long now = NowNs();
-    if (deadline_ == 0) deadline_ = now + p.timeout_ns;
+    if (deadline_ == 0) deadline_ = now + p.timeout_ns + more_ns;
     return now >= deadline_;
   }
 
