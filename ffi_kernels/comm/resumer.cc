@@ -23,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t kWorthSharingNs = 4'000;
 constexpr int64_t kWorthWakingNs = 8'000;
 constexpr int64_t kMayBlockNs = 100'000;
+// A rank that was preempted for a time slice must not look like one that blocks each time.
+constexpr int64_t kLongestNs = 3 * kMayBlockNs;
 constexpr auto kLookOut = std::chrono::microseconds(100);   // longer than from most exchanges to the next
 constexpr auto kPatience = std::chrono::microseconds(200);  // the line has not moved for so long: help
 constexpr auto kIdle = std::chrono::seconds(5);             // a thread with nothing to do ends after this
@@ -52,7 +54,7 @@ int64_t NsSince(Clock::time_point start) {
 
 class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
  public:
-  void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
+  void Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id);
   void Help(Guest* helper, int times, bool wake);
   void Stop();
 
@@ -60,6 +62,7 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   struct Item {
     Guest* guest = nullptr;
     std::shared_ptr<Cost> cost;  // null: a helper's
+    int64_t run_id = 0;
   };
 
   // Threads to have at work on `count` guests.
@@ -99,9 +102,16 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
 
 namespace {
 
-// Each thread's own: the resumer it works for, and what ExcludeFromCost has added up during this Resume.
+// What a thread runs since when, for StartClock and StopClock.
+struct CostClock {
+  std::shared_ptr<Resumer::Cost> cost;  // null: it is stopped
+  int64_t run_id = 0;
+  Clock::time_point start;
+};
+
+// Each thread's own: the resumer it works for, and its clock.
 thread_local Resumer::Core* this_thread_core = nullptr;
-thread_local int64_t this_thread_excluded_ns = 0;
+thread_local CostClock this_thread_clock;
 thread_local int this_thread_number = 0;
 
 }  // namespace
@@ -109,7 +119,20 @@ thread_local int this_thread_number = 0;
 void Resumer::Cost::Add(int64_t ns) {
   // A lost update does no harm.
   const int64_t mean = mean_ns();
-  mean_ns_.store(mean + (ns - mean) / 16, std::memory_order_relaxed);
+  mean_ns_.store(mean + (std::min(ns, kLongestNs) - mean) / 16, std::memory_order_relaxed);
+}
+
+bool Resumer::Cost::MayBlock() const { return mean_ns() >= kMayBlockNs; }
+
+void Resumer::Cost::StartClock(std::shared_ptr<Cost> cost, int64_t run_id) {
+  this_thread_clock = {std::move(cost), run_id, Clock::now()};
+}
+
+void Resumer::Cost::StopClock(int64_t run_id) {
+  CostClock& clock = this_thread_clock;
+  if (clock.cost == nullptr) return;
+  if (clock.run_id == run_id) clock.cost->Add(NsSince(clock.start));
+  clock.cost.reset();
 }
 
 int Resumer::Cores() {
@@ -129,27 +152,25 @@ std::shared_ptr<Resumer> Resumer::Shared() {
 Resumer::Resumer() : core_(std::make_shared<Core>()) {}
 Resumer::~Resumer() { core_->Stop(); }
 
-void Resumer::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
+void Resumer::Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
   // Once the last guest is let go, its run may end and this object with it.
   const std::shared_ptr<Core> core = core_;
-  core->Post(guests, count, cost);
+  core->Post(guests, count, cost, run_id);
 }
 
 void Resumer::Help(Guest* helper, int times, bool wake) { core_->Help(helper, times, wake); }
 
 int Resumer::ThreadNumber() { return this_thread_number; }
 
-void Resumer::ExcludeFromCost(int64_t ns) { this_thread_excluded_ns += ns; }
-
 int Resumer::Core::ThreadsWorth(int count, int64_t mean_ns) {
   if (mean_ns < kWorthWakingNs) return 1;
   return mean_ns < kMayBlockNs ? std::min(count, Resumer::Cores()) : count;
 }
 
-void Resumer::Core::Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost) {
+void Resumer::Core::Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   LockSoon(&lock);
-  for (int i = 0; i < count; ++i) line_.push_back({guests[i].get(), cost});
+  for (int i = 0; i < count; ++i) line_.push_back({guests[i], cost, run_id});
   const bool comes_back = this_thread_core == this;  // to the line, by itself
   share_ = cost->mean_ns() >= kWorthSharingNs || (!comes_back && looking_out_ > 0);
   SendFor(ThreadsWorth(count, cost->mean_ns()) - (comes_back ? 1 : 0), &lock);
@@ -158,7 +179,7 @@ void Resumer::Core::Post(const std::unique_ptr<Guest>* guests, int count, const 
 void Resumer::Core::Help(Guest* helper, int times, bool wake) {
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   LockSoon(&lock);
-  for (int i = 0; i < times; ++i) line_.push_back({helper, nullptr});
+  for (int i = 0; i < times; ++i) line_.push_back({helper, nullptr, 0});
   share_ = true;
   SendFor(wake ? times : 0, &lock);
 }
@@ -247,11 +268,9 @@ void Resumer::Core::RunOne(std::unique_lock<std::mutex>* lock) {
   ++running_;
   EnsureGuard();
   lock->unlock();
-  this_thread_excluded_ns = 0;
-  const Clock::time_point start = Clock::now();
+  Resumer::Cost::StartClock(std::move(item.cost), item.run_id);
   item.guest->Resume();
-  if (item.cost != nullptr) item.cost->Add(NsSince(start) - this_thread_excluded_ns);
-  item.cost.reset();
+  Resumer::Cost::StopClock(item.run_id);  // unless it has arrived at another call site, which stops it
   LockSoon(lock);
   --running_;
   if (Done()) WakeAll();

@@ -9,7 +9,8 @@
 //   more such threads than cores.
 // - It may be shorter still. Then moving a rank to another core costs more than the work, and one thread going down the
 //   line is best.
-// A call site therefore remembers how long what follows it takes (Cost), and as many threads are sent for as that is
+// A call site therefore remembers how long what follows it takes (Cost). Ranks that seem to block do not come here at
+// all, unless their thread is wanted elsewhere (in_place_wait.h). For others, as many threads are sent for as that is
 // worth; the rest is the safety net. Threads end when idle for a while. Destroying a resumer waits for nothing.
 #ifndef FFI_KERNELS_COMM_RESUMER_H_
 #define FFI_KERNELS_COMM_RESUMER_H_
@@ -29,6 +30,12 @@ class Resumer {
    public:
     void Add(int64_t ns);
     int64_t mean_ns() const { return mean_ns_.load(std::memory_order_relaxed); }
+    bool MayBlock() const;  // so long that the rank probably blocks in one of XLA's own collectives
+
+    // The calling thread begins what follows `cost`'s call site, in this run; it waits again, or has come to the end.
+    // A clock that another run started, on a thread that XLA uses again, is dropped.
+    static void StartClock(std::shared_ptr<Cost> cost, int64_t run_id);
+    static void StopClock(int64_t run_id);
 
    private:
     std::atomic<int64_t> mean_ns_{0};
@@ -44,8 +51,8 @@ class Resumer {
   Resumer();
   ~Resumer();
 
-  // Takes `count` guests in line. `cost` is the call site's; it is kept alive until they have run.
-  void Post(const std::unique_ptr<Guest>* guests, int count, const std::shared_ptr<Cost>& cost);
+  // Takes `count` guests of one run in line. `cost` is the call site's; it is kept alive until they have run.
+  void Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id);
 
   // Has up to `times` threads call `helper`'s Resume, soon or when there is nothing left for it to do: those that are
   // awake, and others where `wake` says that the work is worth waking them.
@@ -54,9 +61,6 @@ class Resumer {
   // A small number that stays the calling thread's: 0, 1, ... for a resumer's threads in the order of their start, 0
   // for all others. For sharing work so that a thread meets the same data again.
   static int ThreadNumber();
-
-  // Called by a thread within Resume: that much of its time went into a call's own work, not into what follows it.
-  static void ExcludeFromCost(int64_t ns);
 
   class Core;
 

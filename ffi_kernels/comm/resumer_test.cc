@@ -52,6 +52,12 @@ std::vector<std::unique_ptr<Guest>> Guests(int count, const std::function<void()
   return guests;
 }
 
+std::vector<Guest*> Pointers(const std::vector<std::unique_ptr<Guest>>& guests) {
+  std::vector<Guest*> pointers;
+  for (const std::unique_ptr<Guest>& guest : guests) pointers.push_back(guest.get());
+  return pointers;
+}
+
 TEST(Resumer, ResumesEveryGuestOnAnotherThread) {
   Resumer resumer;
   Barrier done(8);
@@ -60,7 +66,7 @@ TEST(Resumer, ResumesEveryGuestOnAnotherThread) {
     EXPECT_NE(std::this_thread::get_id(), me);
     done.Count();
   });
-  resumer.Post(guests.data(), 8, std::make_shared<Resumer::Cost>());
+  resumer.Post(Pointers(guests).data(), 8, std::make_shared<Resumer::Cost>(), /*run_id=*/1);
   EXPECT_TRUE(done.WaitOpen());
 }
 
@@ -73,7 +79,7 @@ TEST(Resumer, ResumesGuestsWhoBlockUntilAllAreResumed) {
       barrier.Come();
       done.Count();
     });
-    resumer.Post(guests.data(), 8, cost);
+    resumer.Post(Pointers(guests).data(), 8, cost, /*run_id=*/1);
     ASSERT_TRUE(done.WaitOpen());
   }
   EXPECT_GT(cost->mean_ns(), 0);
@@ -93,7 +99,7 @@ TEST(Resumer, GoesDownTheLineOfShortGuestsOnFewThreads) {
       }
       done.Count();
     });
-    resumer.Post(guests.data(), 8, cost);
+    resumer.Post(Pointers(guests).data(), 8, cost, /*run_id=*/1);
     ASSERT_TRUE(done.WaitOpen());
   }
   EXPECT_LT(threads.size(), 50u) << "400 guests; a busy machine delays threads, so the guard may step in";
@@ -110,7 +116,7 @@ TEST(Resumer, SpreadsGuestsWorthItOverThreadsThatAreAwake) {
       pair.Come();
       done.Count();
     });
-    resumer.Post(guests.data(), 2, cost);
+    resumer.Post(Pointers(guests).data(), 2, cost, /*run_id=*/1);
     ASSERT_TRUE(done.WaitOpen());
   }
 }
@@ -122,8 +128,8 @@ TEST(Resumer, ResumesAShortGuestWhileOthersLookOutForLongOnes) {
   for (int round = 0; round < 200; ++round) {
     Barrier done(9);
     const auto guests = Guests(9, [&] { done.Count(); });
-    resumer.Post(guests.data(), 8, long_cost);
-    resumer.Post(guests.data() + 8, 1, std::make_shared<Resumer::Cost>());
+    resumer.Post(Pointers(guests).data(), 8, long_cost, /*run_id=*/1);
+    resumer.Post(Pointers(guests).data() + 8, 1, std::make_shared<Resumer::Cost>(), /*run_id=*/1);
     ASSERT_TRUE(done.WaitOpen());
   }
 }
@@ -161,6 +167,31 @@ TEST(Resumer, IsOneForAllWhoShareItAndGoneWithTheLast) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST(Resumer, MeasuresWhatFollowsOnTheThreadThatRunsIt) {
+  const auto cost = std::make_shared<Resumer::Cost>();
+  for (int i = 0; i < 40; ++i) {
+    Resumer::Cost::StartClock(cost, /*run_id=*/1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    Resumer::Cost::StopClock(/*run_id=*/1);
+  }
+  EXPECT_TRUE(cost->MayBlock());
+}
+
+TEST(Resumer, DropsAClockThatAnotherRunStarted) {
+  const auto cost = std::make_shared<Resumer::Cost>();
+  Resumer::Cost::StartClock(cost, /*run_id=*/1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  Resumer::Cost::StopClock(/*run_id=*/2);
+  Resumer::Cost::StopClock(/*run_id=*/1);
+  EXPECT_EQ(cost->mean_ns(), 0);
+}
+
+TEST(Resumer, TakesNoSingleDelayForARankThatBlocks) {
+  Resumer::Cost cost;
+  cost.Add(int64_t{10} * 1000 * 1000 * 1000);
+  EXPECT_FALSE(cost.MayBlock());
+}
+
 TEST(Resumer, MayBeDestroyedByTheGuestItResumes) {
   auto resumer = std::make_unique<Resumer>();
   Barrier posted(1), done(2);
@@ -169,7 +200,7 @@ TEST(Resumer, MayBeDestroyedByTheGuestItResumes) {
     if (first->exchange(false)) resumer.reset();
     done.Count();
   });
-  resumer->Post(guests.data(), 2, std::make_shared<Resumer::Cost>());
+  resumer->Post(Pointers(guests).data(), 2, std::make_shared<Resumer::Cost>(), /*run_id=*/1);
   posted.Count();
   EXPECT_TRUE(done.WaitOpen());
 }
@@ -183,7 +214,8 @@ TEST(Resumer, ServesManyPostersAtOnce) {
   std::vector<std::thread> posters;
   for (int p = 0; p < kPosters; ++p) {
     posters.emplace_back([&, p] {
-      for (int r = 0; r < kRounds; ++r) resumer.Post(guests.data() + (p * kRounds + r) * 2, 2, cost);
+      for (int r = 0; r < kRounds; ++r)
+        resumer.Post(Pointers(guests).data() + (p * kRounds + r) * 2, 2, cost, /*run_id=*/1);
     });
   }
   for (std::thread& poster : posters) poster.join();

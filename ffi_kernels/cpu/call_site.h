@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
+#include "ffi_kernels/comm/in_place_wait.h"
 #include "ffi_kernels/comm/rendezvous.h"
 #include "ffi_kernels/comm/resumer.h"
 #include "ffi_kernels/cpu/engine.h"
@@ -18,18 +19,23 @@
 namespace jax_oneshot {
 
 // A rank that waits at a call site. What it waits with (a promise) is its subclass's, which also writes Resume and
-// Fail: both take that out of this object first; Resume then calls Leave; then comes the promise's turn.
+// Refuse: both take that out of this object first; Resume then calls Leave; then comes the promise's turn.
 class WaitingRank : public Guest {
  public:
+  void Fail(const std::string& message) final;
+
   std::vector<const void*> inputs;
   std::vector<void*> outputs;
 
  protected:
+  virtual void Refuse(const std::string& message) = 0;
+
   // This object may be taken by another call from here on.
   void Leave();
 
  private:
   friend class CallSite;
+  InPlaceWait wait_;
   std::shared_ptr<Rendezvous> rendezvous_;  // from the last arrival to Leave
   Meeting* meeting_ = nullptr;
 };
@@ -49,10 +55,13 @@ class CallSite {
   const Engine& engine() const;
   const Groups& groups() const;
   const std::string& name() const;
+  const std::shared_ptr<Resumer::Cost>& cost() const;  // of what follows a call
 
   // `fill` puts the rank's buffers, and what it waits with, into its seat. An error says why this rank cannot meet the
-  // others; they hear of it now or at the deadline. Allocates nothing of its own once as many calls as ever were in
-  // flight together (a `fill` that captures more than two pointers allocates in std::function).
+  // others; they hear of it now or at the deadline. May wait for the others on the calling thread, for a short time; a
+  // rank that has not been resumed or failed by then is so later, on another thread. Allocates nothing of its own once
+  // as many calls as ever were in flight together (a `fill` that captures more than two pointers allocates in
+  // std::function).
   Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill);
 
  private:
@@ -60,8 +69,9 @@ class CallSite {
   struct Party;
 
   static Work* TakeWork(const std::shared_ptr<Party>& party, Meeting* meeting);
+  static void Start(Work* work);
   static void Run(Work* work);
-  static void Finish(const Work& work);
+  static void Finish(Work* work);
 
   std::shared_ptr<Party> party_;
 };

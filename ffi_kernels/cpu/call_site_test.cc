@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
@@ -20,12 +23,17 @@ class TestRank : public WaitingRank {
  public:
   void Resume() override {
     Outcome taken = std::move(*outcome);
+    if (std::this_thread::get_id() == thread) ++resumed_in_place;
     Leave();
     taken.set_value("");
   }
-  void Fail(const std::string& message) override { std::move(*outcome).set_value(message); }
+  void Refuse(const std::string& message) override { std::move(*outcome).set_value(message); }
   std::optional<Outcome> outcome;
+  std::thread::id thread;  // that it arrived on
+  static std::atomic<int> resumed_in_place;
 };
+
+std::atomic<int> TestRank::resumed_in_place{0};
 
 constexpr char kNorm[] =
     "v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;"
@@ -45,8 +53,8 @@ std::unique_ptr<CallSite> MakeSite(int64_t rows, int64_t width, int timeout_ms =
   return std::make_unique<CallSite>(std::move(options), [] { return std::make_unique<TestRank>(); });
 }
 
-// One rank's turn; waits for its outcome.
-std::string Call(CallSite* site, int64_t run, int rank, const RankData& data) {
+// One rank's arrival.
+std::future<std::string> Begin(CallSite* site, int64_t run, int rank, const RankData& data) {
   const RankBuffers& buffers = data.buffers()[rank];
   Outcome outcome;
   std::future<std::string> result = outcome.get_future();
@@ -55,8 +63,17 @@ std::string Call(CallSite* site, int64_t run, int rank, const RankData& data) {
         waiting->inputs.assign(buffers.inputs, buffers.inputs + 2);
         waiting->outputs.assign(buffers.outputs, buffers.outputs + 2);
         static_cast<TestRank*>(waiting)->outcome = std::move(outcome);
+        static_cast<TestRank*>(waiting)->thread = std::this_thread::get_id();
       });
-  return arrived ? result.get() : arrived.error();
+  if (arrived) return result;
+  Outcome refused;
+  refused.set_value(arrived.error());
+  return refused.get_future();
+}
+
+// One rank's turn; waits for its outcome.
+std::string Call(CallSite* site, int64_t run, int rank, const RankData& data) {
+  return Begin(site, run, rank, data).get();
 }
 
 // Every rank on a thread of its own, `repeats` calls one after the other, arriving in ever different orders.
@@ -128,6 +145,73 @@ TEST(CallSite, GivesTheSameBitsInEveryOrderOfArrival) {
     RunRanks(site.get(), run, 1, data);
     ASSERT_EQ(data.output(3, 0), first);
   }
+}
+
+// Holds each caller's thread until all ranks have come, again and again, as XLA's own collectives do.
+class BlockingCollective {
+ public:
+  void Run() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const int64_t round = come_++ / kRanks;
+    all_here_.notify_all();
+    all_here_.wait(lock, [&] { return come_ >= (round + 1) * kRanks; });
+    lock.unlock();
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_here_;
+  int64_t come_ = 0;
+};
+
+void RunRanksThatBlock(CallSite* site, int repeats, const RankData& data) {
+  BlockingCollective collective;
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < kRanks; ++rank) {
+    threads.emplace_back([=, &data, &collective] {
+      for (int i = 0; i < repeats; ++i) {
+        // What follows a call is timed on the thread that runs it, here as there.
+        ASSERT_EQ(Call(site, 1, rank, data), "");
+        Resumer::Cost::StartClock(site->cost(), 1);
+        collective.Run();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(CallSite, RanksThatBlockAfterwardsWaitOnTheirOwnThreads) {
+  const RowProgram program = *ParseRowProgram(kNorm);
+  const auto site = MakeSite(2, 600);
+  const RankData data(program, {2, 600, kRanks});
+  RunRanksThatBlock(site.get(), 20, data);
+  TestRank::resumed_in_place = 0;
+  RunRanksThatBlock(site.get(), 50, data);
+  EXPECT_GT(TestRank::resumed_in_place, 50 * kRanks / 2);
+  ExpectRight(data, 2 * 600);
+}
+
+TEST(CallSite, RanksThatDoNotBlockAreResumedElsewhere) {
+  const RowProgram program = *ParseRowProgram(kNorm);
+  const auto site = MakeSite(2, 600);
+  const RankData data(program, {2, 600, kRanks});
+  TestRank::resumed_in_place = 0;
+  RunRanks(site.get(), 1, 50, data);
+  EXPECT_EQ(TestRank::resumed_in_place, 0);
+}
+
+TEST(CallSite, RanksThatShareOneThreadMeetThoughTheyUsedToWaitInPlace) {
+  const RowProgram program = *ParseRowProgram(kNorm);
+  const auto site = MakeSite(2, 600);
+  const RankData data(program, {2, 600, kRanks});
+  RunRanksThatBlock(site.get(), 20, data);
+  for (int64_t run = 2; run < 20; ++run) {
+    std::vector<std::future<std::string>> results;
+    for (int rank = 0; rank < kRanks; ++rank) results.push_back(Begin(site.get(), run, rank, data));
+    for (std::future<std::string>& result : results) ASSERT_EQ(result.get(), "");
+  }
+  ExpectRight(data, 2 * 600);
 }
 
 TEST(CallSite, TellsWaitingRanksWhoIsMissing) {

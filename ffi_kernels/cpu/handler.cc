@@ -29,7 +29,7 @@ class FfiRank : public WaitingRank {
     promise.SetAvailable();
   }
 
-  void Fail(const std::string& message) override { Take().SetError(ffi::Error(ffi::ErrorCode::kAborted, message)); }
+  void Refuse(const std::string& message) override { Take().SetError(ffi::Error(ffi::ErrorCode::kAborted, message)); }
 
   std::optional<ffi::Promise> promise;
 
