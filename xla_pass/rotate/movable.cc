@@ -23,6 +23,16 @@ bool IsPureMath(Opcode opcode) {
   return ElementwiseOp(opcode).has_value() || IsMove(opcode) || opcode == Opcode::kBroadcast || IsReduction(opcode);
 }
 
+// What it calls calls nothing in turn, as reducers do: a copy of it stays small.
+bool CallsLeavesOnly(const hlo::Module& module, const hlo::Instruction& instruction) {
+  const Span<int> called = instruction.called_computations;
+  return std::all_of(called.begin(), called.end(), [&](int callee) {
+    const auto& instructions = module.computations[callee].instructions;
+    return std::all_of(instructions.begin(), instructions.end(),
+                       [](const hlo::Instruction& inner) { return inner.called_computations.empty(); });
+  });
+}
+
 bool IsPureInFusion(Opcode opcode) {
   return IsPureMath(opcode) || IsPureRead(opcode) || opcode == Opcode::kParameter || opcode == Opcode::kTuple ||
          opcode == Opcode::kGetTupleElement;
@@ -39,7 +49,9 @@ bool Movable::operator()(Node node) {
     const int fused = graph_.fused_computation(node);
     return fused >= 0 && Look(fused).is_movable;
   }
-  return IsPureMath(opcode) || IsPureRead(opcode) || opcode == Opcode::kGetTupleElement || IsMovableCollective(opcode);
+  const bool is_pure =
+      IsPureMath(opcode) || IsPureRead(opcode) || opcode == Opcode::kGetTupleElement || IsMovableCollective(opcode);
+  return is_pure && CallsLeavesOnly(graph_.module(), graph_.at(node));
 }
 
 bool Movable::IsCostly(Node node) {
@@ -54,11 +66,13 @@ const Movable::Fused& Movable::Look(int computation) {
   const auto& instructions = graph_.module().computations[computation].instructions;
   const auto has = [&](auto condition) {
     return std::any_of(instructions.begin(), instructions.end(),
-                       [&](const hlo::Instruction& instruction) { return condition(instruction.opcode); });
+                       [&](const hlo::Instruction& instruction) { return condition(instruction); });
   };
   fused.is_known = true;
-  fused.is_movable = !has([](Opcode opcode) { return !IsPureInFusion(opcode); });
-  fused.is_costly = has(IsReduction);
+  fused.is_movable = !has([&](const hlo::Instruction& instruction) {
+    return !IsPureInFusion(instruction.opcode) || !CallsLeavesOnly(graph_.module(), instruction);
+  });
+  fused.is_costly = has([](const hlo::Instruction& instruction) { return IsReduction(instruction.opcode); });
   return fused;
 }
 

@@ -52,6 +52,16 @@ TEST(MovedPart, ReadsNothingThatIsComputedFromMoreThanTheStateAndSmallThings) {
             "m; zero q s sb m");
 }
 
+TEST(MovedPart, EndsBeforeAReducerThatCallsSomething) {
+  // A copy of it would be as large as all that it calls in turn.
+  const std::string deep =
+      "deep { da = f32[] parameter(0)\ndb = f32[] parameter(1)\n"
+      "dr = f32[] call(da, db), to_apply=add }\n  body {";
+  const std::string reduce = "s = f32[8] reduce(q, zero), dimensions={1}, to_apply=";
+  EXPECT_EQ(PartOf(HandLoop({{"body {", deep}})), "n; zero origin q s sb m row g gb n");
+  EXPECT_EQ(PartOf(HandLoop({{"body {", deep}, {reduce + "add", reduce + "deep"}})), "; ");
+}
+
 TEST(MovedPart, TakesOnlyWhatItMay) {
   EXPECT_EQ(PartOf(HandLoop(), [](std::string_view name) { return name == "q" || name == "s"; }), "s; zero q s");
   EXPECT_EQ(PartOf(HandLoop(), [](std::string_view name) { return name == "q"; }), "; ");

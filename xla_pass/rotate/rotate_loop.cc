@@ -59,7 +59,8 @@ class Rotator {
   int ElementBehind(Node node) const {
     if (const int element = ElementOf(graph_, loop_, node); element >= 0) return element;
     const hlo::Instruction& copy = graph_.at(node);
-    if (copy.opcode != Opcode::kCopy || copy.shape->bytes != graph_.at(graph_.operand(node, 0)).shape->bytes) return -1;
+    if (copy.opcode != Opcode::kCopy || graph_.operand_count(node) != 1) return -1;
+    if (copy.shape->bytes != graph_.at(graph_.operand(node, 0)).shape->bytes) return -1;
     return ElementOf(graph_, loop_, graph_.operand(node, 0));
   }
 

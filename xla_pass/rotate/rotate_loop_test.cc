@@ -119,6 +119,12 @@ TEST(RotateLoop, CopiesAtBothEndsWhereAReaderMayComeLate) {
   EXPECT_EQ(body.instructions[handed_on.control_predecessors[0]].name, "n");
 }
 
+TEST(RotateLoop, ReadsACopyOfNothingAsNoElement) {
+  // A broken module, which XLA would refuse.
+  const Rotated rotated(HandLoop({{"g = f32[64] reshape(row)", "g = f32[64] copy()"}}));
+  EXPECT_EQ(rotated.Text("body", "g"), "copy() f32[64]");
+}
+
 TEST(RotateLoop, GivesFusionsInFrontOfTheLoopComputationsOfTheirOwn) {
   const std::string fused = std::string("fused { fp = f32[8,64] parameter(0)\nfz = f32[] constant(0)\n") +
                             "fs = f32[8] reduce(fp, fz), dimensions={1}, to_apply=add }\n  body {";
