@@ -88,6 +88,30 @@ def test_a_native_module_that_does_not_load_is_told_once_and_the_model_runs_unfu
     assert done.stderr.count("the native module jax_oneshot._native does not load") == 1
 
 
+FAKED_VERSION = "import jax; jax.__version__ = '0.99.0'\n"
+
+
+def test_a_version_of_jax_that_was_not_tried_is_used_where_it_has_all_that_is_needed(run_python: RunPython) -> None:
+    log = "import logging; logging.basicConfig(level=logging.INFO)\n"
+    done = run_python.script(log + FAKED_VERSION + RUN_MODEL, env={"JAX_ONESHOT": "1"})
+    assert done.json()["calls"] == 1
+    said = (
+        "jax_oneshot: in use, though jax 0.99.0 is not among the versions that jax-oneshot was tried with, 0.11.2 and"
+    )
+    assert done.stderr.count(said) == 1
+
+
+def test_a_version_of_jax_that_lacks_what_is_needed_is_named_once_and_the_model_runs_unfused(
+    run_python: RunPython,
+) -> None:
+    lacking = FAKED_VERSION + "import jaxlib._xla; del jaxlib._xla.register_xla_transform\n"
+    done = run_python.script(lacking + RUN_MODEL, env={"JAX_ONESHOT": "1"})
+    assert done.json()["calls"] == 0
+    assert done.stderr.count("not in use, nothing will be fused") == 1
+    assert "register_xla_transform" in done.stderr
+    assert "jax 0.99.0 is not among the versions that jax-oneshot was tried with" in done.stderr
+
+
 def test_a_pass_that_raises_leaves_every_module_unchanged_and_warns_once(run_python: RunPython) -> None:
     broken = """
 from jax_oneshot import _native

@@ -15,6 +15,16 @@ SUPPORTED_VERSIONS = ("0.11.2", "0.12.0.1")
 
 HloCallback = Callable[[bytes], bytes | None]
 
+
+def untried_version() -> str:
+    """One sentence where the loaded jax is none of SUPPORTED_VERSIONS; empty: it is one of them."""
+    version = getattr(importlib.import_module("jax"), "__version__", "unknown")
+    if version in SUPPORTED_VERSIONS:
+        return ""
+    tried = " and ".join(SUPPORTED_VERSIONS)
+    return f"jax {version} is not among the versions that jax-oneshot was tried with, {tried}"
+
+
 # The stage of `jax.extend.xla.PipelineStage.PRE_SCHEDULER`. That module's own register function cannot be used:
 # it initialises the backends, which deadlocks under the lock JAX holds while it loads plug-ins.
 _PRE_SCHEDULER = 0

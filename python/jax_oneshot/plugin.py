@@ -32,13 +32,17 @@ def initialize() -> None:
 
     import logging
 
+    from jax_oneshot import jax_internals
+
+    logger = logging.getLogger("jax_oneshot")
+    untried = jax_internals.untried_version()
     try:
         _start()
+        if untried:
+            logger.info("jax_oneshot: in use, though %s", untried)
     except Exception as error:
-        details = str(error).replace("\n", "\n  ")
-        logging.getLogger("jax_oneshot").error(
-            "jax_oneshot: not in use, nothing will be fused (JAX itself goes on as usual):\n  %s", details
-        )
+        details = "\n  ".join(filter(None, [*str(error).splitlines(), untried]))
+        logger.error("jax_oneshot: not in use, nothing will be fused (JAX itself goes on as usual):\n  %s", details)
         _run_saved_executables()
 
 

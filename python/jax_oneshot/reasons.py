@@ -120,7 +120,8 @@ KEPT: tuple[Reason, ...] = (
     Reason(
         "the pass has used up its … steps for this module; what is left stays as it is",
         "The work on one module is bounded, in a line with its size; no model that was seen comes near the bound.",
-        "Report it, with the dump's `.before.hlo.txt`: something in the module is costlier to decide than it should be.",
+        "Report it, with the dump's `.before.hlo.txt`: something in the module is costlier to decide than it should "
+        "be.",
     ),
     Reason(
         hook.SURPRISE + HOLE,
