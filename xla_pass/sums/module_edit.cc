@@ -1,12 +1,26 @@
 #include "xla_pass/sums/module_edit.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/rewrite/liveness.h"
 #include "xla_pass/rewrite/splice.h"
+#include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
+namespace {
+
+void AppendCalls(std::string_view instruction, std::vector<int64_t>* ids) {
+  wire::Reader reader(instruction);
+  wire::Field f;
+  while (reader.Next(&f)) {
+    if (f.number == hlo::fields::hlo_instruction::kCalledComputationIds) (void)wire::AppendIntegers(f, ids);
+  }
+}
+
+}  // namespace
 
 void ModuleEdit::SetOperands(Node node, const std::vector<Node>& operands) {
   std::vector<int64_t> ids;
@@ -37,7 +51,23 @@ std::string ModuleEdit::Write() const {
     }
     edits.push_back(std::move(edit));
   }
-  return SpliceModule(graph_.module(), edits, FindUncalled(graph_, {removed_.begin(), removed_.end()}));
+  return SpliceModule(graph_.module(), edits, FindUncalledNow());
+}
+
+// Computations that only removed instructions called, and no new one does.
+std::vector<int> ModuleEdit::FindUncalledNow() const {
+  std::vector<int64_t> called;  // ids
+  for (const auto& [node, bytes] : replaced_) AppendCalls(bytes, &called);
+  for (const auto& [node, all] : inserted_) {
+    for (const std::string& bytes : all) AppendCalls(bytes, &called);
+  }
+  std::vector<int> uncalled = FindUncalled(graph_, {removed_.begin(), removed_.end()});
+  const auto is_called = [&](int computation) {
+    const int64_t id = graph_.module().computations[computation].id;
+    return std::find(called.begin(), called.end(), id) != called.end();
+  };
+  uncalled.erase(std::remove_if(uncalled.begin(), uncalled.end(), is_called), uncalled.end());
+  return uncalled;
 }
 
 }  // namespace jax_oneshot

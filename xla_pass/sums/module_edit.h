@@ -32,11 +32,14 @@ class ModuleEdit {
   void Replace(Node node, std::string bytes) { replaced_[node] = std::move(bytes); }
   void InsertBefore(Node node, std::string bytes) { inserted_[node].push_back(std::move(bytes)); }
   void Remove(Node node) { removed_.insert(node); }
+  void Keep(Node node) { removed_.erase(node); }  // takes a removal back
 
   // The whole module with all changes made.
   std::string Write() const;
 
  private:
+  std::vector<int> FindUncalledNow() const;
+
   const Graph& graph_;
   std::map<Node, std::string> replaced_;
   std::map<Node, std::vector<std::string>> inserted_;

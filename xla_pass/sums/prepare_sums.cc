@@ -10,13 +10,14 @@
 #include "xla_pass/match/site.h"
 #include "xla_pass/sums/fold_sums.h"
 #include "xla_pass/sums/lone_ranks.h"
+#include "xla_pass/sums/sink_sums.h"
 #include "xla_pass/sums/stage.h"
 
 namespace jax_oneshot {
 namespace {
 
 // Sums over one axis after the other: meshes have few axes.
-constexpr int kMaxFolds = 8;
+constexpr int kMaxRounds = 8;
 
 GoneSum Describe(const Graph& graph, const MovedSum& moved, const std::set<int>& loops) {
   const hlo::Instruction& instruction = graph.at(moved.all_reduce);
@@ -39,10 +40,13 @@ class Preparer {
 
   Result<PreparedModule> Run() {
     if (Result<bool> ok = Do(DropLoneRanks); !ok) return Err(ok.error());
-    for (int i = 0; i < kMaxFolds; ++i) {
-      const Result<bool> changed = Do(FoldSums);
-      if (!changed) return Err(changed.error());
-      if (!*changed) break;
+    // A sum that has sunk may meet another one, and what both became may sink further.
+    for (int i = 0; i < kMaxRounds; ++i) {
+      const Result<bool> sunk = Do(SinkSums);
+      if (!sunk) return Err(sunk.error());
+      const Result<bool> folded = Do(FoldSums);
+      if (!folded) return Err(folded.error());
+      if (!*sunk && !*folded) break;
     }
     return std::move(prepared_);
   }
@@ -51,7 +55,8 @@ class Preparer {
   // False: the stage had nothing to do.
   template <typename Stage>
   Result<bool> Do(Stage stage) {
-    const Graph graph(*module_);
+    if (!graph_) graph_.emplace(*module_);
+    const Graph& graph = *graph_;
     const StageResult result = stage(graph);
     if (result.edit.empty()) return false;
     std::set<int> loops;
@@ -60,6 +65,7 @@ class Preparer {
     }
     for (const MovedSum& moved : result.moved) prepared_.gone.push_back(Describe(graph, moved, loops));
     std::string bytes = result.edit.Write();
+    graph_.reset();
     Result<hlo::Module> parsed = hlo::ParseModule(bytes_ = std::move(bytes));
     if (!parsed) return Err("a module with its sums prepared does not read back: " + parsed.error());
     parsed_ = *std::move(parsed);
@@ -69,7 +75,8 @@ class Preparer {
   }
 
   const hlo::Module* module_;
-  std::string bytes_;  // of the module as the stages so far left it; `parsed_` points into them
+  std::optional<Graph> graph_;  // of `module_`, from the first stage that asks on
+  std::string bytes_;           // of the module as the stages so far left it; `parsed_` points into them
   hlo::Module parsed_;
   PreparedModule prepared_;
 };
