@@ -99,7 +99,7 @@ def test_a_reshape_that_splits_the_row_ends_the_region() -> None:
         %heads = bf16[8,4,16]{{2,1,0}} reshape(%ar)
         %f = f32[8,4,16]{{2,1,0}} convert(%heads)
         %zero = f32[] constant(0)
-        ROOT %s = f32[8,4]{{1,0}} reduce(%f, %zero), dimensions={{2}}, to_apply=%add_f32""")
+        ROOT %s = f32[8,4]{{1,0}} reduce(%f, %zero), dimensions={{2}}, to_apply=%max_f32""")
     )
     assert run.only["verdict"] == "plain"
     assert run.only["reason"] == "the region ends before %s: reduce is not over the whole row"

@@ -147,8 +147,8 @@ CASES = {
         }}""",
         platform="cpu",
     ),
-    "a sum over columns": Case(
-        "%zero = f32[] constant(0)\nROOT %stop = f32[64]{0} reduce(%ar, %zero), dimensions={0}, to_apply=%add_f32",
+    "a maximum over columns": Case(
+        "%low = f32[] constant(-inf)\nROOT %stop = f32[64]{0} reduce(%ar, %low), dimensions={0}, to_apply=%max_f32",
         "reduce is not over the whole row",
         WIDE,
     ),
