@@ -5,6 +5,7 @@
 
 #include "xla_pass/hlo_view/sharding.h"
 #include "xla_pass/match/op_table.h"
+#include "xla_pass/match/reducer.h"
 
 namespace jax_oneshot {
 namespace {
@@ -36,6 +37,28 @@ bool IsPure(Opcode opcode) {
       return true;
     default:
       return IsMove(opcode) || ElementwiseOp(opcode).has_value();
+  }
+}
+
+// Opcodes that only this file asks for.
+bool SortsOrSelects(const hlo::Instruction& instruction) {
+  return instruction.opcode_name == "sort" || instruction.opcode_name == "topk";
+}
+
+// GPUs add up what is scattered to one place in any order, which only integers do not mind.
+bool IsScatterThatAdds(const Graph& graph, Node node) {
+  const hlo::Instruction& instruction = graph.at(node);
+  if (instruction.opcode_name != "scatter" || instruction.called_computations.size() != 1) return false;
+  const auto& combine = graph.module().computations[instruction.called_computations[0]];
+  if (instruction.shape->IsTuple() || ClassifyReducer(combine) == Reducer::kOther) return false;
+  switch (instruction.shape->element_type) {
+    case hlo::PrimitiveType::kS32:
+    case hlo::PrimitiveType::kU32:
+    case hlo::PrimitiveType::kS64:
+    case hlo::PrimitiveType::kU64:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -110,7 +133,7 @@ Replication::Fact Replication::Of(Node node, const std::vector<Fact>& parameters
     case Opcode::kAllGather:
       return {SpansTheGroups(node), {}};
     default:
-      return {IsPure(instruction.opcode) && OperandsAreSame(node), {}};
+      return {IsFunction(node) && OperandsAreSame(node), {}};
   }
 }
 
@@ -156,6 +179,12 @@ Replication::Fact Replication::OfWhile(Node node) {
     state = after;
   }
   return {};
+}
+
+// The result depends on nothing but the operands, of whatever opcode.
+bool Replication::IsFunction(Node node) const {
+  const hlo::Instruction& instruction = graph_.at(node);
+  return IsPure(instruction.opcode) || SortsOrSelects(instruction) || IsScatterThatAdds(graph_, node);
 }
 
 bool Replication::OperandsAreSame(Node node) const {

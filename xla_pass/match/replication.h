@@ -38,6 +38,7 @@ class Replication {
   Fact OfTuple(Node node) const;
   Fact OfWhile(Node node);
   Fact OfCall(Node node);
+  bool IsFunction(Node node) const;
   bool OperandsAreSame(Node node) const;
   bool SpansTheGroups(Node collective) const;
   bool LieWithin(const std::vector<std::vector<int64_t>>& groups) const;

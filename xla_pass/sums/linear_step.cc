@@ -42,6 +42,7 @@ std::optional<StepKind> KindOf(const Graph& graph, Node node, Node value) {
   const bool keeps_type = instruction.shape->element_type == graph.at(value).shape->element_type;
   const auto if_true = [](bool holds, StepKind kind) { return holds ? std::optional(kind) : std::nullopt; };
   switch (instruction.opcode) {
+    case Opcode::kBroadcast:
     case Opcode::kSlice:
     case Opcode::kGather:
     case Opcode::kDynamicSlice:

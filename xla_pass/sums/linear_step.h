@@ -2,7 +2,7 @@
 //
 //   sum over ranks of f(x)  =  f(sum over ranks of x)
 //
-//   reshape, transpose, slice, gather, dynamic-slice of x      moves elements, and rounds nothing
+//   reshape, transpose, broadcast, slice, gather, ... of x      moves elements, and rounds nothing
 //   negate                                                     rounds nothing either
 //   multiply(x, w), divide(x, w), reduce by sum, dot(x, w)     arithmetic
 //   convert between floats
