@@ -219,3 +219,43 @@ def test_what_an_expert_s_ranks_may_not_share_does() -> None:
     run = run_pass(two_axes("%weights = bf16[8]{0} parameter(1)"))
     assert (run.report["collectives_before"], run.report["collectives_after"]) == (2, 2)
     assert not sank(run)
+
+
+def test_the_product_of_an_adapter_may_be_spelled_as_a_weighted_sum_of_rows() -> None:
+    """XLA:GPU makes such of a product with weights of its own for every row."""
+    run = run_pass(
+        entry(f"""
+        %dense = {FEW} parameter(0)
+        %low = bf16[8,4]{{1,0}} parameter(1)
+        %part_b = bf16[1,4,64]{{2,1,0}} parameter(2)
+        %b = bf16[8,4,64]{{2,1,0}} all-gather(%part_b), {GROUPS_8.replace("=1,", "=3,", 1)}, dimensions={{0}}
+        %ar = {all_reduce("%dense", FEW)}
+        %small = {all_reduce("%low", "bf16[8,4]{1,0}", groups=GROUPS_8.replace("=1,", "=2,", 1))}
+        %spread = bf16[8,4,64]{{2,1,0}} broadcast(%small), dimensions={{0,1}}
+        %scaled = bf16[8,4,64]{{2,1,0}} multiply(%spread, %b)
+        %zero = bf16[] constant(0)
+        %up = {FEW} reduce(%scaled, %zero), dimensions={{1}}, to_apply=%add_bf16
+        ROOT %y = {FEW} add(%ar, %up)""")
+    )
+    assert sank(run)
+    assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 2)
+
+
+SORTED = (
+    gathered("keys", "s32[6,1]{1,0}", "s32[48,1]{1,0}", 2)
+    + "\n%index = s32[48,1]{1,0} sort(%keys), dimensions={0}, to_apply=%less"
+)
+LESS = """
+%less (i9: s32[], j9: s32[]) -> pred[] {
+  %i9 = s32[] parameter(0)
+  %j9 = s32[] parameter(1)
+  ROOT %c9 = pred[] compare(%i9, %j9), direction=LT
+}
+ENTRY"""
+
+
+def test_indices_that_every_rank_sorts_alike_are_the_same_on_all() -> None:
+    assert sank(run_pass(mixture(index=SORTED).replace("ENTRY", LESS, 1)))
+    own = SORTED.replace("sort(%keys)", "sort(%own)") + ""
+    unlike = "%own = s32[48,1]{1,0} parameter(4)\n" + own
+    assert not sank(run_pass(mixture(index=unlike).replace("ENTRY", LESS, 1)))

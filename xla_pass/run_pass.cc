@@ -134,8 +134,7 @@ class Pass {
     }
     if (sites.size() == 0) return;
     DependencyOrder order(graph_, reachable.computation, &steps_);
-    const std::vector<Region> made =
-        Rewrite(reachable.computation, sites, WithinLimit(Decide(sites, &order), sites));
+    const std::vector<Region> made = Rewrite(reachable.computation, sites, WithinLimit(Decide(sites, &order), sites));
     for (const Region& region : made) {
       Record(region, sites);
       result_.report.calls.push_back(
@@ -427,7 +426,7 @@ Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& opt
   if (!module) return Err(module.error());
   const bool leaves_all = !options.keep_all_reason.empty() || options.max_rewrites == 0 || module->has_schedule;
   if (leaves_all) return Pass(*module, options).Run();
-  const Result<PreparedModule> prepared = PrepareSums(*module);
+  const Result<PreparedModule> prepared = PrepareSums(*module, options.platform == Platform::kCuda);
   if (!prepared) return Err(prepared.error());
   if (prepared->bytes.empty()) return RunWithRotations(*module, options);
   return RunOnPrepared(*module, *prepared, options);

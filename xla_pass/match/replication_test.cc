@@ -175,6 +175,26 @@ TEST(Replication, TakesTheModulesWordForItsParameters) {
   EXPECT_EQ(Same(TestGraph({main}, 1), names), "");
 }
 
+TEST(Replication, GoesThroughSortsAndCountsButNotThroughScatteredSumsOfFloats) {
+  const TestGraph test(std::string(kReducers) + R"(
+    count { count_a = s32[] parameter(0)
+            count_b = s32[] parameter(1)
+            count_r = s32[] add(count_a, count_b) }
+    main { x = s32[8] parameter(0)
+           y = f32[8] parameter(1)
+           keys = s32[8] all-reduce(x), replica_groups={{0,1}}, to_apply=count
+           values = f32[8] all-reduce(y), replica_groups={{0,1}}, to_apply=add
+           sorted = s32[8] sort(keys), to_apply=count
+           own = s32[8] sort(x), to_apply=count
+           counts = s32[8] scatter(keys, sorted, keys), to_apply=count
+           sums = f32[8] scatter(values, sorted, values), to_apply=add })");
+  const Replication replication(test.graph(), {hlo::GroupMode::kCrossReplica, {{0, 1}}});
+  EXPECT_TRUE(replication.IsSame(test["sorted"]));
+  EXPECT_TRUE(replication.IsSame(test["counts"]));
+  EXPECT_FALSE(replication.IsSame(test["own"]));
+  EXPECT_FALSE(replication.IsSame(test["sums"]));
+}
+
 TEST(ReplicationCache, LooksOncePerGroup) {
   HandComputation main{1, "main", {HandParameter(1, 0)}, 2};
   main.instructions.push_back(Collective(2, "same", "all-reduce", 1, {{0, 1}, {2, 3}}));

@@ -36,13 +36,13 @@ GoneSum Describe(const Graph& graph, const MovedSum& moved, const std::set<int>&
 
 class Preparer {
  public:
-  explicit Preparer(const hlo::Module& module) : module_(&module) {}
+  Preparer(const hlo::Module& module, bool may_sink) : module_(&module), may_sink_(may_sink) {}
 
   Result<PreparedModule> Run() {
     if (Result<bool> ok = Do(DropLoneRanks); !ok) return Err(ok.error());
     // A sum that has sunk may meet another one, and what both became may sink further.
     for (int i = 0; i < kMaxRounds; ++i) {
-      const Result<bool> sunk = Do(SinkSums);
+      const Result<bool> sunk = may_sink_ ? Do(SinkSums) : Result<bool>(false);
       if (!sunk) return Err(sunk.error());
       const Result<bool> folded = Do(FoldSums);
       if (!folded) return Err(folded.error());
@@ -75,6 +75,7 @@ class Preparer {
   }
 
   const hlo::Module* module_;
+  const bool may_sink_;
   std::optional<Graph> graph_;  // of `module_`, from the first stage that asks on
   std::string bytes_;           // of the module as the stages so far left it; `parsed_` points into them
   hlo::Module parsed_;
@@ -83,6 +84,8 @@ class Preparer {
 
 }  // namespace
 
-Result<PreparedModule> PrepareSums(const hlo::Module& module) { return Preparer(module).Run(); }
+Result<PreparedModule> PrepareSums(const hlo::Module& module, bool may_sink) {
+  return Preparer(module, may_sink).Run();
+}
 
 }  // namespace jax_oneshot

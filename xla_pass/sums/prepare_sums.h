@@ -1,5 +1,5 @@
-// Rewrites a module's all-reduces before anything is decided about them: those of one rank go, nested ones become one.
-// Each stage has a file of its own, with an example.
+// Rewrites a module's all-reduces before anything is decided about them: those of one rank go, nested ones become one,
+// and some go behind what is linear in them. Each stage has a file of its own, with an example.
 #ifndef XLA_PASS_SUMS_PREPARE_SUMS_H_
 #define XLA_PASS_SUMS_PREPARE_SUMS_H_
 
@@ -27,7 +27,9 @@ struct PreparedModule {
 };
 
 // Fails only on an internal surprise: what a stage wrote does not read back.
-Result<PreparedModule> PrepareSums(const hlo::Module& module);
+//
+// `may_sink`: the compiler still fuses and lowers what it is given (GPU). XLA:CPU hands modules over after both.
+Result<PreparedModule> PrepareSums(const hlo::Module& module, bool may_sink);
 
 }  // namespace jax_oneshot
 

@@ -25,7 +25,7 @@ TEST(PrepareSums, LeavesAModuleWithNothingToDoAlone) {
   const TestGraph test(std::string(kReducers) + R"(
     main { x = f32[8,64] parameter(0)
            a = f32[8,64] all-reduce(x), replica_groups={{0,1}}, to_apply=add })");
-  const Result<PreparedModule> prepared = PrepareSums(test.module());
+  const Result<PreparedModule> prepared = PrepareSums(test.module(), true);
   ASSERT_TRUE(prepared.has_value()) << prepared.error();
   EXPECT_EQ(prepared->bytes, "");
   EXPECT_TRUE(prepared->gone.empty());
@@ -33,7 +33,7 @@ TEST(PrepareSums, LeavesAModuleWithNothingToDoAlone) {
 
 TEST(PrepareSums, FoldsWhatStandsAroundAGroupOfOne) {
   const TestGraph test(std::string(kReducers) + kNested);
-  const Result<PreparedModule> prepared = PrepareSums(test.module());
+  const Result<PreparedModule> prepared = PrepareSums(test.module(), true);
   ASSERT_TRUE(prepared.has_value()) << prepared.error();
   ASSERT_EQ(prepared->gone.size(), 2);
   EXPECT_EQ(prepared->gone[0].name, "lone");
@@ -54,6 +54,16 @@ TEST(PrepareSums, FoldsWhatStandsAroundAGroupOfOne) {
     EXPECT_EQ(groups->groups, (std::vector<std::vector<int64_t>>{{0, 1, 2, 3}}));
   }
   EXPECT_EQ(all_reduces, 1);
+}
+
+TEST(PrepareSums, SinksOnlyWhereTheCompilerStillLowersWhatItIsGiven) {
+  const TestGraph test(std::string(kReducers) + R"(
+    main { x = f32[8,64] parameter(0)
+           zero = f32[] constant(0)
+           a = f32[8,64] all-reduce(x), replica_groups={{0,1}}, to_apply=add
+           s = f32[64] reduce(a, zero), dimensions={0}, to_apply=add })");
+  EXPECT_NE(PrepareSums(test.module(), true)->bytes, "");
+  EXPECT_EQ(PrepareSums(test.module(), false)->bytes, "");
 }
 
 }  // namespace
