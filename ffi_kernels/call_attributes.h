@@ -19,6 +19,7 @@ inline constexpr char kAttrGroupSize[] = "group_size";  // i64: ids per group
 inline constexpr char kAttrChannelId[] = "channel_id";  // i64; 0: none
 inline constexpr char kAttrCall[] = "call";             // i64: number of this call within the module
 inline constexpr char kAttrTimeoutMs[] = "timeout_ms";  // i64
+inline constexpr char kAttrAlgorithm[] = "algorithm";   // string: "one_shot", "two_shot" (algorithm.h)
 
 }  // namespace jax_oneshot
 

@@ -1,6 +1,7 @@
 // In:  the attributes of one custom-call. Out: CallSpec, or what is wrong with them. See call_spec.h.
 #include "ffi_kernels/call_spec.h"
 
+#include <optional>
 #include <utility>
 
 #include "ffi_kernels/call_attributes.h"
@@ -55,6 +56,11 @@ Result<CallSpec> MakeCallSpec(const CallAttributes& attributes) {
   if (!groups) return Err(name + ": " + groups.error());
   Result<RowProgram> program = ParseRowProgram(attributes.program);
   if (!program) return Err(name + ": attribute program: " + program.error());
+  const std::optional<Algorithm> algorithm = ParseAlgorithm(attributes.algorithm);
+  if (!algorithm) {
+    return Err(name + ": attribute algorithm is '" + std::string(attributes.algorithm) +
+               "', expected 'one_shot' or 'two_shot'");
+  }
   const Result<void> shards = CheckShards(*program, attributes);
   if (!shards) return Err(name + ": " + shards.error());
   return CallSpec{*std::move(program),
@@ -62,7 +68,8 @@ Result<CallSpec> MakeCallSpec(const CallAttributes& attributes) {
                   attributes.width,
                   *std::move(groups),
                   name,
-                  std::chrono::milliseconds(attributes.timeout_ms)};
+                  std::chrono::milliseconds(attributes.timeout_ms),
+                  *algorithm};
 }
 
 }  // namespace jax_oneshot

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ffi_kernels/algorithm.h"
 #include "ffi_kernels/base/result.h"
 #include "ffi_kernels/comm/groups.h"
 #include "ffi_kernels/row_program/row_program.h"
@@ -17,7 +18,7 @@ namespace jax_oneshot {
 
 // Names as in call_attributes.h.
 struct CallAttributes {
-  std::string_view program, group_mode;
+  std::string_view program, group_mode, algorithm = "one_shot";
   int64_t rows = 0, width = 0, group_size = 0, channel_id = 0, call = 0, timeout_ms = 0;
   std::vector<int64_t> groups;
 };
@@ -28,6 +29,7 @@ struct CallSpec {
   Groups groups;
   std::string name;  // "one-shot all-reduce 3 (channel 7)": how messages call it
   std::chrono::milliseconds timeout;
+  Algorithm algorithm = Algorithm::kOneShot;
 };
 
 Result<CallSpec> MakeCallSpec(const CallAttributes& attributes);

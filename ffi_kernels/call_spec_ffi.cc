@@ -56,6 +56,7 @@ Result<CallSpec> ReadCallSpec(const ffi::Dictionary& attributes) {
   CallAttributes call;
   call.program = reader.Get<std::string_view>(kAttrProgram);
   call.group_mode = reader.Get<std::string_view>(kAttrGroupMode);
+  call.algorithm = reader.Get<std::string_view>(kAttrAlgorithm);
   call.rows = reader.Get<int64_t>(kAttrRows);
   call.width = reader.Get<int64_t>(kAttrWidth);
   call.group_size = reader.Get<int64_t>(kAttrGroupSize);

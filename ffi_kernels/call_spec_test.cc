@@ -42,6 +42,16 @@ TEST(CallSpec, LeavesTheChannelOutOfTheNameWhereThereIsNone) {
   EXPECT_EQ(MakeCallSpec(a)->name, "one-shot all-reduce 3");
 }
 
+TEST(CallSpec, ReadsTheAlgorithmAndRefusesOneThatIsNone) {
+  CallAttributes a = Good();
+  EXPECT_EQ(MakeCallSpec(a)->algorithm, Algorithm::kOneShot);
+  a.algorithm = "two_shot";
+  EXPECT_EQ(MakeCallSpec(a)->algorithm, Algorithm::kTwoShot);
+  a.algorithm = "ring";
+  EXPECT_EQ(ErrorOf(a),
+            "one-shot all-reduce 3 (channel 7): attribute algorithm is 'ring', expected 'one_shot' or 'two_shot'");
+}
+
 TEST(CallSpec, RefusesNumbersOutOfRange) {
   CallAttributes a = Good();
   a.rows = 0;

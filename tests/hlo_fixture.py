@@ -12,6 +12,7 @@ import re
 from typing import Any, Literal
 
 from jax_oneshot import _native, reasons
+from jax_oneshot.message_limits import NEVER
 from jaxlib import _hlo  # type: ignore[attr-defined]
 
 REDUCERS = """
@@ -131,7 +132,12 @@ def run_pass(
       max_bytes: largest message per rank that is rewritten, in bytes; or one such limit by group size.
       **options: other keywords of `_native.run_pass`.
     """
-    settings: dict[str, Any] = {"timeout_ms": 1000, "single_process": True, "keep_all_reason": ""} | options
+    settings: dict[str, Any] = {
+        "two_shot_from": NEVER,
+        "timeout_ms": 1000,
+        "single_process": True,
+        "keep_all_reason": "",
+    } | options
     result = _native.run_pass(to_proto(text), platform=platform, max_bytes=max_bytes, **settings)
     after = None if result.module is None else to_text(result.module)
     if not settings["keep_all_reason"]:

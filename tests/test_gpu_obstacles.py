@@ -15,6 +15,7 @@ CALL = {
     "rows": 8,
     "width": 4096,
     "group_size": 2,
+    "algorithm": "one_shot",
 }
 
 
@@ -26,7 +27,7 @@ class Machine:
         self._native_says = native_says
         self.obstacles = GpuObstacles(lambda: gpus, lambda: hosts, self._check, lambda: nccl)
 
-    def _check(self, calls: list[tuple[str, int, int, int]]) -> str:
+    def _check(self, calls: list[tuple[str, int, int, int, str]]) -> str:
         self.checked.append(calls)
         return self._native_says
 
@@ -34,7 +35,7 @@ class Machine:
 def test_nothing_stands_against_a_machine_on_which_all_is_well() -> None:
     machine = Machine()
     assert machine.obstacles([CALL]) == ""
-    assert machine.checked == [[(CALL["row_program"], 8, 4096, 2)]]
+    assert machine.checked == [[(CALL["row_program"], 8, 4096, 2, "one_shot")]]
 
 
 def test_nothing_is_asked_where_no_gpu_is_here_to_run_the_module() -> None:
@@ -103,4 +104,4 @@ def test_nccl_is_found_in_a_wheel_and_on_the_library_path(
 
 
 def test_the_native_check_has_nothing_to_say_without_a_gpu() -> None:
-    assert native.load().cuda_obstacle([(CALL["row_program"], 8, 4096, 2)]) == ""
+    assert native.load().cuda_obstacle([(CALL["row_program"], 8, 4096, 2, "one_shot")]) == ""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from jax_oneshot.config import Config, Platform
 from jax_oneshot.hook import EXCLUDED_REASON, Hook, Surroundings
-from jax_oneshot.message_limits import default_limits
+from jax_oneshot.message_limits import NEVER, default_limits
 from jax_oneshot.rewrite_counter import RewriteCounter
 from report_fixture import NATIVE, VERDICT
 
@@ -87,6 +87,7 @@ def test_the_pass_gets_the_configuration() -> None:
         {
             "platform": "cpu",
             "max_bytes": [77] * 17,
+            "two_shot_from": [NEVER] * 17,
             "timeout_ms": 1500,
             "single_process": True,
             "keep_all_reason": "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hlo_fixture import GROUPS_8, all_reduce, entry, lone, run_pass
+from jax_oneshot.message_limits import NEVER
 
 
 def test_a_lone_all_reduce_becomes_a_plain_call_of_the_same_name_and_shape() -> None:
@@ -174,7 +175,9 @@ def test_the_limit_may_depend_on_the_size_of_the_group() -> None:
 
 def test_the_report_names_each_call_that_was_made_with_its_extent() -> None:
     run = run_pass(lone())
-    assert run.report["calls"] == [{"row_program": run.only["row_program"], "rows": 8, "width": 64, "group_size": 8}]
+    assert run.report["calls"] == [
+        {"row_program": run.only["row_program"], "rows": 8, "width": 64, "group_size": 8, "algorithm": "one_shot"}
+    ]
     assert run_pass(lone(), keep_all_reason="not today").report["calls"] == []
 
 
@@ -335,3 +338,15 @@ def test_a_reader_that_also_waits_for_something_computed_from_the_region_stays_o
     )
     assert run.only["absorbed"]["instructions"] == 1
     assert run.body[-1] == "ROOT %z = bf16[8,64]{1,0} add(%y, %d)"
+
+
+def test_calls_go_by_two_shots_from_so_many_bytes_on_by_the_size_of_the_group() -> None:
+    two_shot_from = [NEVER] * 17
+    two_shot_from[8] = 8 * 64 * 2
+    run = run_pass(lone(), two_shot_from=two_shot_from)
+    assert 'algorithm = "two_shot"' in (run.after or "")
+    assert run.report["calls"][0]["algorithm"] == "two_shot"
+    two_shot_from[8] += 1
+    run = run_pass(lone(), two_shot_from=two_shot_from)
+    assert 'algorithm = "one_shot"' in (run.after or "")
+    assert run.report["calls"][0]["algorithm"] == "one_shot"

@@ -76,6 +76,7 @@ class Pass {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.next_name = FirstFreeNumber(module);
     context_.timeout_ms = options.timeout_ms;
+    context_.two_shot_from = options.two_shot_from;
     context_.pass_logical_ids = options.platform == Platform::kCpu;
     context_.keep_slices_apart = options.platform == Platform::kCuda;
   }
@@ -137,8 +138,9 @@ class Pass {
     const std::vector<Region> made = Rewrite(reachable.computation, sites, WithinLimit(Decide(sites, &order), sites));
     for (const Region& region : made) {
       Record(region, sites);
-      result_.report.calls.push_back(
-          {region.program_text, region.extent.rows, region.extent.width, sites.site(region.seeds[0].site).group_size});
+      result_.report.calls.push_back({region.program_text, region.extent.rows, region.extent.width,
+                                      sites.site(region.seeds[0].site).group_size,
+                                      AlgorithmOf(region, sites, options_.two_shot_from)});
       if (made_ != nullptr) made_->push_back(Describe(region, sites));
     }
   }

@@ -18,12 +18,13 @@ enum class Platform : uint8_t { kCpu, kCuda };
 
 struct PassOptions {
   Platform platform = Platform::kCpu;
-  MessageLimits max_bytes = {};  // largest message per rank to rewrite
-  int64_t timeout_ms = 0;        // baked into each call: how long a rank waits for its peers
-  bool single_process = true;    // CPU: all devices of the module live in this process
-  std::string keep_all_reason;   // not empty: rewrite nothing, this is every all-reduce's reason
-  int64_t max_rewrites = -1;     // make only this many, the first ones; -1: all
-  int64_t max_steps = 0;         // of the whole pass (step_budget.h); 0: what the module's size allows
+  MessageLimits max_bytes = {};               // largest message per rank to rewrite
+  MessageLimits two_shot_from = NoMessage();  // messages of so many bytes go by two shots
+  int64_t timeout_ms = 0;                     // baked into each call: how long a rank waits for its peers
+  bool single_process = true;                 // CPU: all devices of the module live in this process
+  std::string keep_all_reason;                // not empty: rewrite nothing, this is every all-reduce's reason
+  int64_t max_rewrites = -1;                  // make only this many, the first ones; -1: all
+  int64_t max_steps = 0;                      // of the whole pass (step_budget.h); 0: what the module's size allows
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.
@@ -44,6 +45,7 @@ struct Verdict {
 struct MadeCall {
   std::string row_program;
   int64_t rows = 0, width = 0, group_size = 0;
+  Algorithm algorithm = Algorithm::kOneShot;
 };
 
 // What one round of a loop does: of its body, and of each branch that stands in it.

@@ -35,7 +35,8 @@ FakeAttributes NormAttributes(int64_t timeout_ms = 60000) {
           {kAttrGroupSize, int64_t{kRanks}},
           {kAttrChannelId, int64_t{7}},
           {kAttrCall, int64_t{3}},
-          {kAttrTimeoutMs, timeout_ms}};
+          {kAttrTimeoutMs, timeout_ms},
+          {kAttrAlgorithm, "one_shot"}};
 }
 
 class CpuHandler : public ::testing::Test {

@@ -23,6 +23,7 @@ def run_pass(
     keep_all_reason: str = "",
     max_rewrites: int = -1,
     max_steps: int = 0,
+    two_shot_from: int | Sequence[int] = ...,
 ) -> PassRun:
     """Runs the pass on a serialized HloModuleProto, without the GIL.
 
@@ -35,6 +36,7 @@ def run_pass(
       keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
       max_rewrites: make only this many rewrites, the first ones; -1: all.
       max_steps: how much work the pass may take before it leaves the rest alone; 0: what the module's size allows.
+      two_shot_from: messages of so many bytes or more go by two shots, or one such number by group size; default: none.
 
     Raises:
       ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.
@@ -85,13 +87,13 @@ def cpu_state_type() -> dict[str, Any]:
 def cuda_handlers() -> dict[str, Any]:
     """FFI handlers as PyCapsules by stage ("instantiate", "prepare", "initialize", "execute"), for platform "CUDA"."""
 
-def cuda_obstacle(calls: Sequence[tuple[str, int, int, int]]) -> str:
+def cuda_obstacle(calls: Sequence[tuple[str, int, int, int, str]]) -> str:
     """Why these calls could not run on this machine's GPUs, one sentence; empty: they can, or there is no GPU.
 
     Compiles their kernels, which the handlers then find compiled; releases the GIL.
 
     Args:
-      calls: (row program, rows, width, ranks) of each.
+      calls: (row program, rows, width, ranks, algorithm) of each.
     """
 
 def cuda_state_type() -> dict[str, Any]:

@@ -120,10 +120,12 @@ class Config:
           architecture: compute capability of the GPU (90); None: no GPU can be asked.
         """
         limits = ",".join(f"{platform}:{self.limits_for(platform, architecture)}" for platform in PLATFORMS)
+        two_shot_from = message_limits.default_two_shot_from("cuda", architecture)
         timeouts = ",".join(f"{platform}:{self.timeout_ms_for(platform)}" for platform in PLATFORMS)
         pattern = "" if self.modules is None else self.modules.pattern
         return (
             f"jax_oneshot={jax_oneshot.__version__};enabled={int(self.enabled)};max_bytes={limits};"
+            f"two_shot_from={two_shot_from};"
             f"timeout_ms={timeouts};modules={pattern};limit={self.limit}"
         )
 

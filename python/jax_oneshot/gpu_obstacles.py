@@ -15,7 +15,7 @@ from typing import Any
 
 from jax_oneshot import nvidia_libraries
 
-Call = Mapping[str, Any]  # row_program, rows, width, group_size
+Call = Mapping[str, Any]  # row_program, rows, width, group_size, algorithm
 
 # Lets independent operations of a command buffer run side by side. Calls of one group share a workspace and must follow
 # each other in one order on all ranks, as they do in every other mode; XLA only knows that of its own collectives.
@@ -29,7 +29,7 @@ class GpuObstacles:
         self,
         gpu_count: Callable[[], int],
         host_count: Callable[[], int],
-        check_calls: Callable[[list[tuple[str, int, int, int]]], str],
+        check_calls: Callable[[list[tuple[str, int, int, int, str]]], str],
         find_nccl: Callable[[], bool],
     ) -> None:
         """What to ask.
@@ -62,7 +62,10 @@ class GpuObstacles:
                 "which JAX's CUDA plug-in asks for"
             )
         return self._check_calls(
-            [(call["row_program"], call["rows"], call["width"], call["group_size"]) for call in calls]
+            [
+                (call["row_program"], call["rows"], call["width"], call["group_size"], call["algorithm"])
+                for call in calls
+            ]
         )
 
 

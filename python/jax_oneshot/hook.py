@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from jax_oneshot import dumps
+from jax_oneshot import dumps, message_limits
 from jax_oneshot.config import Config, Platform
 from jax_oneshot.rewrite_counter import RewriteCounter
 
@@ -123,6 +123,7 @@ class Hook:
             module,
             platform=self._platform,
             max_bytes=self._config.limits_for(self._platform, self._around.gpu_architecture()),
+            two_shot_from=message_limits.default_two_shot_from(self._platform, self._around.gpu_architecture()),
             timeout_ms=self._config.timeout_ms_for(self._platform),
             single_process=self._is_of_this_process(module),
             keep_all_reason=keep_all_reason,

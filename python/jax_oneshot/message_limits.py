@@ -1,15 +1,20 @@
-"""In: a platform and a GPU's architecture. Out: the largest message per rank that is rewritten, by group size.
+"""In: a platform and a GPU's architecture. Out: the bytes of a rank's message from which its sums travel by two shots,
+and those up to which it is rewritten at all, by group size.
 
-Above it XLA's own all-reduce stays. A one-shot all-reduce sends every rank's whole message to every other rank, which
-is the quickest way while latency counts more than bytes.
+    bytes:   0 ........ two shots from ........ limit ........
+              one shot              two shots          XLA's own all-reduce stays
 
-The table for CUDA, 2026-11: 256 KiB at 8 ranks on Hopper is about where published one-shot kernels meet NCCL's ring,
-and not measured by us; 4 and 16 ranks send as many bytes per rank in all, (N - 1) x message, rounded to a power of two.
-2 ranks on Hopper: measured on two H100s with NCCL 2.28.9 and no multicast, 25 November 2026: with 4 MiB the one-shot
-all-reduce still takes less than half of NCCL's time, with 16 MiB nearly as long (docs/performance.md, large messages).
-Ampere's links are half as fast, Blackwell's twice. CPU: the largest that was measured, 24 November 2026, 8 devices on 4
-cores: with 1024 rows of 8192 f32 columns a call is as many times faster as with 64, so no size was found from which
-XLA:CPU's own is better.
+One shot sends every rank's whole message to every other rank, which is the quickest way while latency counts more than
+bytes; two shots send less and wait twice (docs/performance.md counts both).
+
+Where the limits come from, Hopper. 2 ranks: two H100s with NCCL 2.28.9 and no multicast, 25 November 2026: with 4 MiB
+one shot still takes less than half of NCCL's time, with 16 MiB nearly as long. 4 ranks: four H200s, 27 November 2026:
+with 4 MiB two shots and the rest take 0.56 of NCCL's all-reduce and a kernel for residual and norm. 8 and 16 ranks: NOT
+MEASURED; by two shots they send less with 2 MiB than 4 ranks with 4. Ampere and Blackwell: NOT MEASURED; 256 KiB at 8
+ranks on Hopper is about where published one-shot kernels meet NCCL's ring, other groups send as many bytes per rank,
+and Ampere's links are half as fast as Hopper's, Blackwell's twice. CPU: the largest that was measured, 24 November
+2026, 8 devices on 4 cores: with 1024 rows of 8192 f32 columns a call is as many times faster as with 64, so no size was
+found from which XLA:CPU's own is better.
 """
 
 from __future__ import annotations
@@ -25,9 +30,32 @@ CPU_LIMIT = 32 << 20
 # group that is not smaller).
 CUDA_LIMITS: dict[int, dict[int, int]] = {
     80: {2: 2048 * _KIB, 4: 256 * _KIB, 8: 128 * _KIB, 16: 64 * _KIB},
-    90: {2: 4096 * _KIB, 4: 512 * _KIB, 8: 256 * _KIB, 16: 128 * _KIB},
+    90: {2: 4096 * _KIB, 4: 4096 * _KIB, 8: 2048 * _KIB, 16: 2048 * _KIB},
     100: {2: 8192 * _KIB, 4: 1024 * _KIB, 8: 512 * _KIB, 16: 256 * _KIB},
 }
+
+NEVER = 2**63 - 1  # more bytes than any message has
+
+# From how many bytes of one rank's message on the sums of a call travel by two shots: by compute capability and group
+# size, as above. 2 ranks send as many bytes either way, and would wait twice. 4 ranks on Hopper: four H200s, 27
+# November 2026: one shot is 8 % quicker with 128 KiB, two shots are 6 % quicker with 224 KiB and 10 % with 256. There
+# they send 288 KiB less, which is worth the second wait. All others are derived from that and NOT MEASURED: as many
+# bytes less, half as many on Ampere's links and twice as many on Blackwell's, rounded to a power of two.
+CUDA_TWO_SHOT_FROM: dict[int, dict[int, int]] = {
+    80: {2: NEVER, 4: 96 * _KIB, 8: 32 * _KIB, 16: 16 * _KIB},
+    90: {2: NEVER, 4: 192 * _KIB, 8: 64 * _KIB, 16: 32 * _KIB},
+    100: {2: NEVER, 4: 384 * _KIB, 8: 128 * _KIB, 16: 64 * _KIB},
+}
+
+
+def default_two_shot_from(platform: Literal["cpu", "cuda"], architecture: int | None = None) -> list[int]:
+    """Bytes from which a message goes by two shots, by group size, from 0 to LARGEST_GROUP; arguments as below.
+
+    On CPU ranks share memory, and there are no shots.
+    """
+    if platform == "cpu":
+        return [NEVER] * (LARGEST_GROUP + 1)
+    return _by_group_size(CUDA_TWO_SHOT_FROM, architecture)
 
 
 def default_limits(platform: Literal["cpu", "cuda"], architecture: int | None = None) -> list[int]:
@@ -39,6 +67,10 @@ def default_limits(platform: Literal["cpu", "cuda"], architecture: int | None = 
     """
     if platform == "cpu":
         return [CPU_LIMIT] * (LARGEST_GROUP + 1)
-    known = [version for version in CUDA_LIMITS if version <= (architecture or DEFAULT_ARCHITECTURE)]
-    by_group = CUDA_LIMITS[max(known, default=min(CUDA_LIMITS))]
+    return _by_group_size(CUDA_LIMITS, architecture)
+
+
+def _by_group_size(table: dict[int, dict[int, int]], architecture: int | None) -> list[int]:
+    known = [version for version in table if version <= (architecture or DEFAULT_ARCHITECTURE)]
+    by_group = table[max(known, default=min(table))]
     return [by_group[min(group for group in by_group if group >= size)] for size in range(LARGEST_GROUP + 1)]

@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -37,9 +38,13 @@ nb::dict StateType(XLA_FFI_TypeId* type_id, const XLA_FFI_TypeInfo* type_info) {
   return out;
 }
 
-std::string CudaObstacle(const std::vector<std::tuple<std::string, int64_t, int64_t, int64_t>>& calls) {
+std::string CudaObstacle(const std::vector<std::tuple<std::string, int64_t, int64_t, int64_t, std::string>>& calls) {
   std::vector<cuda::PlannedCall> planned;
-  for (const auto& [program, rows, width, ranks] : calls) planned.push_back({program, rows, width, ranks});
+  for (const auto& [program, rows, width, ranks, name] : calls) {
+    const std::optional<Algorithm> algorithm = ParseAlgorithm(name);
+    if (!algorithm) throw ToValueError("cuda_obstacle: algorithm is '" + name + "'; expected 'one_shot' or 'two_shot'");
+    planned.push_back({program, rows, width, ranks, *algorithm});
+  }
   nb::gil_scoped_release unlocked;
   return cuda::FindObstacle(planned, &cuda::Runtime::OfProcess());
 }
@@ -62,9 +67,9 @@ void BindHandlers(nb::module_& module) {
         return handlers;
       },
       "Handlers by stage, for jax.ffi.register_ffi_target(..., platform=\"CUDA\").");
-  module.def(
-      "cuda_obstacle", &CudaObstacle, nb::arg("calls"),
-      "Why these calls, (row program, rows, width, ranks), could not run on this machine's GPUs; empty: they can.");
+  module.def("cuda_obstacle", &CudaObstacle, nb::arg("calls"),
+             "Why these calls, (row program, rows, width, ranks, algorithm), could not run on this machine's GPUs; "
+             "empty: they can.");
   module.def(
       "cuda_state_type", [] { return StateType(CudaStateTypeId(), CudaStateTypeInfo()); },
       "The type of the CUDA handlers' state, for jax.ffi.register_ffi_type.");

@@ -63,15 +63,15 @@ nb::dict ToDict(const Verdict& verdict) {
 // One limit for all groups, or one by the size of the group.
 using ByteLimit = std::variant<int64_t, std::vector<int64_t>>;
 
-Result<void> SetLimits(const ByteLimit& given, MessageLimits* limits) {
+Result<void> SetLimits(const char* name, const ByteLimit& given, MessageLimits* limits) {
   if (const int64_t* one = std::get_if<int64_t>(&given)) {
     limits->fill(*one);
     return {};
   }
   const auto& by_group = std::get<std::vector<int64_t>>(given);
   if (by_group.size() != limits->size()) {
-    return Err("run_pass: max_bytes has " + std::to_string(by_group.size()) + " limits; expected one, or " +
-               std::to_string(limits->size()) + ", by group size from 0 on");
+    return Err("run_pass: " + std::string(name) + " has " + std::to_string(by_group.size()) +
+               " limits; expected one, or " + std::to_string(limits->size()) + ", by group size from 0 on");
   }
   std::copy(by_group.begin(), by_group.end(), limits->begin());
   return {};
@@ -83,6 +83,7 @@ nb::dict ToDict(const MadeCall& call) {
   out["rows"] = call.rows;
   out["width"] = call.width;
   out["group_size"] = call.group_size;
+  out["algorithm"] = Text(AlgorithmName(call.algorithm));
   return out;
 }
 
@@ -139,12 +140,15 @@ nb::dict ToDict(const PassReport& report) {
 }
 
 PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit& max_bytes, int64_t timeout_ms,
-            bool single_process, std::string keep_all_reason, int64_t max_rewrites, int64_t max_steps) {
+            bool single_process, std::string keep_all_reason, int64_t max_rewrites, int64_t max_steps,
+            const ByteLimit& two_shot_from) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
   options.platform = *parsed;
-  if (Result<void> set = SetLimits(max_bytes, &options.max_bytes); !set) throw ToValueError(set.error());
+  Result<void> set = SetLimits("max_bytes", max_bytes, &options.max_bytes);
+  if (set) set = SetLimits("two_shot_from", two_shot_from, &options.two_shot_from);
+  if (!set) throw ToValueError(set.error());
   options.timeout_ms = timeout_ms;
   options.single_process = single_process;
   options.keep_all_reason = std::move(keep_all_reason);
@@ -176,7 +180,7 @@ void BindPass(nb::module_& module) {
       .def_ro("report", &PassRun::report, "The fields of PassReport in xla_pass/run_pass.h.");
   module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
              nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
-             nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0,
+             nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0, nb::arg("two_shot_from") = NoMessage()[0],
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
   module.def("module_header", &ReadHeader, nb::arg("module"),
              "Name and device ids of a serialized HloModuleProto. ValueError: it is none.");

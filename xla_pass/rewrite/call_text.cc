@@ -61,6 +61,7 @@ class Attributes {
 std::string CallBackendConfig(const Region& region, const Site& site, const CallNumbers& numbers) {
   constexpr size_t kAllButTheProgram = 512;
   return Attributes(kAllButTheProgram + region.program_text.size())
+      .Text(kAttrAlgorithm, AlgorithmName(numbers.algorithm))
       .Int(kAttrCall, numbers.call)
       .Int(kAttrChannelId, numbers.channel_id)
       .Text(kAttrGroupMode, GroupModeName(site.groups.mode))

@@ -1,7 +1,7 @@
 // In:  a region and its groups. Out: the custom-call's backend_config: an MLIR dictionary attribute as text, which XLA
 // parses into the typed FFI attributes named in ffi_kernels/call_attributes.h.
 //
-//   {call = 0 : i64, channel_id = 1 : i64, group_mode = "flattened_id", group_size = 2 : i64,
+//   {algorithm = "one_shot", call = 0 : i64, channel_id = 1 : i64, group_mode = "flattened_id", group_size = 2 : i64,
 //    groups = array<i64: 0, 1>, program = "v1 (...) {...} -> (...)", rows = 8 : i64, timeout_ms = 60000 : i64, ...}
 #ifndef XLA_PASS_REWRITE_CALL_TEXT_H_
 #define XLA_PASS_REWRITE_CALL_TEXT_H_
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "ffi_kernels/algorithm.h"
 #include "xla_pass/match/region.h"
 
 namespace jax_oneshot {
@@ -17,6 +18,7 @@ struct CallNumbers {
   int64_t call = 0;  // number of the call within the module
   int64_t channel_id = 0;
   int64_t timeout_ms = 0;
+  Algorithm algorithm = Algorithm::kOneShot;
 };
 
 std::string CallBackendConfig(const Region& region, const Site& site, const CallNumbers& numbers);

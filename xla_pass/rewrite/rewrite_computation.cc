@@ -175,7 +175,8 @@ class Rewriter {
     }
     const Site& site = sites_.site(region.seeds[0].site);
     const int64_t channel_id = graph_.at(site.all_reduce).channel_id;
-    const CallNumbers numbers = {context_->next_call++, channel_id > 0 ? channel_id : 0, context_->timeout_ms};
+    const CallNumbers numbers = {context_->next_call++, channel_id > 0 ? channel_id : 0, context_->timeout_ms,
+                                 AlgorithmOf(region, sites_, context_->two_shot_from)};
     call.backend_config = CallBackendConfig(region, site, numbers);
     AppendResults(region, std::move(call));
   }
@@ -283,6 +284,14 @@ class Rewriter {
 };
 
 }  // namespace
+
+Algorithm AlgorithmOf(const Region& region, const SiteTable& sites, const MessageLimits& two_shot_from) {
+  int64_t bytes = 0;
+  for (const Input& input : region.program.inputs) {
+    if (IsCombined(input.role)) bytes += region.extent.rows * region.extent.width * DTypeBytes(input.dtype);
+  }
+  return ChooseAlgorithm(bytes, sites.site(region.seeds[0].site).group_size, two_shot_from);
+}
 
 Result<RewrittenComputation> RewriteComputation(const Graph& graph, int computation, const SiteTable& sites,
                                                 const std::vector<Region>& regions, RewriteContext* context,

@@ -18,6 +18,7 @@
 
 #include "ffi_kernels/base/result.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/message_limits.h"
 #include "xla_pass/match/region.h"
 #include "xla_pass/rewrite/splice.h"
 
@@ -28,10 +29,14 @@ struct RewriteContext {
   int64_t next_call = 0;            // number of the next call within the module
   int64_t next_name = 0;            // number of the next new instruction's name: new_names.h
   int64_t timeout_ms = 0;
+  MessageLimits two_shot_from = NoMessage();
   bool pass_logical_ids = false;  // CPU: replica-id and partition-id follow the call's operands
   // GPU: slices before a call and updates after it stay instructions of their own (slices_apart.h says why).
   bool keep_slices_apart = false;
 };
+
+// How the sums of the call that stands for `region` travel.
+Algorithm AlgorithmOf(const Region& region, const SiteTable& sites, const MessageLimits& two_shot_from);
 
 struct RewrittenComputation {
   ComputationEdit edit;

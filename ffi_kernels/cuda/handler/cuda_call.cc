@@ -17,7 +17,8 @@ void CudaCall::CompileAhead() {
 }
 
 Result<std::shared_ptr<const CompiledKernel>> CudaCall::Compile(const DeviceFacts& facts, int ranks_on_device) const {
-  return runtime_.Compile(spec_.program, spec_.rows, spec_.width, spec_.groups.group_size(), facts, ranks_on_device);
+  return runtime_.Compile(spec_.program, spec_.rows, spec_.width, spec_.groups.group_size(), facts, ranks_on_device,
+                          spec_.algorithm);
 }
 
 bool CudaCall::IsBound(int ordinal) const {

@@ -28,7 +28,8 @@ std::string FindMissingAccess(const CudaDriver& driver) {
 std::string FindCompileError(const PlannedCall& call, const DeviceFacts& facts, Runtime* runtime) {
   Result<RowProgram> program = ParseRowProgram(call.program);
   if (!program) return "the row program cannot be read: " + program.error();
-  const auto compiled = runtime->Compile(*program, call.rows, call.width, static_cast<int>(call.group_size), facts, 1);
+  const auto compiled =
+      runtime->Compile(*program, call.rows, call.width, static_cast<int>(call.group_size), facts, 1, call.algorithm);
   return compiled ? "" : "the kernel cannot be made: " + compiled.error();
 }
 

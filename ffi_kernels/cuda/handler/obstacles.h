@@ -17,6 +17,7 @@ namespace jax_oneshot::cuda {
 struct PlannedCall {
   std::string program;  // canonical text
   int64_t rows = 0, width = 0, group_size = 0;
+  Algorithm algorithm = Algorithm::kOneShot;
 };
 
 std::string FindObstacle(const std::vector<PlannedCall>& calls, Runtime* runtime);

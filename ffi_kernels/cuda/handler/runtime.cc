@@ -93,12 +93,12 @@ Result<KernelCache*> Runtime::Kernels() {
 
 Result<std::shared_ptr<const CompiledKernel>> Runtime::Compile(const RowProgram& program, int64_t rows, int64_t width,
                                                                int group_size, const DeviceFacts& facts,
-                                                               int ranks_on_device) {
+                                                               int ranks_on_device, Algorithm algorithm) {
   Result<KernelCache*> kernels = Kernels();
   if (!kernels) return Err(kernels.error());
   DeviceFacts shared = facts;
   shared.ranks_on_device = ranks_on_device;
-  return (*kernels)->Get(program, rows, width, group_size, shared);
+  return (*kernels)->Get(program, rows, width, group_size, shared, algorithm);
 }
 
 Result<std::shared_ptr<const LoadedKernel>> Runtime::Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled) {

@@ -67,7 +67,8 @@ class Runtime {
 
   // For a GPU that `ranks_on_device` ranks of the group share.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, int64_t rows, int64_t width,
-                                                        int group_size, const DeviceFacts& facts, int ranks_on_device);
+                                                        int group_size, const DeviceFacts& facts, int ranks_on_device,
+                                                        Algorithm algorithm);
   Result<std::shared_ptr<const LoadedKernel>> Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled);
 
   // Collective. A workspace for messages of `message_bytes`, of the communicator that XLA handed out.

@@ -135,6 +135,35 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
 )"));
 }
 
+// 1000 rows: blocks take several steps, and all of a step's own sums are sent before any sum of others is waited for.
+TEST(GenerateBody, CombinesOwnPiecesOfAllRowsBeforeItReceivesByTwoShots) {
+  const RowProgram program = ProgramOf(kPlain);
+  const auto plan = PlanLaunch(program, 1000, 4096, 4, FactsOfH100(), Algorithm::kTwoShot);
+  ASSERT_TRUE(plan) << plan.error();
+  EXPECT_GT(plan->row_steps, 1);
+  EXPECT_EQ(GenerateBody(program, *plan).text, Golden(R"(
+__device__ inline void RunProgram(const Parameters& p, const Place& place, const Slot& slot, RowReducer& reducer) {
+  TwoShot<BF16, Sum, BF16, 0, 16, 0, 2048000> a0;
+  for (int step = 0; step < kRowSteps; ++step) {
+    const int row = place.Row(step);
+    a0.Push(p, place, row, slot);
+  }
+  CountEpoch(p, slot);
+  RestoreSentinels(p, slot);
+  for (int step = 0; step < kRowSteps; ++step) {
+    const int row = place.Row(step);
+    a0.Combine(p, place, row, slot);
+  }
+  for (int step = 0; step < kRowSteps; ++step) {
+    const int row = place.Row(step);
+    float x0[kElements];
+    a0.Receive(p, place, row, slot, x0);
+    StoreRow<BF16, 16>(p.outputs[0], place, row, [&](int e) { return x0[e]; });
+  }
+}
+)"));
+}
+
 TEST(GenerateBody, WaitsOnceForReductionsThatDoNotNeedOneAnother) {
   constexpr char kMeanAndMeanSquare[] =
       "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0; x1: f32 rowscalar = reduce_sum x0; "

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "ffi_kernels/algorithm.h"
 #include "ffi_kernels/base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 #include "ffi_kernels/row_program/row_program.h"
@@ -29,12 +30,6 @@ struct DeviceFacts {
 };
 
 Result<DeviceFacts> ReadDeviceFacts(const CudaDriver& driver, Device device);
-
-// How what is combined over the ranks travels; the sums have the same bits either way.
-enum class Algorithm : uint8_t {
-  kOneShot,  // every rank sends its whole message to every other rank
-  kTwoShot,  // every word goes to its owner, and its sum from there to the others: device/two_shot.cuh
-};
 
 struct LaunchPlan {
   Algorithm algorithm = Algorithm::kOneShot;

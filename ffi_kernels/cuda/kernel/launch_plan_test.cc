@@ -117,6 +117,46 @@ TEST(LaunchPlan, SendsOneRowOfAGatheredVectorAndWordsWhereChunksAreSplit) {
   EXPECT_EQ(split.message_bytes, 3 * 96 + 48);
 }
 
+LaunchPlan TwoShotPlanOf(const char* text, int64_t rows, int64_t width, int ranks) {
+  const auto plan = PlanLaunch(ProgramOf(text), rows, width, ranks, FactsOfH100(), Algorithm::kTwoShot);
+  EXPECT_TRUE(plan) << plan.error();
+  return plan.value_or(LaunchPlan());
+}
+
+TEST(LaunchPlan, SendsEachOtherRankItsShareOfThePartsAndOfTheSumsByTwoShots) {
+  const LaunchPlan one = PlanOf(kResidualRmsNorm, 64, 4096, 4);
+  const LaunchPlan two = TwoShotPlanOf(kResidualRmsNorm, 64, 4096, 4);
+  EXPECT_EQ(one.message_bytes, 64 * 4096 * 2);
+  EXPECT_THAT(two.message_offsets, ElementsAre(0, -1, -1));
+  EXPECT_THAT(two.sum_offsets, ElementsAre(one.message_bytes / 4, -1, -1));
+  EXPECT_EQ(two.message_bytes, one.message_bytes / 2);
+  // The same layout, so that a row's sums and reductions have the same bits.
+  EXPECT_EQ(two.grid(), one.grid());
+  EXPECT_EQ(two.block(), one.block());
+  EXPECT_EQ(two.chunks, one.chunks);
+}
+
+TEST(LaunchPlan, RoundsTheSharesOfTwoShotsUpToWholePieces) {
+  // 3 rows of 2 pieces over 4 ranks: 2 pieces for each, of 32 lanes with 8 columns.
+  const LaunchPlan plan = TwoShotPlanOf(kPlain, 3, 257, 4);
+  EXPECT_THAT(plan.sum_offsets, ElementsAre(2 * 32 * 8 * 2));
+  EXPECT_EQ(plan.message_bytes, 2 * 2 * 32 * 8 * 2);
+  EXPECT_EQ(TwoShotPlanOf(kPlain, 1, 1, 16).message_bytes, 2 * 32 * 8 * 2) << "one piece, whoever owns it";
+}
+
+TEST(LaunchPlan, SizesTheSecondHopByTheTypeOfTheSum) {
+  const LaunchPlan wide =
+      TwoShotPlanOf("v1 (a0: sum bf16 row) { x0: f32 row = all_reduce a0 } -> (x0: row)", 8, 4096, 4);
+  EXPECT_EQ(wide.sum_offsets[0], 8 * 4096 * 2 / 4);
+  EXPECT_EQ(wide.message_bytes, 8 * 4096 * (2 + 4) / 4);
+}
+
+TEST(LaunchPlan, GathersInOneHopByTwoShotsToo) {
+  const LaunchPlan plan = TwoShotPlanOf(kShardedRmsNorm, 4, 4096, 4);
+  EXPECT_THAT(plan.message_offsets, ElementsAre(0, -1, 4 * 4096 * 2 / 4 * 2));
+  EXPECT_EQ(plan.message_bytes, 4 * 4096 * 2 / 4 * 2 + 4096 / 4 * 2);
+}
+
 TEST(LaunchPlan, AccessesBuffersByWhatTheirRowsAreAlignedTo) {
   const LaunchPlan aligned = PlanOf(kResidualRmsNorm, 2, 4096, 2);
   EXPECT_EQ(aligned.AccessBytes(DType::kBF16, Kind::kRow, false), 16);

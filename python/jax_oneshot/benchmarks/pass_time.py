@@ -9,7 +9,7 @@ from typing import Any
 
 from jax_oneshot import hlo_worker, native
 from jax_oneshot.benchmarks.layers_hlo import repeated_layers
-from jax_oneshot.message_limits import default_limits
+from jax_oneshot.message_limits import default_limits, default_two_shot_from
 
 RUNS_PER_ROUND = 10
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -66,6 +66,7 @@ def _run_once(module: bytes) -> tuple[float, Mapping[str, Any]]:
         module,
         platform="cuda",
         max_bytes=default_limits("cuda"),
+        two_shot_from=default_two_shot_from("cuda"),
         timeout_ms=30_000,
         single_process=True,
         keep_all_reason="",

@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from jax_oneshot import dumps, hlo_worker, native
+from jax_oneshot import dumps, hlo_worker, message_limits, native
 from jax_oneshot.config import PLATFORMS, Config, ConfigError, Platform
 from jax_oneshot.hook import PassResult, summary
 
@@ -130,6 +130,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             module,
             platform=platform,
             max_bytes=config.limits_for(platform),
+            two_shot_from=message_limits.default_two_shot_from(platform),
             timeout_ms=config.timeout_ms_for(platform),
             single_process=True,
             max_rewrites=-1 if config.limit is None else config.limit,
