@@ -92,6 +92,7 @@ def test_the_pass_gets_the_configuration() -> None:
             "single_process": True,
             "keep_all_reason": "",
             "max_rewrites": -1,
+            "combine": (31457287, 2048),
         }
     ]
 

@@ -5,11 +5,13 @@
 #include <unordered_map>
 #include <utility>
 
-#include "ffi_kernels/call_attributes.h"
+#include "xla_pass/count_collectives.h"
 #include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/match/combined_collectives.h"
 #include "xla_pass/match/decide_regions.h"
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/left_to_combiner.h"
 #include "xla_pass/match/number_rewrites.h"
 #include "xla_pass/match/reachable.h"
 #include "xla_pass/match/reasons.h"
@@ -30,39 +32,6 @@ namespace {
 
 using hlo::Opcode;
 
-// Collective instructions, asynchronous pairs counted at their start.
-bool IsCollective(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kAllReduce:
-    case Opcode::kAllReduceStart:
-    case Opcode::kAllGather:
-    case Opcode::kAllGatherStart:
-    case Opcode::kReduceScatter:
-    case Opcode::kAllToAll:
-    case Opcode::kCollectivePermute:
-    case Opcode::kCollectivePermuteStart:
-    case Opcode::kCollectiveBroadcast:
-      return true;
-    default:
-      return false;
-  }
-}
-
-int64_t CountCollectives(const hlo::Computation& computation) {
-  int64_t count = 0;
-  for (const hlo::Instruction& instruction : computation.instructions) {
-    count += IsCollective(instruction.opcode) ||
-             (instruction.opcode == Opcode::kCustomCall && instruction.custom_call_target() == kCallTarget);
-  }
-  return count;
-}
-
-int64_t CountCollectives(const hlo::Module& module) {
-  int64_t count = 0;
-  for (const hlo::Computation& computation : module.computations) count += CountCollectives(computation);
-  return count;
-}
-
 class Pass {
  public:
   // `made`: if not null, gets what became of each region.
@@ -72,6 +41,7 @@ class Pass {
         steps_(options.max_steps > 0 ? options.max_steps : StepsFor(module.InstructionCount())),
         graph_(module),
         replication_(graph_),
+        limits_(options.platform == Platform::kCuda ? options.combine : CombineLimits{}),
         made_(made) {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.next_name = FirstFreeNumber(module);
@@ -79,6 +49,7 @@ class Pass {
     context_.two_shot_from = options.two_shot_from;
     context_.pass_logical_ids = options.platform == Platform::kCpu;
     context_.keep_slices_apart = options.platform == Platform::kCuda;
+    context_.update_in_place = options.platform == Platform::kCuda;
   }
 
   Result<PassResult> Run() {
@@ -96,16 +67,31 @@ class Pass {
     }
     report.steps = steps_.all() - std::max<int64_t>(steps_.left(), 0);
     if (!edits_.empty()) result_.module = SpliceModule(module_, edits_, FindUncalled(graph_, removed_));
-    if (Result<void> ok = CheckResult(); !ok) return Err(ok.error());
+    if (result_.module) {
+      const Result<hlo::Module> written = hlo::ParseModule(*result_.module);
+      if (!written) return Err("what it wrote does not read back: " + written.error());
+      CountWhatIsLeft(*written);
+    } else {
+      CountWhatIsLeft(module_);
+    }
     return std::move(result_);
   }
 
  private:
-  // What XLA will read has to hold together: every reference resolves, to what stands before it.
-  Result<void> CheckResult() const {
-    if (!result_.module) return {};
-    const Result<hlo::Module> read_back = hlo::ParseModule(*result_.module);
-    return read_back ? Result<void>() : Err("what it wrote does not read back: " + read_back.error());
+  // The collectives of the module as XLA goes on with it, which has to hold together: every reference resolves, to what
+  // stands before it.
+  void CountWhatIsLeft(const hlo::Module& module) {
+    PassReport& report = result_.report;
+    if (limits_.bytes == 0) return;
+    const Graph graph(module);
+    report.collectives_after = 0;
+    for (const hlo::Computation& computation : module.computations) {
+      const int64_t count = CountCombined(graph, computation.index, limits_);
+      report.collectives_after += count;
+      for (LoopCount& loop : report.loops) {
+        if (loop.computation == computation.name) loop.collectives_after = count;
+      }
+    }
   }
 
   void CountLoop(const hlo::Computation& computation, int64_t removed) {
@@ -205,7 +191,28 @@ class Pass {
     const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_}, is_gpu};
     Decisions decisions = DecideRegions(graph_, sites, options, order);
     for (const auto& [seed, why] : decisions.kept) VerdictOf(sites, seed).reason = why;
-    return std::move(decisions.regions);
+    return WithoutCombined(std::move(decisions.regions), sites);
+  }
+
+  // Fewer calls than collectives would run, or none.
+  std::vector<Region> WithoutCombined(std::vector<Region> regions, const SiteTable& sites) {
+    if (limits_.bytes == 0 || regions.size() < 2) return regions;
+    const int computation = graph_.computation_index(sites.site(regions[0].seeds[0].site).all_reduce);
+    const std::vector<int> combined = CombinedCollectives(graph_, computation, limits_, &steps_);
+    const std::vector<LeftRegion> left = FindLeftToCombiner(graph_, sites, regions, combined);
+    std::vector<Region> taken;
+    auto next_left = left.begin();
+    for (size_t r = 0; r < regions.size(); ++r) {
+      if (next_left == left.end() || next_left->region != r) {
+        taken.push_back(std::move(regions[r]));
+        continue;
+      }
+      const std::string why = reason::LeftToCombiner(next_left->collectives, next_left->calls);
+      for (const SiteRef& seed : regions[r].seeds) VerdictOf(sites, seed).reason = why;
+      for (Node all_reduce : regions[r].inner_all_reduces) VerdictOf(all_reduce).reason = why;
+      ++next_left;
+    }
+    return taken;
   }
 
   // The regions whose rewrites are made; those beyond the limit are the last ones. A region left out stays as it was in
@@ -302,6 +309,7 @@ class Pass {
   Graph graph_;
   ReplicationCache replication_;
   KnownPrograms programs_;
+  CombineLimits limits_;
   std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its place in the report
   RewriteContext context_;
   PassResult result_;
@@ -403,12 +411,15 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
   PassReport& report = result->report;
   report.instructions = module.InstructionCount();
   report.collectives_before = CountCollectives(module);
-  if (!result->module) report.collectives_after = report.collectives_before;
+  const CombineLimits limits = options.platform == Platform::kCuda ? options.combine : CombineLimits{};
+  const Graph graph(module);
+  if (!result->module) report.collectives_after = CountCombined(module, limits);
   for (LoopCount& loop : report.loops) {
     for (const hlo::Computation& computation : module.computations) {
-      if (computation.name == loop.computation) loop.collectives_before = CountCollectives(computation);
+      if (computation.name != loop.computation) continue;
+      loop.collectives_before = CountCollectives(computation);
+      if (!result->module) loop.collectives_after = CountCombined(graph, computation.index, limits);
     }
-    if (!result->module) loop.collectives_after = loop.collectives_before;
   }
   // The last one first: what it went into may have gone, too, later.
   for (auto gone = prepared.gone.rbegin(); gone != prepared.gone.rend(); ++gone) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ffi_kernels/base/result.h"
+#include "xla_pass/match/combined_collectives.h"
 #include "xla_pass/match/message_limits.h"
 
 namespace jax_oneshot {
@@ -24,6 +25,7 @@ struct PassOptions {
   bool single_process = true;                 // CPU: all devices of the module live in this process
   std::string keep_all_reason;                // not empty: rewrite nothing, this is every all-reduce's reason
   int64_t max_rewrites = -1;                  // make only this many, the first ones; -1: all
+  CombineLimits combine;                      // what XLA:GPU combines after the pass; nothing by default
   int64_t max_steps = 0;                      // of the whole pass (step_budget.h); 0: what the module's size allows
 };
 
@@ -69,6 +71,7 @@ struct PassReport {
   int64_t instructions = 0;
   std::vector<Verdict> all_reduces;
   std::vector<MadeCall> calls;
+  // Before: as they stand in the module. After: those that are left once XLA has combined.
   int64_t collectives_before = 0, collectives_after = 0;
   std::vector<LoopCount> loops;  // that hold collectives
   std::vector<RotationVerdict> rotations;

@@ -22,6 +22,7 @@ def run_pass(
     single_process: bool,
     keep_all_reason: str = "",
     max_rewrites: int = -1,
+    combine: tuple[int, int] = (0, 0),
     max_steps: int = 0,
     two_shot_from: int | Sequence[int] = ...,
 ) -> PassRun:
@@ -35,6 +36,7 @@ def run_pass(
       single_process: whether all devices of the module live in this process.
       keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
       max_rewrites: make only this many rewrites, the first ones; -1: all.
+      combine: most bytes, and most collectives, of which XLA:GPU makes one after the pass; (0, 0): it makes none.
       max_steps: how much work the pass may take before it leaves the rest alone; 0: what the module's size allows.
       two_shot_from: messages of so many bytes or more go by two shots, or one such number by group size; default: none.
 

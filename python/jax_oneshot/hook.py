@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from jax_oneshot import dumps, message_limits
 from jax_oneshot.config import Config, Platform
+from jax_oneshot.message_limits import XLA_COMBINES
 from jax_oneshot.rewrite_counter import RewriteCounter
 
 logger = logging.getLogger("jax_oneshot")
@@ -51,6 +52,7 @@ class Surroundings:
       process_index: index of this process; None: it is the only one.
       module_header: name and device ids of a serialized HloModuleProto.
       local_cpu_ids: ids of this process's CPU devices.
+      combine_limits: bytes and number of all-reduces of which XLA:GPU makes one at most.
     """
 
     run_pass: RunPass
@@ -60,6 +62,7 @@ class Surroundings:
     process_index: Callable[[], int | None]
     module_header: Callable[[bytes], tuple[str, list[int]]]
     local_cpu_ids: Callable[[], frozenset[int]]
+    combine_limits: Callable[[], tuple[int, int]] = lambda: XLA_COMBINES
 
 
 class Hook:
@@ -128,6 +131,7 @@ class Hook:
             single_process=self._is_of_this_process(module),
             keep_all_reason=keep_all_reason,
             max_rewrites=max_rewrites,
+            combine=self._around.combine_limits(),
         )
 
     def _is_of_this_process(self, module: bytes) -> bool:

@@ -63,6 +63,44 @@ def register_cuda_transform(name: str, callback: HloCallback, on_error: Callable
     xla_bridge.register_plugin_callbacks(on_plugin)
 
 
+def combine_limits() -> tuple[int, int]:
+    """Of how many bytes, and of how many all-reduces, XLA:GPU makes one at most; as `XLA_FLAGS` has it.
+
+    Leans on the debug options that `jaxlib.xla_client.CompileOptions` serializes, and on their field numbers.
+    """
+    options = _internal("jaxlib._jax").CompileOptions().SerializeAsString()
+    debug_options = _field(_field(options, 3), 3)  # executable_build_options.debug_options
+    return _field(debug_options, 157), _field(debug_options, 461)
+
+
+def _field(message: bytes, number: int) -> Any:
+    """A field of a serialized protobuf message: an int or bytes. KeyError: it has none."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(message):
+        key = varint()
+        kind, value = key & 7, None
+        if kind == 0:
+            value = varint()
+        else:
+            size = varint() if kind == 2 else 8 if kind == 1 else 4
+            value, at = message[at : at + size], at + size
+        if key >> 3 == number:
+            return value
+    raise KeyError(f"the message has no field {number}")
+
+
 def register_cpu_handlers(target: str, handlers: dict[str, Any], state_name: str, state: dict[str, Any]) -> None:
     """Registers a typed-FFI target for CPU, and the type of its state, at once.
 

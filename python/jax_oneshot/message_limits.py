@@ -24,6 +24,10 @@ from typing import Literal
 LARGEST_GROUP = 16
 DEFAULT_ARCHITECTURE = 90  # assumed where no GPU can be asked: modules compiled for GPUs that are not here
 
+# Bytes and number of all-reduces of which XLA:GPU makes one at most, unless XLA_FLAGS says otherwise: the same in the
+# debug options of jaxlib 0.11.2 and 0.12.0.1.
+XLA_COMBINES = (31457287, 2048)
+
 _KIB = 1 << 10
 CPU_LIMIT = 32 << 20
 # By compute capability (of the newest architecture that is not newer than the GPU), then by group size (of the smallest

@@ -6,6 +6,7 @@ JAX imports this file in every process once jax-oneshot is installed, so it must
 
 from __future__ import annotations
 
+import functools
 import os
 
 TYPE_CHECKING = False  # typing's own costs an import
@@ -82,6 +83,7 @@ def _start() -> None:
         process_index=jax_internals.process_index,
         module_header=library.module_header,
         local_cpu_ids=jax_internals.local_cpu_ids,
+        combine_limits=functools.cache(jax_internals.combine_limits),
     )
     counter = RewriteCounter(config.limit)
     jax_internals.add_to_cache_key(lambda: _cache_key(config, native.digest(), surroundings, counter))

@@ -118,6 +118,12 @@ KEPT: tuple[Reason, ...] = (
         "Unset `JAX_ONESHOT_LIMIT` when you have done [bisecting](bisect.md).",
     ),
     Reason(
+        "XLA combines it with others that do not wait for it: … collectives, where there would be … with the calls",
+        "XLA makes one all-reduce of several that do not wait for one another, such as a training step's gradients. One "
+        "exchange of more bytes costs less than several calls.",
+        NOTHING,
+    ),
+    Reason(
         "the pass has used up its … steps for this module; what is left stays as it is",
         "The work on one module is bounded, in a line with its size; no model that was seen comes near the bound.",
         "Report it, with the dump's `.before.hlo.txt`: something in the module is costlier to decide than it should "

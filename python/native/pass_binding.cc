@@ -141,7 +141,7 @@ nb::dict ToDict(const PassReport& report) {
 
 PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit& max_bytes, int64_t timeout_ms,
             bool single_process, std::string keep_all_reason, int64_t max_rewrites, int64_t max_steps,
-            const ByteLimit& two_shot_from) {
+            const ByteLimit& two_shot_from, std::pair<int64_t, int64_t> combine) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
@@ -153,6 +153,7 @@ PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit&
   options.single_process = single_process;
   options.keep_all_reason = std::move(keep_all_reason);
   options.max_rewrites = max_rewrites;
+  options.combine = {combine.first, combine.second};
   options.max_steps = max_steps;
 
   const std::string_view bytes(module.c_str(), module.size());  // the caller holds them while we work
@@ -181,6 +182,7 @@ void BindPass(nb::module_& module) {
   module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
              nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
              nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0, nb::arg("two_shot_from") = NoMessage()[0],
+             nb::arg("combine") = std::pair<int64_t, int64_t>(0, 0),
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
   module.def("module_header", &ReadHeader, nb::arg("module"),
              "Name and device ids of a serialized HloModuleProto. ValueError: it is none.");

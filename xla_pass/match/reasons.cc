@@ -64,6 +64,11 @@ std::string FeedsReduceScatter(std::string_view slice) {
 
 std::string BeyondLimit() { return "JAX_ONESHOT_LIMIT is reached; this rewrite would be one more"; }
 
+std::string LeftToCombiner(int collectives, int calls) {
+  return "XLA combines it with others that do not wait for it: " + std::to_string(collectives) +
+         " collectives, where there would be " + std::to_string(calls) + " with the calls";
+}
+
 std::string OutOfSteps(int64_t steps) {
   return "the pass has used up its " + std::to_string(steps) + " steps for this module; what is left stays as it is";
 }

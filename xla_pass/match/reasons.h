@@ -26,6 +26,7 @@ std::string ControlDependency();
 std::string TupleUsedWhole();
 std::string FeedsReduceScatter(std::string_view slice);
 std::string BeyondLimit();
+std::string LeftToCombiner(int collectives, int calls);
 std::string OutOfSteps(int64_t steps);
 std::string Surprise(std::string_view what);
 

@@ -8,6 +8,10 @@ namespace jax_oneshot {
 namespace {
 
 namespace field = hlo::fields::hlo_instruction;
+constexpr uint32_t kOutputOperandAliasing = 74;
+// Of its message.
+constexpr uint32_t kOutputShapeIndex = 1;
+constexpr uint32_t kOperandIndex = 2;
 using wire::Writer;
 
 constexpr int64_t kApiVersionTypedFfi = 4;
@@ -75,6 +79,12 @@ std::string CustomCallBytes(const CustomCall& call) {
       .Bytes(field::kBackendConfig, call.backend_config)
       .Integer(field::kConstrainLayout, 1);
   for (const std::string& shape : call.operand_shapes) out.Bytes(field::kOperandShapesWithLayout, shape);
+  for (const InPlaceResult& result : call.in_place) {
+    Writer aliasing;
+    if (call.returns_tuple) aliasing.Packed(kOutputShapeIndex, {result.output});
+    aliasing.Integer(kOperandIndex, result.operand);
+    out.Bytes(kOutputOperandAliasing, aliasing.Take());
+  }
   out.Integer(field::kCustomCallApiVersion, kApiVersionTypedFfi);
   return out.Take();
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "xla_pass/hlo_view/hlo_view.h"
+#include "xla_pass/rewrite/in_place_results.h"
 
 namespace jax_oneshot {
 
@@ -28,6 +29,8 @@ struct CustomCall {
   std::vector<int64_t> operand_ids;
   std::vector<std::string> operand_shapes;
   std::string backend_config;
+  bool returns_tuple = false;
+  std::vector<InPlaceResult> in_place;
 };
 
 std::string CustomCallBytes(const CustomCall& call);

@@ -6,6 +6,7 @@
 
 #include "xla_pass/rewrite/call_text.h"
 #include "xla_pass/rewrite/equal_gathers.h"
+#include "xla_pass/rewrite/in_place_results.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/rewrite/liveness.h"
 #include "xla_pass/rewrite/new_names.h"
@@ -30,6 +31,7 @@ class Rewriter {
 
   Result<RewrittenComputation> Run() {
     out_.edit.computation = computation_;
+    if (context_->update_in_place) donated_ = hlo::FindDonatedParameters(graph_.module());
     next_local_id_ = graph_.module().computations[computation_].max_instruction_id + 1;
     for (const Region& region : regions_) leaves_.push_back(region.InputLeaves());
     out_.edit.instructions.reserve(instructions_.size());
@@ -178,6 +180,7 @@ class Rewriter {
     const CallNumbers numbers = {context_->next_call++, channel_id > 0 ? channel_id : 0, context_->timeout_ms,
                                  AlgorithmOf(region, sites_, context_->two_shot_from)};
     call.backend_config = CallBackendConfig(region, site, numbers);
+    if (context_->update_in_place) call.in_place = FindInPlaceResults(graph_, donated_, region);
     AppendResults(region, std::move(call));
   }
 
@@ -212,6 +215,7 @@ class Rewriter {
     }
     call.identity = NewIdentity("", graph_.at(region.members.back()).metadata());
     call.shape = TupleShape(shapes);
+    call.returns_tuple = true;
     const int64_t tuple_id = call.identity.id;
     AppendNew(CustomCallBytes(call));
     for (size_t i = 0; i < region.outputs.size(); ++i) {
@@ -270,6 +274,7 @@ class Rewriter {
   const std::vector<Region>& regions_;
   RewriteContext* context_;
   RewriteProblem* problem_;
+  std::vector<hlo::DonatedParameter> donated_;
   int64_t next_local_id_ = 0;
   std::vector<bool> removed_;
   std::unordered_map<Node, Node> equal_gathers_;

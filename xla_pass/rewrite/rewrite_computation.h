@@ -33,6 +33,8 @@ struct RewriteContext {
   bool pass_logical_ids = false;  // CPU: replica-id and partition-id follow the call's operands
   // GPU: slices before a call and updates after it stay instructions of their own (slices_apart.h says why).
   bool keep_slices_apart = false;
+  // GPU: results may lie where an operand lies (in_place_results.h). XLA:CPU has decided about copies by then.
+  bool update_in_place = false;
 };
 
 // How the sums of the call that stands for `region` travel.

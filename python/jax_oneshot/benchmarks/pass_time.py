@@ -9,7 +9,7 @@ from typing import Any
 
 from jax_oneshot import hlo_worker, native
 from jax_oneshot.benchmarks.layers_hlo import repeated_layers
-from jax_oneshot.message_limits import default_limits, default_two_shot_from
+from jax_oneshot.message_limits import XLA_COMBINES, default_limits, default_two_shot_from
 
 RUNS_PER_ROUND = 10
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -70,5 +70,6 @@ def _run_once(module: bytes) -> tuple[float, Mapping[str, Any]]:
         timeout_ms=30_000,
         single_process=True,
         keep_all_reason="",
+        combine=XLA_COMBINES,
     )
     return (time.thread_time() - start) * 1e3, run.report

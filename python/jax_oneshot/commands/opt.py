@@ -134,6 +134,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             timeout_ms=config.timeout_ms_for(platform),
             single_process=True,
             max_rewrites=-1 if config.limit is None else config.limit,
+            combine=message_limits.XLA_COMBINES,
         )
     except ValueError as error:
         raise InputError(f"the pass cannot work on {name}, though XLA reads it (please report it): {error}") from error

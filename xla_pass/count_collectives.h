@@ -1,0 +1,28 @@
+// In:  a module before XLA:GPU's combiner, or any module of XLA:CPU. Out: how many collectives run.
+//
+//   three all-reduces that the combiner makes one of, an all-gather, one of our calls    -> 3
+#ifndef XLA_PASS_COUNT_COLLECTIVES_H_
+#define XLA_PASS_COUNT_COLLECTIVES_H_
+
+#include <cstdint>
+
+#include "xla_pass/hlo_view/hlo_view.h"
+#include "xla_pass/match/combined_collectives.h"
+#include "xla_pass/match/graph.h"
+
+namespace jax_oneshot {
+
+// Collective instructions, asynchronous pairs counted at their start.
+bool IsCollective(hlo::Opcode opcode);
+
+// Collectives and our calls, as they stand.
+int64_t CountCollectives(const hlo::Computation& computation);
+int64_t CountCollectives(const hlo::Module& module);
+
+// What is left of them once XLA has combined.
+int64_t CountCombined(const Graph& graph, int computation, const CombineLimits& limits);
+int64_t CountCombined(const hlo::Module& module, const CombineLimits& limits);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_COUNT_COLLECTIVES_H_
