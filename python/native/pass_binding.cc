@@ -1,5 +1,6 @@
 // In:  Python's run_pass(bytes, options). Out: PassRun: the new bytes or None, and the report as a dict.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/variant.h>
