@@ -119,8 +119,8 @@ KEPT: tuple[Reason, ...] = (
     ),
     Reason(
         "XLA combines it with others that do not wait for it: … collectives, where there would be … with the calls",
-        "XLA makes one all-reduce of several that do not wait for one another, such as a training step's gradients. One "
-        "exchange of more bytes costs less than several calls.",
+        "XLA makes one all-reduce of several that do not wait for one another, such as a training step's gradients. "
+        "One exchange of more bytes costs less than several calls.",
         NOTHING,
     ),
     Reason(

@@ -28,7 +28,8 @@ void AppendDonated(std::string_view entry, std::vector<DonatedParameter>* found)
   while (reader.Next(&f)) {
     if (f.number == kOutputShapeIndex) ok &= wire::AppendIntegers(f, &donated.output);
     if (f.number == kParameterShapeIndex) ok &= wire::AppendIntegers(f, &part);
-    if (f.number == kParameterNumber && f.wire_type == wire::kVarint) donated.parameter = static_cast<int64_t>(f.integer);
+    if (f.number == kParameterNumber && f.wire_type == wire::kVarint)
+      donated.parameter = static_cast<int64_t>(f.integer);
   }
   if (ok && reader.ok() && part.empty() && donated.parameter >= 0) found->push_back(std::move(donated));
 }

@@ -1,7 +1,7 @@
 // In:  the regions of a computation, and what XLA's combiner will make of its collectives. Out: the regions that are
 // better left to it.
 //
-//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, 48 calls with it
+//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, else 48 calls
 //     -> all 48 regions
 //   a norm of shards whose all-reduce XLA would combine with one more; its call takes an all-reduce and two all-gathers
 //     -> none: the calls are no more than the collectives they replace

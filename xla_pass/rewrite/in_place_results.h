@@ -1,12 +1,12 @@
-// In:  a region on its way to XLA:GPU. Out: the results that its call may write where an operand lies, so that a donated
-// buffer, or an element of a loop's state, is updated in place.
+// In:  a region on its way to XLA:GPU. Out: the results that its call may write where an operand lies, so that a
+// donated buffer, or an element of a loop's state, is updated in place.
 //
 //   entry: %m parameter(1), donated for element 1 of the result; call(%d, %m) -> %new, read by ROOT tuple(.., %new)
 //     -> result 0 where operand 1 lies
 //   body:  %m = get-tuple-element(state), index=2; call(%d, %m) -> %new, element 2 of the next state    -> the same
 //
-// Without it XLA copies: a call's results have memory of their own. The kernels allow it: a thread loads its elements of
-// a row's local operands before it stores its elements of that row's results, and no other thread touches them; the
+// Without it XLA copies: a call's results have memory of their own. The kernels allow it: a thread loads its elements
+// of a row's local operands before it stores its elements of that row's results, and no other thread touches them; the
 // peers read messages only. So the operand is local, a whole row of the result's type and shape, and no other operand
 // comes from the same buffer.
 #ifndef XLA_PASS_REWRITE_IN_PLACE_RESULTS_H_
