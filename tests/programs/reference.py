@@ -1,0 +1,133 @@
+"""A program in float64, alone and with every rounding that its dtypes allow for taken at random.
+
+The text of `program` is rewritten:
+
+    v4 = v3.astype(jnp.float32) * x2   ->   v4 = rounded(1, rounded(0, v3.astype(jnp.float64)) * x2)
+
+First it is traced as it stands, so that each place learns the dtype its value is declared to have. Then it runs in
+float64; a sample moves the value of each place by up to `NOISE` roundings of that dtype and rounds it. How far samples
+lie apart says what an implementation that rounds at other moments may differ by; an integer or a boolean on which
+samples disagree is one that rounding decides.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+from jax import lax
+
+SAMPLES = 6
+NOISE = 4.0  # roundings: half a unit in the last place each
+
+_MOVED = "rounded"
+_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow, ast.Mod)
+# Calls that compute; all others (slices, maxima, selections, exchanges without arithmetic) hand bits on as they are.
+_COMPUTING = frozenset(
+    "astype tanh silu gelu sigmoid softplus exp square sqrt log1p rsqrt sin cos erf integer_pow mean sum var cumsum "
+    "softmax log_softmax logsumexp psum pmean psum_scatter remainder grad".split()
+)
+_FLOATS = ("float32", "bfloat16", "float16")
+
+
+class _Rewrite(ast.NodeTransformer):
+    """Puts a numbered call around what computes; `wide`: makes every float dtype float64."""
+
+    def __init__(self, wide: bool) -> None:
+        self._wide = wide
+        self._count = 0
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        return self._around(node) if isinstance(node.op, _OPERATORS) else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        return self._around(node) if name in _COMPUTING else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if self._wide and node.attr in _FLOATS and isinstance(node.value, ast.Name) and node.value.id == "jnp":
+            node.attr = "float64"
+        return node
+
+    def _around(self, node: ast.expr) -> ast.AST:
+        self._count += 1
+        place = ast.Constant(self._count)
+        return ast.Call(ast.Name(_MOVED, ast.Load()), [place, node], [])
+
+
+class _Places:
+    """What the numbered calls do, while a program is traced."""
+
+    def __init__(self) -> None:
+        self.dtypes: dict[int, np.dtype[Any]] = {}
+        self.sample: Any = None  # a traced number: 0 for none
+
+    def record(self, place: int, value: Any) -> Any:
+        for leaf in jax.tree.leaves(value):
+            if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jnp.floating):
+                self.dtypes[place] = leaf.dtype
+        return value
+
+    def move(self, place: int, value: Any) -> Any:
+        return jax.tree.map(lambda leaf: self._moved(place, leaf), value)
+
+    def _moved(self, place: int, value: Any) -> Any:
+        if not isinstance(value, jax.Array) or value.dtype != jnp.float64 or place not in self.dtypes:
+            return value
+        info = ml_dtypes.finfo(self.dtypes[place])  # type: ignore[no-untyped-call]
+        position = jnp.arange(value.size, dtype=jnp.float64).reshape(value.shape)
+        turns = position * 0.6180339887 + self.sample * (place + 0.5) * 0.7548776662
+        share = 2 * (turns - jnp.floor(turns)) - 1
+        moved = value * (1 + NOISE * float(info.eps) / 2 * share)
+        narrow = lax.reduce_precision(moved, int(info.iexp if hasattr(info, "iexp") else info.nexp), int(info.nmant))
+        return jnp.where(self.sample > 0, narrow, value)
+
+
+def samples(text: str, name: str) -> list[list[np.ndarray[Any, Any]]]:
+    """The outputs of a program's text in float64: undisturbed first, then SAMPLES disturbed ones."""
+    places = _Places()
+    plain = _module(text, name, wide=False, call=places.record)
+    function, shardings = plain["build"](jax.devices()[:8])
+    function.trace(*(_shape(a, s) for a, s in zip(plain["arrays"](), shardings, strict=True)))
+    with jax.enable_x64(True):
+        module = _module(text, name, wide=True, call=places.move)
+        module["DONATED"] = ()
+        function, shardings = module["build"](jax.devices()[:8])
+
+        def run(sample: Any, *inputs: Any) -> Any:
+            places.sample = sample
+            return function(*inputs)
+
+        wide = [jax.device_put(_widened(a), s) for a, s in zip(module["arrays"](), shardings, strict=True)]
+        # LLVM takes minutes to optimise some of these, and 1 to 2 s to translate them as they are (2026-11-27, EPYC).
+        quick = {"xla_backend_optimization_level": 0}
+        compiled = jax.jit(run).lower(0.0, *wide).compile(compiler_options=quick)
+        return [[np.asarray(r) for r in compiled(float(sample), *wide)] for sample in range(SAMPLES + 1)]
+
+
+def _module(text: str, name: str, *, wide: bool, call: Any) -> dict[str, Any]:
+    tree = ast.parse(text)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "program":
+            _Rewrite(wide).visit(node)
+    module: dict[str, Any] = {_MOVED: call, "__name__": name, "__file__": name}
+    exec(compile(ast.fix_missing_locations(tree), name, "exec"), module)
+    return module
+
+
+def _shape(array: np.ndarray[Any, Any], sharding: Any) -> Any:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
+
+
+def _widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return array.astype(np.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
+
+

@@ -1,0 +1,140 @@
+"""One process with the pass off or on: runs program files that its parent names, one JSON object a line.
+
+    {"file": FILE, "parts": ["cpu", "gpu", "reference"], "results": FILE}
+
+answers one line when a part begins, {"begins": PART}, and one at the end: what each part came to. Every part has a
+limit of CPU time, and the process one of memory; both end the process, also inside the compiler.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pathlib
+import pickle
+import re
+import resource
+import signal
+import sys
+import traceback
+from typing import Any
+
+MEMORY_BYTES = 6 << 30  # above what the process has mapped before its first program
+CPU_SECONDS = 120  # of one part
+_COLLECTIVES = re.compile(
+    r" (all-reduce|all-gather|reduce-scatter|all-to-all|ragged-all-to-all|collective-permute|collective-broadcast)"
+    r"(?:-start)?\("
+)
+_CALL = 'custom_call_target="jax_oneshot'
+
+
+class _Messages(logging.Handler):
+    """Keeps what jax_oneshot says went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING or "failed" in text:
+            self.texts.append(text)
+
+
+def counts(text: str) -> dict[str, int]:
+    """Collectives in compiled HLO text by kind, and one-shot calls as `call`."""
+    found: dict[str, int] = {}
+    for match in _COLLECTIVES.finditer(text):
+        found[match[1]] = found.get(match[1], 0) + 1
+    return {**found, "call": text.count(_CALL)}
+
+
+def _namespace(path: pathlib.Path) -> dict[str, Any]:
+    module: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
+    exec(compile(path.read_text(), str(path), "exec"), module)
+    return module
+
+
+def last_lines(text: str) -> str:
+    """The end of a traceback: the error itself, without where JAX says it comes from."""
+    kept = [line for line in text.splitlines() if line.strip()]
+    start = max((i for i, line in enumerate(kept) if re.match(r"[\w.]+(Error|Exception)\b", line)), default=0)
+    return "\n".join(kept[start:])[:2000]
+
+
+def run_cpu(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
+    """Runs the program twice; its outputs go into `results`."""
+    import jax
+    import numpy as np
+
+    module = _namespace(path)
+    function, places = module["build"](jax.devices()[:8])
+    compiled = function.lower(*map(jax.device_put, module["arrays"](), places)).compile()
+    runs = [
+        [np.asarray(output) for output in compiled(*map(jax.device_put, module["arrays"](), places))] for _ in range(2)
+    ]
+    again = [first.tobytes() == second.tobytes() for first, second in zip(*runs, strict=True)]
+    results.write_bytes(pickle.dumps(runs[0]))
+    return {"counts": counts(compiled.as_text()), "same_again": all(again)}
+
+
+def run_gpu(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
+    """Compiles the program for 8 GPUs that are not there."""
+    import jax
+    from jax_oneshot.demo import gpu_compile
+
+    module = _namespace(path)
+    function, places = module["build"](gpu_compile.topology_devices())
+    shapes = [
+        jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=place)
+        for array, place in zip(module["arrays"](), places, strict=True)
+    ]
+    return {"counts": counts(function.lower(*shapes).compile().as_text())}
+
+
+def run_reference(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
+    """Runs the program in float64; the samples go into `results` with the suffix `.reference`."""
+    from programs import reference
+
+    samples = reference.samples(path.read_text(), str(path))
+    results.with_suffix(".reference").write_bytes(pickle.dumps(samples))
+    return {}
+
+
+PARTS = {"cpu": run_cpu, "gpu": run_gpu, "reference": run_reference}
+
+
+def main() -> None:
+    """Serves the parent until it closes the pipe."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+    answers = sys.stdout
+    sys.stdout = sys.stderr
+    import jax
+
+    jax.devices()
+    messages = _Messages()
+    logger = logging.getLogger("jax_oneshot")
+    logger.addHandler(messages)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    mapped = int(re.search(r"VmSize:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1]) << 10  # type: ignore[index]
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_BYTES, resource.RLIM_INFINITY))
+    for line in sys.stdin:
+        job = json.loads(line)
+        done: dict[str, Any] = {}
+        for part in job["parts"]:
+            print(json.dumps({"begins": part}), file=answers, flush=True)
+            messages.texts.clear()
+            signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+            try:
+                done[part] = PARTS[part](pathlib.Path(job["file"]), pathlib.Path(job["results"]))
+            except Exception:
+                done[part] = {"error": last_lines(traceback.format_exc())}
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            done[part]["messages"] = list(messages.texts)
+        print(json.dumps({"done": done}), file=answers, flush=True)
+        jax.clear_caches()
+
+
+if __name__ == "__main__":
+    main()
