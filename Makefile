@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 ARGS ?=
 
 help:  ## this list
-	@echo 'make TARGET; variables: PYTHON=... (a CPython >= 3.12), ARGS=... (for demo and bench), FUZZ_SECONDS=60'
+	@echo 'make TARGET; variables: PYTHON=... (a CPython >= 3.12), ARGS=... (for demo, bench and fuzz), FUZZ_SECONDS=60'
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 build:  ## .venv and the native module
@@ -36,9 +36,10 @@ bench: build  ## the benchmarks; tables on the screen, figures in benchmarks/res
 	@tools/setup demo plot
 	@$(PYTHON_ENV) -m jax_oneshot bench $(ARGS)
 
-fuzz: build  ## every fuzz target for FUZZ_SECONDS, under ASan and UBSan
-	@tools/setup fuzz
-	@tools/fuzz $(FUZZ_SECONDS)
+fuzz: build  ## bytes, texts and whole programs, each for FUZZ_SECONDS; ARGS=programs or bytes: only these
+	@tools/setup $(if $(filter programs,$(ARGS)),,fuzz)
+	@tools/setup demo || echo 'Without the CUDA plug-in programs are not compiled for GPUs.'
+	@tools/fuzz $(FUZZ_SECONDS) $(ARGS)
 
 tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
 	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //ffi_kernels/...

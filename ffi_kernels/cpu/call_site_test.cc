@@ -231,7 +231,7 @@ TEST(CallSite, TellsWaitingRanksWhoIsMissing) {
   ExpectRight(data, 64);
 }
 
-TEST(CallSite, MayDieAsSoonAsItsRanksAreLetGo) {
+TEST(CallSite, MayDieAsSoonAsItsRanksAreLetGoUnderASanitizer) {
   const RowProgram program = *ParseRowProgram(kNorm);
   for (int i = 0; i < 30; ++i) {
     const RankData data(program, {40, 1000, kRanks});

@@ -203,7 +203,7 @@ TEST(Evaluate, DoesNothingForNoRows) {
   EXPECT_EQ(Outcome(text, 0, 4, {{{}}}), Floats{});
 }
 
-TEST(Evaluate, RunsEveryRandomProgramWithinItsBuffers) {
+TEST(Evaluate, RunsEveryRandomProgramWithinItsBuffersUnderASanitizer) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     const RowProgram program = seed % 2 == 0 ? RandomRowProgram(seed) : RandomShardedRowProgram(seed);
     const int ranks = 1 + static_cast<int>(seed % 4);

@@ -29,7 +29,6 @@ def main() -> int:
             program = generate.program(seed)
             outcome = pair.run(program)
             tally["programs"] += 1
-            tally |= collections.Counter()
             for platform, calls in outcome.calls.items():
                 tally[f"calls on {platform}"] += calls
             for kind in {finding.kind for finding in outcome.findings} - set(options.ignore.split(",")):
@@ -42,7 +41,8 @@ def main() -> int:
 def _tell(options: argparse.Namespace, pair: Pair, program: Program, outcome: Outcome, kind: str) -> None:
     lines = [f"{f.kind}, {f.platform or 'any platform'}: {f.what}" for f in outcome.findings if f.kind == kind]
     if options.shrink:
-        program = shrink.shrunk(program, lambda smaller: kind in {f.kind for f in pair.run(smaller).findings})
+        where = [f.platform for f in outcome.findings if f.kind == kind and f.platform][:1]
+        program = shrink.shrunk(program, lambda smaller: kind in {f.kind for f in pair.run(smaller, where).findings})
     path = options.folder / f"{kind.replace(' ', '_')}_{program.seed}.py"
     path.write_text("".join(f"# {line}\n" for text in lines for line in text.splitlines()) + program.text())
     print(f"seed {program.seed}: {' / '.join(lines)[:600]}\n  {path}", flush=True)

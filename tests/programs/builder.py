@@ -171,11 +171,18 @@ class Builder:
         )
         return self._replace_last([value])[0]
 
-    def emit_several(self, text: str, kinds: Sequence[tuple[Shape, str]], *, bound: float = 4.0) -> list[Value]:
-        """Appends `new, new = text` for a text that gives a tuple."""
+    def emit_several(
+        self,
+        text: str,
+        kinds: Sequence[tuple[Shape, str]],
+        *,
+        bound: float = 4.0,
+        same_along: frozenset[str] = frozenset(),
+    ) -> list[Value]:
+        """Appends `new, new = text` for a text that gives a tuple; `same_along`: axes that it exchanges over."""
         if any(math.prod(shape) > MAX_ELEMENTS for shape, _ in kinds):
             raise Unfit
-        varies = self.varies_of(text)
+        varies = self.varies_of(text) - same_along
         values = [Value(self.names.new(), shape, dtype, bound, varies) for shape, dtype in kinds]
         self.append(Statement(tuple(values), f"{', '.join(value.name for value in values)} = {text}"))
         return values

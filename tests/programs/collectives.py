@@ -65,6 +65,7 @@ def tuple_of_sums(b: Builder) -> None:
         f"lax.psum(({first}, {second} * 0.5), {axes})",
         [(first.shape, first.dtype), (second.shape, second.dtype)],
         bound=max(first.bound, second.bound) * ranks,
+        same_along=names,
     )
     if one.shape == two.shape and b.chance(0.6):
         b.emit(f"{one} + {cast(two, one.dtype)}", like=one)

@@ -15,7 +15,13 @@ from programs.program import Input, Program
 
 FAMILIES = (collectives, control, elementwise, moves, norms, placed, selecting)
 
-_MESHES: list[dict[str, int]] = [{"tp": 8}, {"dp": 2, "tp": 4}, {"dp": 4, "tp": 2}, {"tp": 4, "dp": 2}, {"dp": 1, "tp": 8}]
+_MESHES: list[dict[str, int]] = [
+    {"tp": 8},
+    {"dp": 2, "tp": 4},
+    {"dp": 4, "tp": 2},
+    {"tp": 4, "dp": 2},
+    {"dp": 1, "tp": 8},
+]
 _WIDTHS = [1, 2, 8, 8, 16, 24, 32, 64, 64, 64, 128, 256, 512, 515, 1024, 4096]
 _ROWS = [0, 1, 1, 1, 1, 1, 2, 2, 4, 4, 5, 7, 8, 8, 8, 16, 16, 64, 256]
 _DTYPES = ["float32", "float32", "bfloat16", "bfloat16", "float16"]
@@ -39,9 +45,7 @@ def program(seed: int) -> Program:
     return Program(seed, axes, manual, inputs, donated, builder.statements, outputs)
 
 
-def _inputs(
-    source: random.Random, axes: dict[str, int], low: str, manual: bool
-) -> tuple[list[Input], list[Value]]:
+def _inputs(source: random.Random, axes: dict[str, int], low: str, manual: bool) -> tuple[list[Input], list[Value]]:
     width = source.choice(_WIDTHS)
     rows = source.choice(_ROWS)
     lead = source.choice([(rows,), (rows,), (1, rows), (2, rows), (rows, 1)])

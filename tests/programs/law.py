@@ -29,7 +29,9 @@ class Breach:
     what: str
 
 
-def breaches(off: Sequence[Array], on: Sequence[Array], samples: Sequence[Sequence[Array]], ranks: bool) -> list[Breach]:
+def breaches(
+    off: Sequence[Array], on: Sequence[Array], samples: Sequence[Sequence[Array]], ranks: bool
+) -> list[Breach]:
     """Every output that breaks the law.
 
     Args:
@@ -86,7 +88,9 @@ def floats_differ(plain: Array, fused: Array, exact: Array, moved: Sequence[Arra
         on_by = np.where(finite, np.abs(wide_on - exact) / share, 0)
     allowed = max(1.0, FACTOR * float(off_by.max(initial=0)))
     wrong = on_by > allowed
-    return _first(wrong, plain, fused, exact) + (f"; {on_by.max():.3g} shares, allowed {allowed:.3g}" if wrong.any() else "")
+    return _first(wrong, plain, fused, exact) + (
+        f"; {on_by.max():.3g} shares, allowed {allowed:.3g}" if wrong.any() else ""
+    )
 
 
 def ranks_differ(plain: Array, fused: Array) -> str:

@@ -89,7 +89,9 @@ def some_rows(b: Builder) -> None:
 @operation(2, smooth=True)
 def rotary_halves(b: Builder) -> None:
     """Rotates the halves of the last dimension against each other, as position embeddings do."""
-    value = b.pick(lambda other: other.is_float and len(other.shape) >= 1 and other.shape[-1] % 2 == 0 and other.size > 0)
+    value = b.pick(
+        lambda other: other.is_float and len(other.shape) >= 1 and other.shape[-1] % 2 == 0 and other.size > 0
+    )
     half = value.shape[-1] // 2
     low, high = f"{value}[..., :{half}]", f"{value}[..., {half}:]"
     b.emit(f"jnp.concatenate([{low} * 0.8 - {high} * 0.6, {high} * 0.8 + {low} * 0.6], -1)", like=value)
@@ -109,7 +111,9 @@ def joined(b: Builder) -> None:
 def stacked(b: Builder) -> None:
     value = _array(b)
     other = b.pick(lambda v: v.dtype == value.dtype and v.shape == value.shape)
-    b.emit(f"jnp.stack([{value}, {other} * 0.5])", like=value, shape=(2, *value.shape), bound=max(value.bound, other.bound))
+    b.emit(
+        f"jnp.stack([{value}, {other} * 0.5])", like=value, shape=(2, *value.shape), bound=max(value.bound, other.bound)
+    )
 
 
 @operation(1, smooth=True)
@@ -144,7 +148,9 @@ def looked_up_rows(b: Builder) -> None:
     try:
         ids = b.pick(lambda value: value.dtype == "int32" and 1 <= len(value.shape) <= 2)
     except Unfit:
-        ids = b.emit(f"(jnp.arange(5) * 7) % {table.shape[0]}", like=table, shape=(5,), dtype="int32", varies=frozenset())
+        ids = b.emit(
+            f"(jnp.arange(5) * 7) % {table.shape[0]}", like=table, shape=(5,), dtype="int32", varies=frozenset()
+        )
     text = b.random.choice(["{0}[{1} % {2}]", "jnp.take({0}, {1} % {2}, axis=0)"])
     b.emit(text.format(table, ids, table.shape[0]), like=table, shape=(*ids.shape, *table.shape[1:]))
 

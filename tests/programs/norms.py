@@ -104,7 +104,9 @@ def layer_norm(b: Builder) -> None:
 @operation(1, smooth=True)
 def group_norm(b: Builder) -> None:
     """Norms each head or group by itself."""
-    value = b.pick(lambda other: other.is_float and len(other.shape) >= 1 and other.shape[-1] % 2 == 0 and other.size > 0)
+    value = b.pick(
+        lambda other: other.is_float and len(other.shape) >= 1 and other.shape[-1] % 2 == 0 and other.size > 0
+    )
     groups = b.random.choice([g for g in (2, 4, 8) if value.shape[-1] % g == 0])
     grouped = (*value.shape[:-1], groups, value.shape[-1] // groups)
     heads = b.emit(f"{cast(value, 'float32')}.reshape{grouped}", like=value, shape=grouped, dtype="float32")
@@ -158,9 +160,7 @@ def statistic(b: Builder) -> None:
     keep = b.chance(0.5)
     name = b.random.choice(["max", "min", "mean", "sum"])
     place = axis % len(value.shape)
-    shape = tuple(
-        1 if i == place else size for i, size in enumerate(value.shape) if keep or i != place
-    )
+    shape = tuple(1 if i == place else size for i, size in enumerate(value.shape) if keep or i != place)
     scale = f" * {1 / math.sqrt(value.shape[axis]):.4g}" if name == "sum" else ""
     text = f"jnp.{name}({value}, {axis}{', keepdims=True' if keep else ''}){scale}"
     b.emit(text, like=value, shape=shape, bound=value.bound * (math.sqrt(value.shape[axis]) if scale else 1))

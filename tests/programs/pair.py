@@ -23,9 +23,24 @@ from typing import Any, Self
 from programs import law
 from programs.program import Program
 
-WALL_SECONDS = 900  # of one program in one process, on a machine that others use too
 PROGRAMS_PER_PROCESS = 60  # compilers keep some memory
 _WORKER = pathlib.Path(__file__).with_name("worker.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one part of one program (a compile and two runs, mostly) may take in one process.
+
+    Attributes: CPU time; memory beyond what the process has mapped before its first program; and, for processes that
+    wait for nothing that comes, wall time of all parts, generous since others use the machine too.
+    """
+
+    cpu_seconds: float = 120
+    memory_bytes: int = 6 << 30
+    wall_seconds: float = 900
+
+
+_LIMITS = Limits()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +79,8 @@ class Ended(Exception):
 class Process:
     """One worker, started when first needed."""
 
-    def __init__(self, *, on: bool, log: pathlib.Path, jax: pathlib.Path | None) -> None:
-        self._on, self._log, self._jax = on, log, jax
+    def __init__(self, *, on: bool, log: pathlib.Path, limits: Limits, jax: pathlib.Path | None) -> None:
+        self._on, self._log, self._limits, self._jax = on, log, limits, jax
         self._child: subprocess.Popen[str] | None = None
         self._jobs = 0
 
@@ -81,9 +96,9 @@ class Process:
         try:
             self._child.stdin.write(json.dumps(job) + "\n")
             self._child.stdin.flush()
-            deadline = time.monotonic() + WALL_SECONDS
+            deadline = time.monotonic() + self._limits.wall_seconds
             while True:
-                answer = self._answer(deadline, part)
+                answer = self._answer(deadline)
                 if "done" in answer:
                     done: dict[str, Any] = answer["done"]
                     return done
@@ -112,7 +127,7 @@ class Process:
         }
         with open(self._log, "ab") as log:
             return subprocess.Popen(
-                [sys.executable, str(_WORKER)],
+                [sys.executable, str(_WORKER), str(self._limits.cpu_seconds), str(self._limits.memory_bytes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -120,21 +135,21 @@ class Process:
                 text=True,
             )
 
-    def _answer(self, deadline: float, part: str) -> dict[str, Any]:
+    def _answer(self, deadline: float) -> dict[str, Any]:
         child = self._child
         assert child is not None
         assert child.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
             if not selector.select(max(0, deadline - time.monotonic())):
-                raise Ended(f"no answer within {WALL_SECONDS} s")
+                raise Ended(f"no answer within {self._limits.wall_seconds} s")
         line = child.stdout.readline()
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
         status = child.wait()
         name = signal.Signals(-status).name if status < 0 else f"status {status}"
-        why = " (the limit of CPU time)" if status == -signal.SIGPROF else ""
+        why = f" ({self._limits.cpu_seconds} s of CPU time)" if status == -signal.SIGPROF else ""
         last = self._log.read_text(errors="replace").strip().splitlines()[-3:]
         raise Ended(f"the process ended with {name}{why}; the last it printed: {' | '.join(last)[-500:]}")
 
@@ -143,19 +158,25 @@ class Pair:
     """Runs programs off and on."""
 
     def __init__(
-        self, folder: pathlib.Path, *, platforms: Sequence[str] = ("cpu", "gpu"), jax: pathlib.Path | None = None
+        self,
+        folder: pathlib.Path,
+        *,
+        platforms: Sequence[str] = ("cpu", "gpu"),
+        limits: Limits = _LIMITS,
+        jax: pathlib.Path | None = None,
     ) -> None:
         """A pair that starts when it is first needed.
 
         Args:
           folder: for program files, results and logs.
           platforms: "cpu" to run, "gpu" to compile.
+          limits: of each process.
           jax: a folder with another version of jax, or None for the installed one.
         """
         self._folder, self._platforms = folder, platforms
         folder.mkdir(parents=True, exist_ok=True)
-        self._off = Process(on=False, log=folder / "off.log", jax=jax)
-        self._on = Process(on=True, log=folder / "on.log", jax=jax)
+        self._off = Process(on=False, log=folder / "off.log", limits=limits, jax=jax)
+        self._on = Process(on=True, log=folder / "on.log", limits=limits, jax=jax)
 
     def __enter__(self) -> Self:
         return self
@@ -164,16 +185,17 @@ class Pair:
         self._off.close()
         self._on.close()
 
-    def run(self, program: Program) -> Outcome:
-        """Runs one program in both processes and compares."""
+    def run(self, program: Program, platforms: Sequence[str] = ()) -> Outcome:
+        """Runs one program in both processes and compares; `platforms`: on those only."""
+        platforms = platforms or self._platforms
         file = self._folder / f"program_{program.seed}.py"
         file.write_text(program.text())
         results = [file.with_suffix(".off"), file.with_suffix(".on")]
-        reference = ["reference"] if "cpu" in self._platforms else []
+        reference = ["reference"] if "cpu" in platforms else []
         try:
             with concurrent.futures.ThreadPoolExecutor(2) as both:
-                off = both.submit(self._off.run, file, [*self._platforms, *reference], results[0])
-                on = both.submit(self._on.run, file, self._platforms, results[1])
+                off = both.submit(self._off.run, file, [*platforms, *reference], results[0])
+                on = both.submit(self._on.run, file, platforms, results[1])
                 try:
                     plain = off.result()
                 except Ended as error:
@@ -183,27 +205,29 @@ class Pair:
                     fused = on.result()
                 except Ended as error:
                     return Outcome((Finding("limit", "", str(error)),), {})
-            return self._compare(program, plain, fused, results)
+            return _compare(program, plain, fused, results)
         finally:
             for path in [file, *results, results[0].with_suffix(".reference")]:
                 path.unlink(missing_ok=True)
 
-    def _compare(
-        self, program: Program, plain: dict[str, Any], fused: dict[str, Any], results: Sequence[pathlib.Path]
-    ) -> Outcome:
-        findings: list[Finding] = []
-        for platform in self._platforms:
-            findings += compare_part(platform, plain[platform], fused[platform])
-        if "cpu" in self._platforms and not any("error" in part["cpu"] for part in (plain, fused)):
-            if "error" in plain["reference"]:
-                findings.append(Finding("invalid", "cpu", "in float64: " + plain["reference"]["error"]))
-            else:
-                off, on = (pickle.loads(path.read_bytes()) for path in results)
-                samples = pickle.loads(results[0].with_suffix(".reference").read_bytes())
-                breaches = law.breaches(off, on, samples, ranks=program.manual)
-                findings += [Finding("wrong", "cpu", f"output {b.output}, {b.what}") for b in breaches]
-        calls = {name: fused[name].get("counts", {}).get("call", 0) for name in self._platforms}
-        return Outcome(tuple(findings), calls)
+
+def _compare(
+    program: Program, plain: dict[str, Any], fused: dict[str, Any], results: Sequence[pathlib.Path]
+) -> Outcome:
+    findings: list[Finding] = []
+    platforms = list(fused)
+    for platform in platforms:
+        findings += compare_part(platform, plain[platform], fused[platform])
+    if "cpu" in platforms and not any("error" in part["cpu"] for part in (plain, fused)):
+        if "error" in plain["reference"]:
+            findings.append(Finding("invalid", "cpu", "in float64: " + plain["reference"]["error"]))
+        else:
+            off, on = (pickle.loads(path.read_bytes()) for path in results)
+            samples = pickle.loads(results[0].with_suffix(".reference").read_bytes())
+            breaches = law.breaches(off, on, samples, ranks=program.manual)
+            findings += [Finding("wrong", "cpu", f"output {b.output}, {b.what}") for b in breaches]
+    calls = {name: fused[name].get("counts", {}).get("call", 0) for name in platforms}
+    return Outcome(tuple(findings), calls)
 
 
 def compare_part(platform: str, plain: dict[str, Any], fused: dict[str, Any]) -> list[Finding]:

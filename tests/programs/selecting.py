@@ -16,9 +16,7 @@ def _some(b: Builder, value: Value) -> int:
 
 def _kept(b: Builder, value: Value) -> Value:
     """Which elements of each row are at least the k-th largest."""
-    kth = b.emit(
-        f"lax.top_k({value}, {_some(b, value)})[0][..., -1:]", like=value, shape=(*value.shape[:-1], 1)
-    )
+    kth = b.emit(f"lax.top_k({value}, {_some(b, value)})[0][..., -1:]", like=value, shape=(*value.shape[:-1], 1))
     return b.emit(f"{value} >= {kth}", like=value, dtype="bool")
 
 
@@ -76,7 +74,9 @@ def sorted_rows(b: Builder) -> None:
 def above_a_threshold(b: Builder) -> None:
     value = _rows(b)
     mask = b.emit(
-        b.random.choice([f"{value} > 0.1", f"{value} > jnp.mean({value}, -1, keepdims=True)", f"jnp.isfinite({value})"]),
+        b.random.choice(
+            [f"{value} > 0.1", f"{value} > jnp.mean({value}, -1, keepdims=True)", f"jnp.isfinite({value})"]
+        ),
         like=value,
         dtype="bool",
     )

@@ -13,7 +13,7 @@ from programs.builder import Statement, Value
 from programs.program import Program
 
 Fails = Callable[[Program], bool]
-MAX_TRIES = 150
+MAX_TRIES = 60
 
 
 def shrunk(program: Program, fails: Fails) -> Program:

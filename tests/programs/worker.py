@@ -1,9 +1,9 @@
 """One process with the pass off or on: runs program files that its parent names, one JSON object a line.
 
-    {"file": FILE, "parts": ["cpu", "gpu", "reference"], "results": FILE}
+    worker.py CPU_SECONDS MEMORY_BYTES < {"file": FILE, "parts": ["cpu", "gpu", "reference"], "results": FILE}
 
 answers one line when a part begins, {"begins": PART}, and one at the end: what each part came to. Every part has a
-limit of CPU time, and the process one of memory; both end the process, also inside the compiler.
+limit of CPU time, and the process one of memory (`pair.Limits`); they hold inside the compiler too.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import sys
 import traceback
 from typing import Any
 
-MEMORY_BYTES = 6 << 30  # above what the process has mapped before its first program
-CPU_SECONDS = 120  # of one part
 _COLLECTIVES = re.compile(
     r" (all-reduce|all-gather|reduce-scatter|all-to-all|ragged-all-to-all|collective-permute|collective-broadcast)"
     r"(?:-start)?\("
@@ -104,8 +102,15 @@ def run_reference(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
 PARTS = {"cpu": run_cpu, "gpu": run_gpu, "reference": run_reference}
 
 
+def limit_memory(more: int) -> None:
+    """Lets this process map `more` bytes beyond what it has mapped; malloc fails then, also XLA's and the pass's."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, resource.RLIM_INFINITY))
+
+
 def main() -> None:
     """Serves the parent until it closes the pipe."""
+    cpu_seconds, memory_bytes = float(sys.argv[1]), int(sys.argv[2])
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     answers = sys.stdout
     sys.stdout = sys.stderr
@@ -117,15 +122,14 @@ def main() -> None:
     logger.addHandler(messages)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    mapped = int(re.search(r"VmSize:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1]) << 10  # type: ignore[index]
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_BYTES, resource.RLIM_INFINITY))
+    limit_memory(memory_bytes)
     for line in sys.stdin:
         job = json.loads(line)
         done: dict[str, Any] = {}
         for part in job["parts"]:
             print(json.dumps({"begins": part}), file=answers, flush=True)
             messages.texts.clear()
-            signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
             try:
                 done[part] = PARTS[part](pathlib.Path(job["file"]), pathlib.Path(job["results"]))
             except Exception:

@@ -1,0 +1,32 @@
+"""Whole random programs (tests/programs) with the pass off and on: a fixed set of seeds; `make fuzz` runs others."""
+
+from __future__ import annotations
+
+import pytest
+from programs import generate
+from programs.pair import Outcome, Pair
+
+# Enough to hold every family of operations, shard_map and GSPMD, one and two mesh axes, and all dtypes.
+SEEDS = tuple(range(24))
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Outcome]:
+    """Of every seed; two processes run them all."""
+    with Pair(tmp_path_factory.mktemp("programs")) as pair:
+        return {seed: pair.run(generate.program(seed)) for seed in SEEDS}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_program_gives_the_same_with_the_pass_and_compiles_to_no_more_collectives(
+    seed: int, outcomes: dict[int, Outcome]
+) -> None:
+    findings = outcomes[seed].findings
+    told = "\n".join(f"{f.kind}, {f.platform}: {f.what}" for f in findings)
+    assert not findings, f"{told}\n{generate.program(seed).text()}"
+
+
+def test_the_pass_takes_part_in_most_programs(outcomes: dict[int, Outcome]) -> None:
+    for platform in ("cpu", "gpu"):
+        rewritten = [seed for seed in SEEDS if outcomes[seed].calls[platform]]
+        assert len(rewritten) > len(SEEDS) / 2, f"on {platform} only seeds {rewritten} hold a one-shot call"
