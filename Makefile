@@ -1,7 +1,7 @@
 # Everything a developer does. Each target stands alone: it installs what it needs first, once.
 # Output is quiet: what the tools print is in build/logs/, and on the screen when something fails.
 .DEFAULT_GOAL := help
-.PHONY: help build test test-gpu demo bench fuzz tsan lint format wheel clean
+.PHONY: help build test test-gpu demo bench fuzz sanitize tsan lint format wheel clean
 
 PYTHON_ENV := .venv/bin/python
 export JAX_SKIP_CUDA_CONSTRAINTS_CHECK := 1# the CUDA plug-in is here to compile, not to run
@@ -40,6 +40,9 @@ fuzz: build  ## bytes, texts and whole programs, each for FUZZ_SECONDS; ARGS=pro
 	@tools/setup $(if $(filter programs,$(ARGS)),,fuzz)
 	@tools/setup demo || echo 'Without the CUDA plug-in programs are not compiled for GPUs.'
 	@tools/fuzz $(FUZZ_SECONDS) $(ARGS)
+
+sanitize: build  ## the C++ tests under ASan and UBSan
+	@tools/step 'Testing under ASan and UBSan' tools/bazel test --config=asan_ubsan --build_tests_only //...
 
 tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
 	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //ffi_kernels/...
