@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
+from jax_process import JAX_VERSIONS
 from programs import generate
 from programs.pair import Outcome, Pair
 
 # Enough to hold every family of operations, shard_map and GSPMD, one and two mesh axes, and all dtypes. Seed 10 is
 # missing: two calls stand where XLA's combiner leaves one all-reduce.
 SEEDS = (*range(10), *range(11, 25))
+SEEDS_OF_THE_OLDEST_JAX = range(100, 106)
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +35,11 @@ def test_the_pass_takes_part_in_most_programs(outcomes: dict[int, Outcome]) -> N
     for platform in ("cpu", "gpu"):
         rewritten = [seed for seed in SEEDS if outcomes[seed].calls[platform]]
         assert len(rewritten) > len(SEEDS) / 2, f"on {platform} only seeds {rewritten} hold a one-shot call"
+
+
+def test_programs_give_the_same_with_the_oldest_jax(tmp_path: pathlib.Path) -> None:
+    """On CPU only: JAX's CUDA plug-in is of one version."""
+    with Pair(tmp_path, platforms=("cpu",), jax=JAX_VERSIONS["0.11.2"]) as pair:
+        outcomes = {seed: pair.run(generate.program(seed)) for seed in SEEDS_OF_THE_OLDEST_JAX}
+    assert not {seed: outcome.findings for seed, outcome in outcomes.items() if outcome.findings}
+    assert sum(outcome.calls["cpu"] for outcome in outcomes.values())

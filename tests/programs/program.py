@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from programs.builder import Statement, Value
 
+_MAPPED = "jax.shard_map(program, mesh=mesh, in_specs=tuple(specs), out_specs=P(tuple(MESH)), check_vma=False)"
 _TEMPLATE = pathlib.Path(__file__).with_name("template.py.txt")
 
 
@@ -50,7 +51,7 @@ class Program:
             "AXES": repr(dict(self.axes)),
             "INPUTS": "\n".join(inputs),
             "DONATED": repr(tuple(self.donated)),
-            "MANUAL": repr(self.manual),
+            "FUNCTION": _MAPPED if self.manual else "program",
             "PROGRAM": "\n".join(body),
         }
         text = _TEMPLATE.read_text()

@@ -44,8 +44,7 @@ def _smaller(program: Program) -> Iterator[Program]:
     for number, statement in reversed(list(enumerate(program.statements))):
         for inner in range(len(statement.body)):
             for body in _bypass(statement.body, inner, list(_values(program))):
-                tail = body[1](statement.tail)
-                changed = dataclasses.replace(statement, body=tuple(_needed(body[0], tail)), tail=tail)
+                changed = dataclasses.replace(statement, body=tuple(body[0]), tail=body[1](statement.tail))
                 statements = [*program.statements[:number], changed, *program.statements[number + 1 :]]
                 yield without_unread(dataclasses.replace(program, statements=statements))
 
@@ -98,8 +97,9 @@ def _needed(statements: Sequence[Statement], text: str) -> list[Statement]:
     kept: list[Statement] = []
     for statement in reversed(statements):
         if any(value.name in read for value in statement.results):
-            kept.append(statement)
-            read |= statement.reads()
+            needed = dataclasses.replace(statement, body=tuple(_needed(statement.body, statement.tail)))
+            kept.append(needed)
+            read |= needed.reads()
     return kept[::-1]
 
 
