@@ -90,7 +90,8 @@ def _field(message: bytes, number: int) -> Any:
 
     while at < len(message):
         key = varint()
-        kind, value = key & 7, None
+        kind = key & 7
+        value: Any
         if kind == 0:
             value = varint()
         else:

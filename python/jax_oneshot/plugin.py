@@ -6,7 +6,6 @@ JAX imports this file in every process once jax-oneshot is installed, so it must
 
 from __future__ import annotations
 
-import functools
 import os
 
 TYPE_CHECKING = False  # typing's own costs an import
@@ -65,6 +64,8 @@ def _run_saved_executables() -> None:
 
 
 def _start() -> None:
+    import functools
+
     from jax_oneshot import call_targets, gpu_obstacles, jax_internals, native, nvidia_driver
     from jax_oneshot import config as config_lib
     from jax_oneshot.hook import Hook, Surroundings
