@@ -48,6 +48,16 @@ def _round_away(x: Wide) -> Wide:
     return np.copysign(np.floor(np.abs(x) + 0.5), x)
 
 
+def _multiply_add(x: Wide, y: Wide, z: Wide) -> Wide:
+    """x * y + z of numbers of f32, such that rounding the result to f32 rounds the exact one (rounded to odd)."""
+    product = x * y  # exact: 24 bits times 24
+    total = product + z
+    back = total - product
+    lost = (product - (total - back)) + (z - back)
+    inexact = np.isfinite(total) & (lost != 0) & (total.view(np.int64) & 1 == 0)
+    return np.where(inexact, np.nextafter(total, np.copysign(np.inf, lost)), total)
+
+
 UNARY: dict[str, Callable[[Wide], Array]] = {
     "abs": np.abs,
     "negate": np.negative,
@@ -180,8 +190,8 @@ def evaluate(program: Program, rows: int, width: int, rank: int, inputs: Sequenc
 
 def _combine(role: str, parts: Sequence[Array]) -> Array:
     narrow = [part.astype(np.float32) for part in parts]
-    total = np.zeros_like(narrow[0]) if role == "sum" else narrow[0]
-    combine = {"sum": np.add, "max": np.maximum, "min": np.minimum}[role]
+    total = np.full_like(narrow[0], {"sum": 0, "max": -np.inf, "min": np.inf}[role])
+    combine = {"sum": np.add, "max": np.fmax, "min": np.fmin}[role]
     for part in narrow:
         total = combine(total, part)
     return total
@@ -213,6 +223,8 @@ def _elementwise(statement: Statement, wide: Sequence[Wide]) -> Array:
         return BINARY[op](wide[0], wide[1])
     if op == "compare":
         return DIRECTIONS[str(statement.attribute)](wide[0], wide[1])
+    if op == "multiply_add":
+        return _multiply_add(*wide)
     if op == "clamp":
         return np.minimum(np.maximum(wide[0], wide[1]), wide[2])
     if op == "is_finite":

@@ -94,7 +94,7 @@ class Builder:
         elif op == "select":
             self.add_elementwise(op, dtype, ["pred", dtype, dtype])
         else:
-            count = 1 if op in model.UNARY else 3 if op == "clamp" else 2
+            count = 1 if op in model.UNARY else 3 if op in ("clamp", "multiply_add") else 2
             self.add_elementwise(op, dtype, [dtype] * count)
 
 
@@ -109,6 +109,7 @@ OPERATIONS = [
     "is_finite",
     "select",
     "clamp",
+    "multiply_add",
 ]
 
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "ffi_kernels/cpu/precision.h"
 #include "ffi_kernels/cpu/row_runner.h"
 #include "ffi_kernels/cpu/workspace.h"
 
@@ -22,7 +21,7 @@ Engine::Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loo
     : program_(std::move(program)),
       rows_(rows),
       width_(width),
-      loops_(PrefersDouble(program_) ? *loops.in_double : loops),
+      loops_(loops),
       plan_(MakePlan(program_, loops_)),
       in_place_(program_, plan_, rows, width) {
   rows_per_block_ = std::max<int64_t>(1, kElementsPerBlock / width);
@@ -42,7 +41,7 @@ std::unique_ptr<Workspace> Engine::TakeWorkspace() const {
       return workspace;
     }
   }
-  return std::make_unique<Workspace>(plan_, width_, loops_.real_bytes);
+  return std::make_unique<Workspace>(plan_, width_);
 }
 
 void Engine::ReturnWorkspace(std::unique_ptr<Workspace> workspace) const {

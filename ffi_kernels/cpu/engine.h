@@ -20,7 +20,7 @@ class Workspace;
 
 class Engine {
  public:
-  // `rows` and `width` are at least 1; `loops` is a table of floats.
+  // `rows` and `width` are at least 1.
   Engine(RowProgram program, int64_t rows, int64_t width, const Loops& loops);
   ~Engine();
 

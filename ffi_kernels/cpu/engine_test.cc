@@ -8,7 +8,6 @@
 #include <string>
 #include <thread>
 
-#include "ffi_kernels/cpu/precision.h"
 #include "ffi_kernels/cpu/rank_data.h"
 #include "ffi_kernels/row_program/ops.h"
 #include "ffi_kernels/row_program/random_row_program.h"
@@ -244,7 +243,7 @@ TEST(Engine, RunsRandomProgramsAsTheEvaluatorDoes) {
   int compared = 0;
   for (uint32_t seed = 0; seed < 3000; ++seed) {
     const RowProgram program = RandomRowProgram(seed);
-    if (!IsExact(program) || PrefersDouble(program)) continue;
+    if (!IsExact(program)) continue;
     ++compared;
     const int64_t width = 1 + seed % 700;
     RankData data(program, {3, width, 3, seed, seed % 3 != 0});
@@ -259,7 +258,7 @@ TEST(Engine, RunsRandomShardedProgramsAsTheEvaluatorDoes) {
   int compared = 0;
   for (uint32_t seed = 0; seed < 3000; ++seed) {
     const RowProgram program = RandomShardedRowProgram(seed);
-    if (!IsExact(program) || PrefersDouble(program)) continue;
+    if (!IsExact(program)) continue;
     ++compared;
     const int ranks = 1 + static_cast<int>(seed % 4);
     const int64_t width = ranks * (1 + seed % 300);

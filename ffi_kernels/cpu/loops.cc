@@ -13,6 +13,7 @@ const Loops& Avx512Loops();
 std::vector<const Loops*> UsableLoops() {
   std::vector<const Loops*> usable = {&BaselineLoops()};
 #ifdef JAX_ONESHOT_X86_LOOPS
+  if (!__builtin_cpu_supports("fma")) return usable;
   if (__builtin_cpu_supports("avx2")) usable.push_back(&Avx2Loops());
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl")) {

@@ -11,32 +11,27 @@
 
 namespace jax_oneshot {
 
-// Values are carried as reals: float, or double in the table `in_double`. What is called real below is an array of
-// them.
+// A value is carried as f32, whatever its dtype. What is wider (a row sum under way) is not a value yet.
 struct Loops {
   // out[i] = op(in[0][i], in[1][i], in[2][i]). `out` may be one of the operands.
-  using Map = void (*)(void* real_out, const void* const* real_in, int64_t n);
-  using Widen = void (*)(const void* in, int64_t first, void* real, int64_t n);    // in[first + i] -> real[i]
-  using Narrow = void (*)(const void* real, void* out, int64_t first, int64_t n);  // a float of dtype already
-  using Round = void (*)(void* real, int64_t n);                                   // to the nearest of dtype
-  using Combine = void (*)(const void* const* ranks, int count, int64_t first, void* real, int64_t n);
-  using Reduce = double (*)(double so_far, const void* real, int64_t n);
-  using Fill = void (*)(void* real, double x, int64_t n);
-  using Splat = void (*)(void* real, const void* one, int64_t n);
+  using Map = void (*)(float* out, const float* const* in, int64_t n);
+  using Widen = void (*)(const void* in, int64_t first, float* out, int64_t n);   // in[first + i] -> out[i]
+  using Narrow = void (*)(const float* in, void* out, int64_t first, int64_t n);  // of dtype already
+  using Round = void (*)(float* x, int64_t n);                                    // to the nearest of dtype
+  using Combine = void (*)(const void* const* ranks, int count, int64_t first, float* out, int64_t n);
+  using Reduce = double (*)(double so_far, const float* in, int64_t n);
+  using Fill = void (*)(float* out, float x, int64_t n);
 
   const char* name;
-  int real_bytes;
-  const Loops* in_double;  // null in a table that is it
   Map map[kOpCount];       // elementwise operations but compare; null for the others
   Map map_bf16[kOpCount];  // the same with the result rounded to bf16; null: map, then round
   Map compare[6];          // by Direction
   Widen widen[kDTypeCount];
-  Narrow narrow[kDTypeCount];       // of a double to f32: rounds
+  Narrow narrow[kDTypeCount];
   Round round[kDTypeCount];         // null for f32
-  Combine combine[3][kDTypeCount];  // by Role (sum, max, min): ranks in order, in reals, not rounded; null for pred
+  Combine combine[3][kDTypeCount];  // by Role (sum, max, min): ranks in order, in f32, not rounded; null for pred
   Reduce reduce[3];                 // sum, max, min of one row's chunk, continuing from `so_far`; sums in double
   Fill fill;
-  Splat splat;
 };
 
 // Runs everywhere.

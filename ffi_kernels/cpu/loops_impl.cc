@@ -12,7 +12,6 @@ namespace jax_oneshot {
 namespace {
 
 struct Sum {
-  template <typename Real>
   using Wide = double;  // what a row is added up in
   template <typename T>
   static T First(T a) {
@@ -23,78 +22,75 @@ struct Sum {
     return a + b;
   }
 };
-// A NaN on either side stays a NaN, as in HLO.
+// Over a row: a NaN on either side stays a NaN, as in HLO.
 struct Max {
-  template <typename Real>
-  using Wide = Real;
-  template <typename T>
-  static T First(T a) {
-    return a;
-  }
+  using Wide = float;
   template <typename T>
   static T Apply(T a, T b) {
     return (a > b || a != a) ? a : b;
   }
 };
 struct Min {
-  template <typename Real>
-  using Wide = Real;
-  template <typename T>
-  static T First(T a) {
-    return a;
-  }
+  using Wide = float;
   template <typename T>
   static T Apply(T a, T b) {
     return (a < b || a != a) ? a : b;
   }
 };
+// Over ranks: what is not a number is passed over, as XLA:CPU's all-reduce does.
+struct RankMax {
+  static float First(float a) { return Apply(-__builtin_inff(), a); }
+  static float Apply(float a, float b) { return a < b ? b : a; }
+};
+struct RankMin {
+  static float First(float a) { return Apply(__builtin_inff(), a); }
+  static float Apply(float a, float b) { return b < a ? b : a; }
+};
 
 // out[i] = first ? x0 . x1 . ... : out[i] . x0 . x1 ..., left to right.
-template <typename Real, typename Type, typename Fold, int kRanks, bool kFirst>
-void FoldRanks(const void* const* ranks, int64_t first, Real* __restrict out, int64_t n) {
+template <typename Type, typename Fold, int kRanks, bool kFirst>
+void FoldRanks(const void* const* ranks, int64_t first, float* __restrict out, int64_t n) {
   const typename Type::Bits* in[kRanks];
   for (int r = 0; r < kRanks; ++r) in[r] = static_cast<const typename Type::Bits*>(ranks[r]) + first;
   for (int64_t i = 0; i < n; ++i) {
-    Real x = Type::Widen(in[0][i]);
+    float x = Type::Widen(in[0][i]);
     x = kFirst ? Fold::First(x) : Fold::Apply(out[i], x);
 #pragma GCC unroll 8
-    for (int r = 1; r < kRanks; ++r) x = Fold::Apply(x, static_cast<Real>(Type::Widen(in[r][i])));
+    for (int r = 1; r < kRanks; ++r) x = Fold::Apply(x, Type::Widen(in[r][i]));
     out[i] = x;
   }
 }
 
-template <typename Real, typename Type, typename Fold, bool kFirst>
-void FoldSome(const void* const* ranks, int count, int64_t first, Real* out, int64_t n) {
+template <typename Type, typename Fold, bool kFirst>
+void FoldSome(const void* const* ranks, int count, int64_t first, float* out, int64_t n) {
   switch (count) {
     case 8:
-      return FoldRanks<Real, Type, Fold, 8, kFirst>(ranks, first, out, n);
+      return FoldRanks<Type, Fold, 8, kFirst>(ranks, first, out, n);
     case 4:
-      return FoldRanks<Real, Type, Fold, 4, kFirst>(ranks, first, out, n);
+      return FoldRanks<Type, Fold, 4, kFirst>(ranks, first, out, n);
     case 2:
-      return FoldRanks<Real, Type, Fold, 2, kFirst>(ranks, first, out, n);
+      return FoldRanks<Type, Fold, 2, kFirst>(ranks, first, out, n);
     default:
-      return FoldRanks<Real, Type, Fold, 1, kFirst>(ranks, first, out, n);
+      return FoldRanks<Type, Fold, 1, kFirst>(ranks, first, out, n);
   }
 }
 
-template <typename Real, typename Type, typename Fold>
-void Combine(const void* const* ranks, int count, int64_t first, void* real, int64_t n) {
-  auto* out = static_cast<Real*>(real);
+template <typename Type, typename Fold>
+void Combine(const void* const* ranks, int count, int64_t first, float* out, int64_t n) {
   const auto step = [](int left) { return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1; };
   int done = step(count);
-  FoldSome<Real, Type, Fold, true>(ranks, done, first, out, n);
+  FoldSome<Type, Fold, true>(ranks, done, first, out, n);
   while (done < count) {
     const int now = step(count - done);
-    FoldSome<Real, Type, Fold, false>(ranks + done, now, first, out, n);
+    FoldSome<Type, Fold, false>(ranks + done, now, first, out, n);
     done += now;
   }
 }
 
 // 32 partial results side by side, then a tree: one fixed order for every instruction set.
-template <typename Real, typename Fold>
-double Reduce(double so_far, const void* real, int64_t n) {
-  using Wide = typename Fold::template Wide<Real>;
-  const auto* in = static_cast<const Real*>(real);
+template <typename Fold>
+double Reduce(double so_far, const float* in, int64_t n) {
+  using Wide = typename Fold::Wide;
   constexpr int kLanes = 32;
   if (n < kLanes) {
     for (int64_t i = 0; i < n; ++i) so_far = Fold::template Apply<double>(so_far, in[i]);
@@ -113,75 +109,59 @@ double Reduce(double so_far, const void* real, int64_t n) {
   return Fold::template Apply<double>(so_far, lanes[0]);
 }
 
-template <typename Real, typename Type>
-void WidenLoop(const void* in, int64_t first, void* real, int64_t n) {
+template <typename Type>
+void WidenLoop(const void* in, int64_t first, float* __restrict out, int64_t n) {
   const auto* from = static_cast<const typename Type::Bits*>(in) + first;
-  Real* __restrict out = static_cast<Real*>(real);
   for (int64_t i = 0; i < n; ++i) out[i] = Type::Widen(from[i]);
 }
 
-template <typename Real, typename Type>
-void NarrowLoop(const void* real, void* out, int64_t first, int64_t n) {
-  const Real* __restrict in = static_cast<const Real*>(real);
+template <typename Type>
+void NarrowLoop(const float* __restrict in, void* out, int64_t first, int64_t n) {
   auto* to = static_cast<typename Type::Bits*>(out) + first;
-  for (int64_t i = 0; i < n; ++i) to[i] = Type::Narrow(static_cast<float>(in[i]));
+  for (int64_t i = 0; i < n; ++i) to[i] = Type::Narrow(in[i]);
 }
 
-template <typename Real, typename Type>
-void RoundLoop(void* real, int64_t n) {
-  auto* x = static_cast<Real*>(real);
-  for (int64_t i = 0; i < n; ++i) x[i] = Type::Round(static_cast<float>(x[i]));
+template <typename Type>
+void RoundLoop(float* x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) x[i] = Type::Round(x[i]);
 }
 
-template <typename Real>
-void FillLoop(void* real, double x, int64_t n) {
-  auto* out = static_cast<Real*>(real);
-  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<Real>(x);
-}
-
-template <typename Real>
-void SplatLoop(void* real, const void* one, int64_t n) {
-  auto* out = static_cast<Real*>(real);
-  const Real x = *static_cast<const Real*>(one);
+void FillLoop(float* out, float x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) out[i] = x;
 }
 
-template <typename Real, typename Type>
+template <typename Type>
 constexpr void FillType(Loops* loops, DType dtype) {
   const int d = static_cast<int>(dtype);
-  loops->widen[d] = WidenLoop<Real, Type>;
-  loops->narrow[d] = NarrowLoop<Real, Type>;
-  loops->round[d] = RoundLoop<Real, Type>;
+  loops->widen[d] = WidenLoop<Type>;
+  loops->narrow[d] = NarrowLoop<Type>;
+  loops->round[d] = RoundLoop<Type>;
 }
 
-template <typename Real, typename Type>
+template <typename Type>
 constexpr void FillFloatType(Loops* loops, DType dtype) {
-  FillType<Real, Type>(loops, dtype);
+  FillType<Type>(loops, dtype);
   const int d = static_cast<int>(dtype);
-  loops->combine[0][d] = Combine<Real, Type, Sum>;
-  loops->combine[1][d] = Combine<Real, Type, Max>;
-  loops->combine[2][d] = Combine<Real, Type, Min>;
+  loops->combine[0][d] = Combine<Type, Sum>;
+  loops->combine[1][d] = Combine<Type, RankMax>;
+  loops->combine[2][d] = Combine<Type, RankMin>;
 }
 
-template <typename Real>
-constexpr Loops MakeLoops(const char* name, const Loops* in_double) {
+constexpr Loops MakeLoops(const char* name) {
   Loops loops = {};
   loops.name = name;
-  loops.real_bytes = sizeof(Real);
-  loops.in_double = in_double;
-  FillType<Real, Pred>(&loops, DType::kPred);
-  FillFloatType<Real, BF16>(&loops, DType::kBF16);
-  FillFloatType<Real, F16>(&loops, DType::kF16);
-  FillFloatType<Real, F32>(&loops, DType::kF32);
-  FillFloatType<Real, F8E4M3FN>(&loops, DType::kF8E4M3FN);
-  FillFloatType<Real, F8E5M2>(&loops, DType::kF8E5M2);
+  FillType<Pred>(&loops, DType::kPred);
+  FillFloatType<BF16>(&loops, DType::kBF16);
+  FillFloatType<F16>(&loops, DType::kF16);
+  FillFloatType<F32>(&loops, DType::kF32);
+  FillFloatType<F8E4M3FN>(&loops, DType::kF8E4M3FN);
+  FillFloatType<F8E5M2>(&loops, DType::kF8E5M2);
   loops.round[static_cast<int>(DType::kF32)] = nullptr;
-  loops.reduce[0] = Reduce<Real, Sum>;
-  loops.reduce[1] = Reduce<Real, Max>;
-  loops.reduce[2] = Reduce<Real, Min>;
-  loops.fill = FillLoop<Real>;
-  loops.splat = SplatLoop<Real>;
-  FillMaps<Real>(&loops);
+  loops.reduce[0] = Reduce<Sum>;
+  loops.reduce[1] = Reduce<Max>;
+  loops.reduce[2] = Reduce<Min>;
+  loops.fill = FillLoop;
+  FillMaps(&loops);
   return loops;
 }
 
@@ -192,8 +172,7 @@ constexpr Loops MakeLoops(const char* name, const Loops* in_double) {
 
 const Loops& JAX_ONESHOT_LOOPS();
 const Loops& JAX_ONESHOT_LOOPS() {
-  static constexpr Loops kInDouble = MakeLoops<double>(JAX_ONESHOT_TEXT(JAX_ONESHOT_LOOPS) " in double", nullptr);
-  static constexpr Loops kLoops = MakeLoops<float>(JAX_ONESHOT_TEXT(JAX_ONESHOT_LOOPS), &kInDouble);
+  static constexpr Loops kLoops = MakeLoops(JAX_ONESHOT_TEXT(JAX_ONESHOT_LOOPS));
   return kLoops;
 }
 

@@ -122,10 +122,10 @@ void RowRunner::RunRow(int64_t row, int leader) {
 }
 
 void RowRunner::RunStep(const Step& step, int64_t column, int64_t n) {
-  void* out = ws_.At(step.out, column);
+  float* out = ws_.At(step.out, column);
   switch (step.what) {
     case Step::Do::kMap: {
-      const void* in[3] = {ws_.At(step.in[0], column), ws_.At(step.in[1], column), ws_.At(step.in[2], column)};
+      const float* in[3] = {ws_.At(step.in[0], column), ws_.At(step.in[1], column), ws_.At(step.in[2], column)};
       return step.map(out, in, n);
     }
     case Step::Do::kCombine:
@@ -145,19 +145,21 @@ void RowRunner::RunStep(const Step& step, int64_t column, int64_t n) {
       ws_.Total(step.out) = step.constant;
       return;
     case Step::Do::kFinish:
-      return loops_.fill(out, ws_.Total(step.in[0]), 1);
+      *out = static_cast<float>(ws_.Total(step.in[0]));
+      return;
     case Step::Do::kConstant:
-      return loops_.fill(out, step.constant, 1);
+      *out = static_cast<float>(step.constant);
+      return;
     case Step::Do::kSplat:
-      return loops_.splat(out, ws_.At(step.in[0], column), std::min(kChunk, columns_.end - columns_.begin));
+      return loops_.fill(out, *ws_.At(step.in[0], column), std::min(kChunk, columns_.end - columns_.begin));
   }
 }
 
-void RowRunner::Load(const Step& step, int64_t column, void* out, int64_t n) {
+void RowRunner::Load(const Step& step, int64_t column, float* out, int64_t n) {
   loops_.widen[static_cast<int>(step.dtype)](ranks_[leader_].inputs[step.index], First(step.kind, column), out, n);
 }
 
-void RowRunner::Combine(const Step& step, int64_t column, void* out, int64_t n) {
+void RowRunner::Combine(const Step& step, int64_t column, float* out, int64_t n) {
   ws_.rank_pointers.resize(rank_count_);
   const int64_t kept_at = ws_.kept_at[step.index];
   const int64_t kept_bytes = (columns_.end - columns_.begin) * DTypeBytes(step.dtype);
@@ -168,26 +170,26 @@ void RowRunner::Combine(const Step& step, int64_t column, void* out, int64_t n) 
   step.combine(ws_.rank_pointers.data(), rank_count_, first, out, n);
 }
 
-void RowRunner::Gather(const Step& step, int64_t column, void* out, int64_t n) {
+void RowRunner::Gather(const Step& step, int64_t column, float* out, int64_t n) {
   const Loops::Widen widen = loops_.widen[static_cast<int>(step.dtype)];
   const int64_t kept_at = ws_.kept_at[step.index];
   if (kept_at >= 0) return widen(ws_.kept.data() + kept_at, column - columns_.begin, out, n);
   ForEachShard(step.kind, column, n, [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
-    widen(ranks_[rank].inputs[step.index], first, static_cast<char*>(out) + done * loops_.real_bytes, count);
+    widen(ranks_[rank].inputs[step.index], first, out + done, count);
   });
 }
 
 // Each rank that shares the leader's operands gets those of the columns that are its own.
-void RowRunner::StoreShards(const Step& step, int64_t column, const void* in, int64_t n) {
+void RowRunner::StoreShards(const Step& step, int64_t column, const float* in, int64_t n) {
   const Loops::Narrow narrow = loops_.narrow[static_cast<int>(step.dtype)];
   ForEachShard(step.kind, column, n, [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
     if (ws_.leader[rank] != leader_) return;
-    narrow(static_cast<const char*>(in) + done * loops_.real_bytes, ranks_[rank].outputs[step.index], first, count);
+    narrow(in + done, ranks_[rank].outputs[step.index], first, count);
   });
 }
 
 // Converts once, into the leader's result, and copies that to the ranks that share its operands.
-void RowRunner::Store(const Step& step, int64_t column, const void* in, int64_t n) {
+void RowRunner::Store(const Step& step, int64_t column, const float* in, int64_t n) {
   if (!VariesOverRows(step.kind) && row_ != 0) return;             // written with the first row
   if (!VariesOverWidth(step.kind) && columns_.begin != 0) return;  // written with the first columns
   if (step.shard) return StoreShards(step, column, in, n);

@@ -42,11 +42,11 @@ class RowRunner {
 
   void RunRow(int64_t row, int leader);
   void RunStep(const Step& step, int64_t column, int64_t n);
-  void Load(const Step& step, int64_t column, void* out, int64_t n);
-  void Combine(const Step& step, int64_t column, void* out, int64_t n);
-  void Gather(const Step& step, int64_t column, void* out, int64_t n);
-  void Store(const Step& step, int64_t column, const void* in, int64_t n);
-  void StoreShards(const Step& step, int64_t column, const void* in, int64_t n);
+  void Load(const Step& step, int64_t column, float* out, int64_t n);
+  void Combine(const Step& step, int64_t column, float* out, int64_t n);
+  void Gather(const Step& step, int64_t column, float* out, int64_t n);
+  void Store(const Step& step, int64_t column, const float* in, int64_t n);
+  void StoreShards(const Step& step, int64_t column, const float* in, int64_t n);
 
   // Calls visit(rank, first, done, count) for each rank's part of the chunk of n columns that begins at `column`:
   // `count` elements from `done` on in the chunk, from `first` on in that rank's shard.

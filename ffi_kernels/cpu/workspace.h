@@ -16,31 +16,29 @@ inline constexpr int64_t kChunk = 512;
 
 class Workspace {
  public:
-  // `real_bytes`: of one value.
-  Workspace(const Plan& plan, int64_t width, int real_bytes)
-      : real_bytes_(real_bytes),
-        row_stride_((width + kChunk - 1) / kChunk * kChunk),
+  Workspace(const Plan& plan, int64_t width)
+      : row_stride_((width + kChunk - 1) / kChunk * kChunk),
         totals_(plan.totals),
-        memory_(kAlign + (plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) * real_bytes) {
+        memory_(kAlign + plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) {
     // Chunks first, for they want to be aligned.
     const auto address = reinterpret_cast<uintptr_t>(memory_.data());
-    chunks_ = memory_.data() + (kAlign - address % kAlign) % kAlign;
-    splats_ = chunks_ + plan.chunks * kChunk * real_bytes;
-    rows_ = splats_ + plan.splats * kChunk * real_bytes;
-    slots_ = rows_ + plan.rows * row_stride_ * real_bytes;
+    chunks_ = memory_.data() + (kAlignBytes - address % kAlignBytes) % kAlignBytes / sizeof(float);
+    splats_ = chunks_ + plan.chunks * kChunk;
+    rows_ = splats_ + plan.splats * kChunk;
+    slots_ = rows_ + plan.rows * row_stride_;
   }
 
   // Where the value lies for the chunk that begins at `column`.
-  void* At(const Place& place, int64_t column) {
+  float* At(const Place& place, int64_t column) {
     switch (place.where) {
       case Place::Where::kSlot:
-        return slots_ + place.index * real_bytes_;
+        return slots_ + place.index;
       case Place::Where::kChunk:
-        return chunks_ + place.index * kChunk * real_bytes_;
+        return chunks_ + place.index * kChunk;
       case Place::Where::kSplat:
-        return splats_ + place.index * kChunk * real_bytes_;
+        return splats_ + place.index * kChunk;
       case Place::Where::kRow:
-        return rows_ + (place.index * row_stride_ + column) * real_bytes_;
+        return rows_ + (place.index * row_stride_ + column);
       case Place::Where::kTotal:
       case Place::Where::kNone:
         break;
@@ -57,16 +55,16 @@ class Workspace {
   std::vector<int64_t> kept_at;  // by input: where in `kept`; -1: not there
 
  private:
-  static constexpr uintptr_t kAlign = 64;  // a cache line
+  static constexpr uintptr_t kAlignBytes = 64;  // a cache line
+  static constexpr int64_t kAlign = kAlignBytes / sizeof(float);
 
-  const int64_t real_bytes_;
   const int64_t row_stride_;
   std::vector<double> totals_;
-  std::vector<char> memory_;
-  char* chunks_;
-  char* splats_;
-  char* rows_;
-  char* slots_;
+  std::vector<float> memory_;
+  float* chunks_;
+  float* splats_;
+  float* rows_;
+  float* slots_;
 };
 
 }  // namespace jax_oneshot

@@ -1,6 +1,6 @@
 // In:  a valid RowProgram, every rank's input buffers. Out: one rank's output buffers. See evaluate.h.
 //
-// Row by row, statement by statement. Two choices that row_program.h leaves to this file:
+// Row by row, statement by statement. Choices that row_program.h leaves to this file:
 // - the sum over ranks starts from +0, so it is never -0;
 // - row sums are accumulated in double, column after column, and rounded to f32 once: the nearest f32 to the true sum
 //   in all but contrived cases, so a backend's distance from it is the backend's own error.
@@ -133,10 +133,15 @@ class RowEvaluator {
 
   float Combine(int index, int64_t row, int64_t column) const {
     const Role role = program_.inputs[index].role;
-    float total = role == Role::kSum ? 0 : InputElement(0, index, row, column);
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    float total = role == Role::kSum ? 0 : role == Role::kMax ? -kInfinity : kInfinity;
     for (int rank = 0; rank < static_cast<int>(request_.inputs.size()); ++rank) {
       const float part = InputElement(rank, index, row, column);
-      total = role == Role::kSum ? total + part : role == Role::kMax ? MaximumOf(total, part) : MinimumOf(total, part);
+      if (role == Role::kSum) {
+        total += part;
+      } else if (role == Role::kMax ? total < part : part < total) {  // false of a NaN
+        total = part;
+      }
     }
     return total;
   }

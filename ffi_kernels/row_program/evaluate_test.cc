@@ -65,12 +65,14 @@ TEST(Evaluate, NeverSumsToNegativeZero) {
   EXPECT_FALSE(std::signbit(Outcome(text, 1, 1, {{{-0.0f}}, {{-0.0f}}})[0]));
 }
 
-TEST(Evaluate, CombinesByMaximumAndMinimumWithNaN) {
+TEST(Evaluate, CombinesByMaximumAndMinimumAndPassesOverNaN) {
   const std::string head = "v1 (a0: ";
   const std::string tail = " f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row)";
   EXPECT_EQ(Outcome(head + "max" + tail, 1, 2, {{{1, -4}}, {{3, -5}}}), (Floats{3, -4}));
   EXPECT_EQ(Outcome(head + "min" + tail, 1, 2, {{{1, -4}}, {{3, -5}}}), (Floats{1, -5}));
-  EXPECT_TRUE(std::isnan(Outcome(head + "max" + tail, 1, 1, {{{1}}, {{NAN}}, {{2}}})[0]));
+  const std::vector<std::vector<Floats>> parts = {{{NAN, 3, 1, NAN}}, {{1, NAN, 2, NAN}}, {{2, 2, NAN, NAN}}};
+  EXPECT_EQ(Outcome(head + "max" + tail, 1, 4, parts), (Floats{2, 3, 2, -INFINITY}));
+  EXPECT_EQ(Outcome(head + "min" + tail, 1, 4, parts), (Floats{1, 2, 1, INFINITY}));
 }
 
 TEST(Evaluate, ReadsTheLocalInputsOfTheRankAskedFor) {

@@ -55,6 +55,7 @@ constexpr std::array<OpFact, kOpCount> kOps = {{
     {Op::kCompare, "compare", 2, OpFamily::kTest},
     {Op::kSelect, "select", 3, OpFamily::kSelect},
     {Op::kClamp, "clamp", 3, OpFamily::kArithmetic},
+    {Op::kMultiplyAdd, "multiply_add", 3, OpFamily::kArithmetic},
 }};
 
 constexpr bool TableFollowsEnum() {

@@ -30,7 +30,7 @@ struct OpFact {
   OpFamily family;
 };
 
-inline constexpr int kOpCount = static_cast<int>(Op::kClamp) + 1;
+inline constexpr int kOpCount = static_cast<int>(Op::kMultiplyAdd) + 1;
 inline constexpr int kDTypeCount = static_cast<int>(DType::kF8E5M2) + 1;
 
 const std::array<OpFact, kOpCount>& OpTable();  // in the order of Op

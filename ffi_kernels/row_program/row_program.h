@@ -28,7 +28,8 @@
 // elementwise result equals its operands' dtype, except: convert (any to any), compare / is_finite (result pred),
 // select (operand 0 is pred). and / or / xor / not take pred only. all_reduce combines the ranks' partial rows in f32
 // in rank order and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the
-// end; their order within a row is not specified. Where f32 is said, a backend may take something wider.
+// end; their order within a row is not specified. Only these two accumulators may be wider than f32: every value is
+// rounded before anything reads it (docs/row_program.md says why). A maximum or minimum over ranks passes over NaN.
 //
 // A vector or a row may also lie in shards: each of the N ranks holds width/N of its columns, rank r those from
 // r * width/N on. all_gather reads the whole of an input that lies so; an output `x2: row shard` stores this rank's
@@ -105,8 +106,9 @@ enum class Op : uint8_t {
   kXor,
   kCompare,
   // Ternary.
-  kSelect,  // pred, on true, on false
-  kClamp,   // low, x, high
+  kSelect,       // pred, on true, on false
+  kClamp,        // low, x, high
+  kMultiplyAdd,  // x * y + z, rounded once
 };
 
 enum class Direction : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };

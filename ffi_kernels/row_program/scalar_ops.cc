@@ -152,6 +152,8 @@ float ApplyScalarOp(Op op, Direction direction, float x, float y, float z) {
       return x != 0 ? y : z;
     case Op::kClamp:  // low, x, high: where low > high, high wins, as in HLO
       return MinimumOf(MaximumOf(x, y), z);
+    case Op::kMultiplyAdd:
+      return std::fma(x, y, z);  // in double the sum would be rounded twice
     default:
       return static_cast<float>(ApplyBinary(op, x, y));
   }

@@ -37,6 +37,13 @@ TEST(ScalarOps, ClampsToHighWhereTheBoundsCrossAndKeepsNaN) {
   EXPECT_TRUE(std::isnan(Apply(Op::kClamp, kNaN, 0, 1)));
 }
 
+TEST(ScalarOps, RoundsAMultiplyAddOnce) {
+  const float x = 1 + 0x1p-12f;
+  EXPECT_EQ(Apply(Op::kMultiplyAdd, x, x, -1), 0x1p-11f + 0x1p-24f);
+  // Rounded to double first, the sum would lie half-way between two numbers of f32, and go to the even one.
+  EXPECT_EQ(Apply(Op::kMultiplyAdd, x, x, 0x1p-60f), 1 + 0x1p-11f + 0x1p-23f);
+}
+
 TEST(ScalarOps, KeepsZerosSignAndNaNInSign) {
   EXPECT_EQ(Apply(Op::kSign, -3), -1);
   EXPECT_EQ(Apply(Op::kSign, kInf), 1);

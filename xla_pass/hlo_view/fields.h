@@ -35,6 +35,7 @@ enum : uint32_t {
   kMetadata = 7,
   kLiteral = 8,
   kParameterNumber = 9,
+  kFusionKind = 11,
   kTupleIndex = 13,
   kDimensions = 14,
   kWindow = 15,

@@ -189,6 +189,8 @@ class TextParser {
       more->Integer(field::kUseGlobalDeviceIds, value == "true" ? 1 : 0);
     } else if (key == "direction") {
       more->Bytes(field::kComparisonDirection, value);
+    } else if (key == "kind") {
+      more->Bytes(field::kFusionKind, value);
     } else if (key == "type") {
       more->Bytes(field::kComparisonType, value);
     } else {

@@ -38,6 +38,7 @@ struct Instruction {
   std::string_view metadata() const;  // OpMetadata, serialized
   std::string_view custom_call_target() const;
   std::string_view comparison_direction() const;  // "LT"
+  std::string_view fusion_kind() const;           // "kLoop"
   bool is_total_order() const;                    // a comparison that tells zeros and NaNs apart, in either notation
   std::string_view literal() const;               // LiteralProto, serialized (constants)
   std::string_view window() const;                // Window, serialized (reduce-window)

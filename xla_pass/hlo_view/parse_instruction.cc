@@ -97,6 +97,7 @@ std::string_view Instruction::Find(uint32_t number) const {
 
 std::string_view Instruction::metadata() const { return Find(field::kMetadata); }
 std::string_view Instruction::custom_call_target() const { return Find(field::kCustomCallTarget); }
+std::string_view Instruction::fusion_kind() const { return Find(field::kFusionKind); }
 std::string_view Instruction::comparison_direction() const { return Find(field::kComparisonDirection); }
 bool Instruction::is_total_order() const {
   return Find(field::kComparisonType) == "TOTALORDER" || Find(field::kComparisonOrder) == "TOTAL";

@@ -45,6 +45,8 @@ class Graph {
   }
   bool has_control_edges(Node node) const { return has_control_edges_[node]; }
 
+  // The one fusion or while that calls a computation, or kNoNode.
+  Node caller(int computation) const { return caller_[computation]; }
   // The computation a fusion stands for, or -1 when it is not see-through.
   int fused_computation(Node fusion) const;
   // The one instruction in the module that calls a computation, if it is a fusion or a while. Else kNoNode.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ffi_kernels/row_program/ops.h"
+#include "xla_pass/match/contraction.h"
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/row_moves.h"
@@ -199,6 +200,12 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
         ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
     if (!parsed) return Err(parsed.error());
     direction = *parsed;
+  }
+  if (op == Op::kAdd || op == Op::kSubtract) {
+    const int sum = *dtype == DType::kF32
+                        ? AddSum(&builder_, op, operands, IsContracted(graph_, node, 0), IsContracted(graph_, node, 1))
+                        : builder_.Elementwise(op, *dtype, operands);
+    return RowValue{sum, *fold, *spread, std::nullopt};
   }
   return RowValue{builder_.Elementwise(op, *dtype, operands, direction), *fold, *spread, std::nullopt};
 }

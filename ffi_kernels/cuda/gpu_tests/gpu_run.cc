@@ -79,6 +79,14 @@ double UlpsApart(DType dtype, float a, float b) {
   return std::fabs(double{a} - b) / std::ldexp(1.0, unit);
 }
 
+// Where every rank has a NaN, a maximum over ranks is NaN here and -inf in the evaluator: rank 0 has a zero instead.
+void ReplaceNaNs(DType dtype, Bytes* bytes) {
+  const auto size = static_cast<size_t>(DTypeBytes(dtype));
+  for (size_t i = 0; i * size < bytes->size(); ++i) {
+    if (std::isnan(ElementOf(dtype, *bytes, static_cast<int64_t>(i)))) std::fill_n(&(*bytes)[i * size], size, 0);
+  }
+}
+
 }  // namespace
 
 Gpu::Gpu() : facts_(FactsOfAbsentGpu()) {
@@ -146,6 +154,8 @@ BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint3
       // Local inputs are equal on all ranks, so that outputs have to be.
       const bool copy = rank > 0 && input.role == Role::kLocal;
       inputs.push_back(copy ? all[0][i] : RandomBytes(input.dtype, count, &random, numbers));
+      const bool is_extreme = input.role == Role::kMax || input.role == Role::kMin;
+      if (rank == 0 && is_extreme) ReplaceNaNs(input.dtype, &inputs.back());
     }
     all.push_back(std::move(inputs));
   }

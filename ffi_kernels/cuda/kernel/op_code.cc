@@ -60,6 +60,7 @@ constexpr OpText kOpTexts[] = {
     {Op::kXor, "$0 != $1", true},
     {Op::kSelect, "$0 ? $1 : $2", true},
     {Op::kClamp, "Clamp($0, $1, $2)", true},
+    {Op::kMultiplyAdd, "fmaf($0, $1, $2)", false},
 };
 
 constexpr const char* kComparisons[] = {"$0 == $1", "$0 != $1", "$0 < $1", "$0 <= $1", "$0 > $1", "$0 >= $1"};

@@ -5,15 +5,16 @@ struct Sum {
   static constexpr bool kStartsFromZero = true;
   __device__ static float Combine(float a, float b) { return a + b; }
 };
+// What is not a number is passed over, as NCCL does; NaN only where every rank has one.
 struct Max {
   static constexpr bool kKeepsZeroSign = true;
   static constexpr bool kStartsFromZero = false;
-  __device__ static float Combine(float a, float b) { return Maximum(a, b); }
+  __device__ static float Combine(float a, float b) { return fmaxf(a, b); }
 };
 struct Min {
   static constexpr bool kKeepsZeroSign = true;
   static constexpr bool kStartsFromZero = false;
-  __device__ static float Combine(float a, float b) { return Minimum(a, b); }
+  __device__ static float Combine(float a, float b) { return fminf(a, b); }
 };
 
 // Element i over the ranks, in rank order.
