@@ -57,8 +57,9 @@ def test_a_top_k_behind_an_lm_head_keeps_k_logits(run_python: RunPython) -> None
 LARGEST_OF_NANS = """
 import json, jax, numpy as np
 from jax import lax
+from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
-mesh = jax.make_mesh((8,), ("tp",))
+mesh = jax.make_mesh((8,), ("tp",), axis_types=(AxisType.Auto,))
 x = np.tile(np.arange(8, dtype=np.float32)[:, None], (1, 16))
 x[range(8), range(8)] = np.nan  # rank i alone
 x[:, 8] = np.nan

@@ -94,4 +94,11 @@ int AddSum(ProgramBuilder* builder, Op op, const OperandIds& operands, bool firs
   return builder->Elementwise(op, DType::kF32, operands);
 }
 
+int AddElementwise(const Graph& graph, Node node, const Elementwise& e, ProgramBuilder* builder) {
+  if (e.dtype == DType::kF32 && (e.op == Op::kAdd || e.op == Op::kSubtract)) {
+    return AddSum(builder, e.op, e.operands, IsContracted(graph, node, 0), IsContracted(graph, node, 1));
+  }
+  return builder->Elementwise(e.op, e.dtype, e.operands, e.direction);
+}
+
 }  // namespace jax_oneshot

@@ -27,6 +27,16 @@ bool IsContracted(const Graph& graph, Node sum, int i);
 // of them that is computed in the same loop, or the plain operation. Returns the value's id.
 int AddSum(ProgramBuilder* builder, Op op, const OperandIds& operands, bool first_contracted, bool second_contracted);
 
+// The statement of an elementwise instruction whose operands have these values. Every one is written by this function,
+// so that none is rounded elsewhere than XLA rounds it. Returns the value's id.
+struct Elementwise {
+  Op op;
+  DType dtype;
+  OperandIds operands;
+  Direction direction = Direction::kEq;
+};
+int AddElementwise(const Graph& graph, Node node, const Elementwise& elementwise, ProgramBuilder* builder);
+
 }  // namespace jax_oneshot
 
 #endif  // XLA_PASS_MATCH_CONTRACTION_H_

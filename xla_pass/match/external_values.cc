@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "ffi_kernels/row_program/ops.h"
+#include "xla_pass/match/contraction.h"
 #include "xla_pass/match/op_table.h"
 #include "xla_pass/match/reasons.h"
 #include "xla_pass/match/row_moves.h"
@@ -189,7 +190,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
     if (!parsed) return std::nullopt;
     direction = *parsed;
   }
-  return builder_->Elementwise(*op, *dtype, operands, direction);
+  return AddElementwise(graph_, node, {*op, *dtype, operands, direction}, builder_);
 }
 
 // Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.

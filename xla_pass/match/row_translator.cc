@@ -201,13 +201,8 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
     if (!parsed) return Err(parsed.error());
     direction = *parsed;
   }
-  if (op == Op::kAdd || op == Op::kSubtract) {
-    const int sum = *dtype == DType::kF32
-                        ? AddSum(&builder_, op, operands, IsContracted(graph_, node, 0), IsContracted(graph_, node, 1))
-                        : builder_.Elementwise(op, *dtype, operands);
-    return RowValue{sum, *fold, *spread, std::nullopt};
-  }
-  return RowValue{builder_.Elementwise(op, *dtype, operands, direction), *fold, *spread, std::nullopt};
+  const int value = AddElementwise(graph_, node, {op, *dtype, operands, direction}, &builder_);
+  return RowValue{value, *fold, *spread, std::nullopt};
 }
 
 // A sum of each rank's columns may be widened and narrowed on its way to the all-reduce that completes it: XLA:CPU does
