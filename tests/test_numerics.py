@@ -1,8 +1,9 @@
 """Every pattern that the pass fuses, computed with the pass on, with it off, and in float64 on the host.
 
-No element's error with the pass on may exceed the largest without it by more than one rounding to the output's type
-(half a unit in the last place at that element), and all ranks of a group must hold the same bits. A case counts only
-where the report says that it was rewritten as expected.
+The root mean square of the errors with the pass on is at most that without it, and no element's error exceeds the
+largest without it by more than two roundings to the output's type (each half a unit in the last place at that element):
+a row sum or an rsqrt that is rounded the other way moves a whole row, and whose row is the worst is luck. All ranks of
+a group must hold the same bits. A case counts only where the report says that it was rewritten as expected.
 """
 
 from __future__ import annotations
@@ -96,15 +97,22 @@ def test_the_pass_rewrote_it_as_expected(case: Case, runs: Runs) -> None:
     assert report["collectives_after"] == pattern.calls
 
 
-def test_the_error_exceeds_that_of_xla_by_one_rounding_at_most(case: Case, runs: Runs) -> None:
+def root_mean_square(x: np.ndarray[Any, Any]) -> float:
+    return float(np.sqrt(np.nanmean(np.square(np.where(np.isinf(x), np.nan, x)))))
+
+
+def test_the_error_is_that_of_xla_on_average_and_two_roundings_larger_at_most(case: Case, runs: Runs) -> None:
     for run in (runs.off, runs.on):
         assert case.name not in run.failures, run.failures[case.name]
+    slack = 1.02  # an error of a hundred elements of 10 000 that are rounded another way
     both = zip(runs.off.outputs[case.name], runs.on.outputs[case.name], case.expected(), strict=True)
     for index, (off, on, exact) in enumerate(both):
         expected = np.broadcast_to(exact, on.shape)
-        allowed = error(off, expected).max() + one_rounding(expected, on.dtype)
+        allowed = error(off, expected).max() + 2 * one_rounding(expected, on.dtype)
         excess = error(on, expected) - allowed
         worst = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), on.shape)
+        if on.size >= 10_000:
+            assert root_mean_square(error(on, expected)) <= slack * root_mean_square(error(off, expected))
         beyond = int((~(excess <= 0)).sum())
         assert beyond == 0, (
             f"output {index} at {worst}: {on[worst]} with the pass, {off[worst]} without, {expected[worst]} exactly; "

@@ -12,7 +12,7 @@ from jax_process import RunPython
 
 WORKER = pathlib.Path(__file__).with_name("values_worker.py")
 ON = {"JAX_ONESHOT": "1", "JAX_ONESHOT_MODULES": "^jit_on"}
-EXAMPLES = 60  # of each property
+EXAMPLES = 40  # of each property
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,27 @@ class Translation {
   RowTranslator translator_;
 };
 
+// As XLA:CPU does within one fusion, whether the product is the region's or read into it.
+TEST(RowTranslator, WritesAMultiplyAddWhereXlaContractsOne) {
+  const std::string fused = R"(
+          f { q = f32[8,128] parameter(0)
+              g = f32[8,128] parameter(1)
+              m = f32[8,128] multiply(q, g)
+              k = f32[8,128] multiply(g, g)
+              l = f32[8,128] add(k, g)
+              s = f32[8,128] add(m, l) }
+          )";
+  const std::string fusion = "r = f32[8,128] fusion(ar, x), calls=f";
+  Translation loop(fusion + ", kind=kLoop", fused);
+  EXPECT_EQ(loop.Translate({"r"}), "");
+  EXPECT_EQ(loop.Program({"r"}),
+            "v1 (a0: sum f32 row, a1: local f32 row) { x0: f32 row = all_reduce a0; x1: f32 row = load a1; "
+            "x2: f32 row = multiply_add x1, x1, x1; x3: f32 row = multiply_add x0, x1, x2 } -> (x3: row)");
+  Translation other(fusion + ", kind=kCustom", fused);
+  EXPECT_EQ(other.Translate({"r"}), "");
+  EXPECT_EQ(other.Program({"r"}).find("multiply_add"), std::string::npos);
+}
+
 TEST(RowTranslator, WritesAddMultiplyAndRowSum) {
   Translation t(R"(r = f32[8,128] add(ar, x)
                    s = f32[8,128] multiply(r, r)
