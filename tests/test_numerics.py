@@ -104,7 +104,7 @@ def root_mean_square(x: np.ndarray[Any, Any]) -> float:
 def test_the_error_is_that_of_xla_on_average_and_two_roundings_larger_at_most(case: Case, runs: Runs) -> None:
     for run in (runs.off, runs.on):
         assert case.name not in run.failures, run.failures[case.name]
-    slack = 1.02  # an error of a hundred elements of 10 000 that are rounded another way
+    slack = 1.02  # of 64 outputs: 0.98 in the median, 1.009 at most (27 November 2026)
     both = zip(runs.off.outputs[case.name], runs.on.outputs[case.name], case.expected(), strict=True)
     for index, (off, on, exact) in enumerate(both):
         expected = np.broadcast_to(exact, on.shape)
