@@ -1,11 +1,17 @@
-// In:  nothing. Out: the names of the custom-call target and its attributes: the contract between the pass, which
+// In:  nothing. Out: the names of the custom-call targets and their attributes: the contract between the pass, which
 // writes them into backend_config, and the handlers, which read them.
 #ifndef FFI_KERNELS_CALL_ATTRIBUTES_H_
 #define FFI_KERNELS_CALL_ATTRIBUTES_H_
 
+#include <string_view>
+
 namespace jax_oneshot {
 
 inline constexpr char kCallTarget[] = "jax_oneshot.all_reduce";
+// The same call; XLA:GPU does not record it into a command buffer (xla_pass/match/graph_segments.h).
+inline constexpr char kGraphEndTarget[] = "jax_oneshot.all_reduce.graph_end";
+
+inline bool IsCallTarget(std::string_view target) { return target == kCallTarget || target == kGraphEndTarget; }
 
 // Operands: the program's inputs in order; on CPU two u32[] scalars follow, replica-id and partition-id.
 // Results: the program's outputs in order.

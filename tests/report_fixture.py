@@ -17,6 +17,8 @@ VERDICT: dict[str, Any] = {
     "absorbed": {"instructions": 12, "all_reduces": 1, "all_gathers": 0},
     "outputs": 2,
     "rewrite": 1,
+    "ends_graph": False,
+    "kernel": "oneshot_all_reduce_bf16_8x4096_tp8",
 }
 ROTATION: dict[str, Any] = {
     "loop": "while.2",
@@ -41,4 +43,6 @@ NATIVE: dict[str, Any] = {
     "rotations": [ROTATION],
     "rewrites": 1,
     "steps": 500,
+    "calls_per_graph": 0,
+    "why_calls_per_graph": "2 of 66 results get new memory in every run",
 }

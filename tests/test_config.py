@@ -114,6 +114,8 @@ def test_the_fingerprint_changes_with_all_that_changes_executables() -> None:
         {"JAX_ONESHOT_MODULES": "x"},
         {"JAX_ONESHOT_TIMEOUT_S": "1"},
         {"JAX_ONESHOT_LIMIT": "1"},
+        {"JAX_ONESHOT_GRAPH_CALLS": "0"},
+        {"JAX_ONESHOT_GRAPH_CALLS": "4"},
         {"JAX_ONESHOT": "0"},
     ]
     fingerprints = {Config.from_environment(base | change).fingerprint() for change in changes}

@@ -82,7 +82,7 @@ def test_every_all_reduce_that_the_pass_failed_at_is_named_in_one_line(caplog: p
 
 def test_the_pass_gets_the_configuration() -> None:
     fake = FakePass()
-    hook(fake, Config(max_bytes=77, timeout_s=1.5))(b"before")
+    hook(fake, Config(max_bytes=77, timeout_s=1.5, calls_per_graph=5))(b"before")
     assert fake.calls == [
         {
             "platform": "cpu",
@@ -93,6 +93,7 @@ def test_the_pass_gets_the_configuration() -> None:
             "keep_all_reason": "",
             "max_rewrites": -1,
             "combine": (31457287, 2048),
+            "calls_per_graph": 5,
         }
     ]
 

@@ -17,7 +17,7 @@ MARKERS = (
     "<!-- figures: written by tools/fill_gpu.py from benchmarks/results/decode-*.json -->\n",
     "<!-- end of figures -->\n",
 )
-RUNS = ("off", "off, XLA's one-shot kernel", "on", "on, no command buffers")
+RUNS = ("off", "on", "on, no command buffers")
 
 # `gpus` of tests/gpu/tp_decode.py; results from before 2026-11-25 lack it.
 PLACES = {"one": "on one GPU", "each": "on a GPU each", "together": "on a GPU each, one process"}

@@ -1,4 +1,4 @@
-"""In: benchmarks/results/{cpu*,kernel-h200,kernel-*-each,decode-*-each*}.json. Out: the figures of README.md.
+"""In: benchmarks/results/{cpu*,kernel-h200,kernel-*-each,step-*}.json. Out: the figures of README.md.
 
 None is typed by hand.
 
@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+import fill_decode
 import pages
-from fill_gpu import model_name
 
 PAGE = pages.ROOT / "README.md"
 MARKERS = (
@@ -30,7 +30,6 @@ AGAINST = {
     "sharded_vs_collectives": "a sharded norm as three collectives and what is between them",
 }
 FEW_ROWS = 8  # decoding
-OFF = ("off", "off, XLA's one-shot kernel")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +39,12 @@ class Gpus:
     Attributes:
       kernel: of `bench kernel`, all ranks on one GPU.
       each: the same with a GPU per rank, and NCCL beside.
-      decodes: of tests/gpu/tp_decode.py with a GPU and a process per rank.
+      steps: of `bench decode`, by file.
     """
 
     kernel: dict[str, Any]
     each: dict[str, Any]
-    decodes: list[dict[str, Any]]
+    steps: dict[str, dict[str, Any]]
 
 
 def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
@@ -72,17 +71,17 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
             f"The pass takes {pass_ms} ms per 10 000 instructions at most, and {pass_percent} % of a whole compile.",
             f"With the variable unset, JAX's start takes {_both(one['import_ms'] for one in ratios)} ms longer.",
             "",
-            f"{each['machine']['gpu_count']} {each['machine']['gpu']} joined by NVLink, a GPU and a process per rank "
-            f"({each['date']}): milliseconds of a decoding step.",
+            "A decoding step of models of true size, batch 8: milliseconds with the best of XLA's own ways that were "
+            "measured → with",
+            "jax-oneshot, times faster. Steps run in one jitted loop, are launched ahead, or are each waited for; what "
+            "a step donates",
+            "matters to the last two ([docs/decode.md](docs/decode.md)).",
             "",
-            *_decode_table(gpus.decodes),
+            *fill_decode.summary(gpus.steps),
             "",
-            "Models of 16 layers are thin, so that exchanges weigh in a step as they do in larger groups; the last has "
-            "layers of the size",
-            "of Llama 3 8B's. The machine was shared, and the times of such short steps vary by a fifth "
-            "([docs/gpu.md](docs/gpu.md)).",
-            "",
-            "There, all-reduce + residual + RMSNorm in one kernel is "
+            f"On {each['machine']['gpu_count']} {each['machine']['gpu']} joined by NVLink ({each['date']}), all-reduce "
+            "+ residual + RMSNorm in",
+            "one kernel is "
             f"{_few_rows(each['ratios']['fused_vs_nccl']['2'])} times faster than NCCL's all-reduce and one kernel for "
             "the rest",
             f"(median over shapes of up to {FEW_ROWS} rows).",
@@ -134,15 +133,6 @@ def _few_rows(ratios: dict[str, float]) -> str:
     return f"{1 / statistics.median(v for shape, v in ratios.items() if int(shape.split('x')[0]) <= FEW_ROWS):.1f}"
 
 
-def _decode_table(decodes: list[dict[str, Any]]) -> list[str]:
-    """Steps that are launched without waiting for the one before, as a server does."""
-    rows = []
-    for one in sorted(decodes, key=lambda one: model_name(one["setup"]["model"])):
-        off, on = min(one[run]["ahead_ms"] for run in OFF), one["on"]["ahead_ms"]
-        rows.append([model_name(one["setup"]["model"]), f"{off:.2f}", f"{on:.2f}", f"{off / on:.1f}"])
-    return pages.table(["model", "off, the better of XLA's two ways", "on", "times faster"], rows)
-
-
 def _results(pattern: str) -> list[dict[str, Any]]:
     return list(pages.results(pattern).values())
 
@@ -150,7 +140,7 @@ def _results(pattern: str) -> list[dict[str, Any]]:
 def main(arguments: list[str]) -> int:
     """Writes or checks."""
     machines = sorted(_results("cpu*"), key=lambda one: -int(one["machine"]["cores"]))
-    gpus = Gpus(_results("kernel-h200")[0], _results("kernel-*-each")[0], _results("decode-*-each*"))
+    gpus = Gpus(_results("kernel-h200")[0], _results("kernel-*-each")[0], pages.results("step-*"))
     text = pages.between(PAGE.read_text(), "README.md", MARKERS, section(machines, gpus))
     return pages.write({PAGE: text}, arguments)
 

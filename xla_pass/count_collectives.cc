@@ -12,7 +12,7 @@ namespace {
 using hlo::Opcode;
 
 bool IsCall(const hlo::Instruction& instruction) {
-  return instruction.opcode == Opcode::kCustomCall && instruction.custom_call_target() == kCallTarget;
+  return instruction.opcode == Opcode::kCustomCall && IsCallTarget(instruction.custom_call_target());
 }
 
 }  // namespace

@@ -5,12 +5,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "ffi_kernels/row_program/kernel_name.h"
 #include "xla_pass/count_collectives.h"
+#include "xla_pass/hlo_view/donated_outputs.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/match/combined_collectives.h"
 #include "xla_pass/match/decide_regions.h"
 #include "xla_pass/match/dependency_order.h"
 #include "xla_pass/match/graph.h"
+#include "xla_pass/match/graph_segments.h"
 #include "xla_pass/match/left_to_combiner.h"
 #include "xla_pass/match/number_rewrites.h"
 #include "xla_pass/match/reachable.h"
@@ -121,7 +124,9 @@ class Pass {
     }
     if (sites.size() == 0) return;
     DependencyOrder order(graph_, reachable.computation, &steps_);
-    const std::vector<Region> made = Rewrite(reachable.computation, sites, WithinLimit(Decide(sites, &order), sites));
+    std::vector<Region> decided = WithinLimit(Decide(sites, &order), sites);
+    if (options_.platform == Platform::kCuda && reachable.computation == module_.entry) CutIntoGraphs(&decided);
+    const std::vector<Region> made = Rewrite(reachable.computation, sites, std::move(decided));
     for (const Region& region : made) {
       Record(region, sites);
       result_.report.calls.push_back({region.program_text, region.extent.rows, region.extent.width,
@@ -129,6 +134,18 @@ class Pass {
                                       AlgorithmOf(region, sites, options_.two_shot_from)});
       if (made_ != nullptr) made_->push_back(Describe(region, sites));
     }
+  }
+
+  void CutIntoGraphs(std::vector<Region>* regions) {
+    if (regions->empty()) return;
+    const hlo::Computation& entry = module_.computations[module_.entry];
+    const hlo::Shape& result = *entry.instructions[entry.root].shape;
+    const StepFacts step = {result.IsTuple() ? static_cast<int64_t>(result.tuple_shapes.size()) : 1,
+                            hlo::CountDonatedOutputs(module_.bytes)};
+    const GraphCut cut = DecideGraphCut(options_.calls_per_graph, step, static_cast<int64_t>(regions->size()));
+    MarkGraphEnds(cut, regions);
+    result_.report.calls_per_graph = cut.calls_per_graph;
+    result_.report.why_calls_per_graph = cut.why;
   }
 
   Verdict Describe(Node node, bool in_loop, const Result<hlo::ReplicaGroups>& groups) {
@@ -236,10 +253,17 @@ class Pass {
     return made;
   }
 
+  static std::string KernelNameOf(const Region& region, const SiteTable& sites) {
+    return KernelName(region.program, region.extent.rows, region.extent.width,
+                      static_cast<int>(sites.site(region.seeds[0].site).group_size));
+  }
+
   void Record(const Region& region, const SiteTable& sites) {
+    const std::string kernel = options_.platform == Platform::kCuda ? KernelNameOf(region, sites) : "";
     for (Node all_reduce : region.inner_all_reduces) {
       Verdict& verdict = VerdictOf(all_reduce);
       verdict.verdict = "fused";
+      verdict.kernel = kernel;
       verdict.reason = reason::CompletesRowReduction(graph_.at(sites.site(region.seeds[0].site).all_reduce).name);
       verdict.row_program = region.program_text;
     }
@@ -253,6 +277,8 @@ class Pass {
       verdict.verdict = is_fused ? "fused" : "plain";
       verdict.reason = region.ends;
       verdict.row_program = region.program_text;
+      verdict.ends_graph = region.ends_graph;
+      verdict.kernel = kernel;
       verdict.absorbed_instructions = region.absorbed_instructions;
       verdict.absorbed_all_reduces = all_reduces - 1;
       verdict.absorbed_all_gathers = static_cast<int64_t>(region.all_gathers.size());

@@ -27,6 +27,7 @@ struct PassOptions {
   int64_t max_rewrites = -1;                  // make only this many, the first ones; -1: all
   CombineLimits combine;                      // what XLA:GPU combines after the pass; nothing by default
   int64_t max_steps = 0;                      // of the whole pass (step_budget.h); 0: what the module's size allows
+  int64_t calls_per_graph = 0;                // GPU: match/graph_segments.h; 0: one graph; -1: by its rule
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.
@@ -41,6 +42,8 @@ struct Verdict {
   int64_t absorbed_instructions = 0, absorbed_all_reduces = 0, absorbed_all_gathers = 0;
   int64_t outputs = 0;
   int64_t rewrite = 0;  // number of the rewrite within the module, from 1; 0 when kept
+  bool ends_graph = false;
+  std::string kernel;  // GPU: the name of its kernel in a profile; empty when kept
 };
 
 // One one-shot call that stands in the rewritten module.
@@ -71,6 +74,8 @@ struct PassReport {
   int64_t instructions = 0;
   std::vector<Verdict> all_reduces;
   std::vector<MadeCall> calls;
+  int64_t calls_per_graph = 0;      // of the entry's calls; 0: all of them
+  std::string why_calls_per_graph;  // empty: the entry makes no calls, or the module is not for GPUs
   // Before: as they stand in the module. After: those that are left once XLA has combined.
   int64_t collectives_before = 0, collectives_after = 0;
   std::vector<LoopCount> loops;  // that hold collectives

@@ -25,6 +25,7 @@ def run_pass(
     combine: tuple[int, int] = (0, 0),
     max_steps: int = 0,
     two_shot_from: int | Sequence[int] = ...,
+    calls_per_graph: int = 0,
 ) -> PassRun:
     """Runs the pass on a serialized HloModuleProto, without the GIL.
 
@@ -39,6 +40,7 @@ def run_pass(
       combine: most bytes, and most collectives, of which XLA:GPU makes one after the pass; (0, 0): it makes none.
       max_steps: how much work the pass may take before it leaves the rest alone; 0: what the module's size allows.
       two_shot_from: messages of so many bytes or more go by two shots, or one such number by group size; default: none.
+      calls_per_graph: on GPUs, how many calls go into one CUDA graph; 0: all; -1: by the rule of graph_segments.h.
 
     Raises:
       ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.
@@ -86,8 +88,12 @@ def cpu_handlers() -> dict[str, Any]:
 def cpu_state_type() -> dict[str, Any]:
     """Type of the CPU handlers' state: PyCapsules "type_id" and "type_info", for jax.ffi.register_ffi_type."""
 
-def cuda_handlers() -> dict[str, Any]:
-    """FFI handlers as PyCapsules by stage ("instantiate", "prepare", "initialize", "execute"), for platform "CUDA"."""
+def cuda_handlers(*, ends_graph: bool = False) -> dict[str, Any]:
+    """FFI handlers as PyCapsules by stage ("instantiate", "prepare", "initialize", "execute"), for platform "CUDA".
+
+    Args:
+      ends_graph: XLA must not record them into a command buffer.
+    """
 
 def cuda_obstacle(calls: Sequence[tuple[str, int, int, int, str]]) -> str:
     """Why these calls could not run on this machine's GPUs, one sentence; empty: they can, or there is no GPU.

@@ -12,7 +12,7 @@ import os
 import threading
 from typing import Any
 
-from jax_oneshot.plugin import CALL_TARGET, CPU_STATE_TYPE, CUDA_STATE_TYPE
+from jax_oneshot.plugin import CALL_TARGET, CPU_STATE_TYPE, CUDA_STATE_TYPE, GRAPH_END_TARGET
 
 logger = logging.getLogger("jax_oneshot")
 
@@ -37,9 +37,11 @@ def register() -> Any:
             jax_internals.register_cpu_handlers(
                 CALL_TARGET, library.cpu_handlers(), CPU_STATE_TYPE, library.cpu_state_type()
             )
-            jax_internals.register_cuda_handlers(
-                CALL_TARGET, library.cuda_handlers(), CUDA_STATE_TYPE, library.cuda_state_type()
-            )
+            cuda_targets = {
+                CALL_TARGET: library.cuda_handlers(),
+                GRAPH_END_TARGET: library.cuda_handlers(ends_graph=True),
+            }
+            jax_internals.register_cuda_handlers(cuda_targets, CUDA_STATE_TYPE, library.cuda_state_type())
             _registered = True
         return library
 

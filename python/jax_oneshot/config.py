@@ -57,6 +57,7 @@ class Config:
       modules: only modules in whose name this is found are rewritten; None means all.
       timeout_s: seconds a rank waits for its peers before the call fails, or None for the platform's default.
       limit: how many rewrites are made in this process, the first ones; None means all.
+      calls_per_graph: on GPUs, how many calls go into one CUDA graph; 0 means all, None the pass's own rule.
     """
 
     enabled: bool = False
@@ -65,6 +66,7 @@ class Config:
     modules: re.Pattern[str] | None = None
     timeout_s: float | None = None
     limit: int | None = None
+    calls_per_graph: int | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
@@ -126,7 +128,8 @@ class Config:
         return (
             f"jax_oneshot={jax_oneshot.__version__};enabled={int(self.enabled)};max_bytes={limits};"
             f"two_shot_from={two_shot_from};"
-            f"timeout_ms={timeouts};modules={pattern};limit={self.limit}"
+            f"timeout_ms={timeouts};modules={pattern};limit={self.limit};"
+            f"calls_per_graph={self.calls_per_graph}"
         )
 
 
@@ -170,6 +173,12 @@ def _rewrite_count(value: str) -> int:
     return int(value)
 
 
+def _call_count(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise ValueError("expected a whole number of calls, 0 or more, such as 4")
+    return int(value)
+
+
 _EXAMPLE_LIMIT = message_limits.default_limits("cuda", 90)[8]
 
 VARIABLES: dict[str, Variable] = {
@@ -207,6 +216,13 @@ VARIABLES: dict[str, Variable] = {
         _rewrite_count,
         "only the first so many rewrites of the process are made; for [bisecting](docs/bisect.md)",
         default="all rewrites",
+        values="a whole number, 0 or more",
+    ),
+    "JAX_ONESHOT_GRAPH_CALLS": Variable(
+        "calls_per_graph",
+        _call_count,
+        "on GPUs, how many calls go into one [CUDA graph](docs/gpu.md#cuda-graphs); `0`: all",
+        default="all, or 4 where a step's results get new memory in every run",
         values="a whole number, 0 or more",
     ),
 }

@@ -64,11 +64,14 @@ def build_report(
         "collectives_after": native["collectives_after"],
         "loops": native["loops"],
         "rotations": [_rotation(rotation, rewrites_before) for rotation in native["rotations"]],
+        "calls_per_graph": native["calls_per_graph"],
+        "why_calls_per_graph": native["why_calls_per_graph"],
     }
 
 
 def _verdict(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
-    return {field: native[field] for field in _VERDICT_FIELDS} | _rewrite(native, rewrites_before)
+    own = {field: native[field] for field in _VERDICT_FIELDS}
+    return own | _rewrite(native, rewrites_before) | {"ends_graph": native["ends_graph"], "kernel": native["kernel"]}
 
 
 def _rotation(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:

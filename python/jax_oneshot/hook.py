@@ -132,6 +132,7 @@ class Hook:
             keep_all_reason=keep_all_reason,
             max_rewrites=max_rewrites,
             combine=self._around.combine_limits(),
+            calls_per_graph=-1 if self._config.calls_per_graph is None else self._config.calls_per_graph,
         )
 
     def _is_of_this_process(self, module: bytes) -> bool:

@@ -120,12 +120,19 @@ def register_cpu_handlers(target: str, handlers: dict[str, Any], state_name: str
     jaxlib.register_custom_call_target(target, handlers, "cpu", _TYPED_FFI)
 
 
-def register_cuda_handlers(target: str, handlers: dict[str, Any], state_name: str, state: Any) -> None:
-    """As `register_cpu_handlers`, for CUDA; JAX keeps both until the plug-in is there, which takes types first."""
+def register_cuda_handlers(targets: dict[str, dict[str, Any]], state_name: str, state: Any) -> None:
+    """As `register_cpu_handlers`, for CUDA; JAX keeps all until the plug-in is there, which takes types first.
+
+    Args:
+      targets: by name of the custom-call target, its PyCapsules by stage.
+      state_name: name of the type of the state that all of them have, unique within the process.
+      state: PyCapsules "type_id" and "type_info".
+    """
     import jax.ffi
 
     jax.ffi.register_ffi_type(state_name, state, platform="CUDA")
-    jax.ffi.register_ffi_target(target, handlers, platform="CUDA")
+    for target, handlers in targets.items():
+        jax.ffi.register_ffi_target(target, handlers, platform="CUDA")
 
 
 def before_deserialization(prepare: Callable[[bytes], None]) -> None:

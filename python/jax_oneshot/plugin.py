@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PASS_NAME = "jax_oneshot"
 CALL_TARGET = "jax_oneshot.all_reduce"  # ffi_kernels/call_attributes.h
+GRAPH_END_TARGET = f"{CALL_TARGET}.graph_end"
 CPU_STATE_TYPE = "jax_oneshot.cpu_call_state"  # ffi_kernels/cpu/handler.h
 CUDA_STATE_TYPE = "jax_oneshot.cuda_call_state"  # ffi_kernels/cuda/handler/handler.h
 

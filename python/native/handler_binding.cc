@@ -60,12 +60,14 @@ void BindHandlers(nb::module_& module) {
       "The type of the CPU handlers' state, for jax.ffi.register_ffi_type.");
   module.def(
       "cuda_handlers",
-      [] {
-        nb::dict handlers = Handlers(CudaInstantiateHandler(), CudaExecuteHandler());
+      [](bool ends_graph) {
+        nb::dict handlers =
+            Handlers(CudaInstantiateHandler(), ends_graph ? CudaGraphEndExecuteHandler() : CudaExecuteHandler());
         handlers["prepare"] = Handler(CudaPrepareHandler());
         handlers["initialize"] = Handler(CudaInitializeHandler());
         return handlers;
       },
+      nb::kw_only(), nb::arg("ends_graph") = false,
       "Handlers by stage, for jax.ffi.register_ffi_target(..., platform=\"CUDA\").");
   module.def("cuda_obstacle", &CudaObstacle, nb::arg("calls"),
              "Why these calls, (row program, rows, width, ranks, algorithm), could not run on this machine's GPUs; "

@@ -58,6 +58,8 @@ nb::dict ToDict(const Verdict& verdict) {
   out["absorbed"] = absorbed;
   out["outputs"] = verdict.outputs;
   out["rewrite"] = verdict.rewrite;
+  out["ends_graph"] = verdict.ends_graph;
+  out["kernel"] = Text(verdict.kernel);
   return out;
 }
 
@@ -137,12 +139,14 @@ nb::dict ToDict(const PassReport& report) {
   out["rotations"] = rotations;
   out["rewrites"] = report.rewrites;
   out["steps"] = report.steps;
+  out["calls_per_graph"] = report.calls_per_graph;
+  out["why_calls_per_graph"] = Text(report.why_calls_per_graph);
   return out;
 }
 
 PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit& max_bytes, int64_t timeout_ms,
             bool single_process, std::string keep_all_reason, int64_t max_rewrites, int64_t max_steps,
-            const ByteLimit& two_shot_from, std::pair<int64_t, int64_t> combine) {
+            const ByteLimit& two_shot_from, std::pair<int64_t, int64_t> combine, int64_t calls_per_graph) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
@@ -156,6 +160,7 @@ PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit&
   options.max_rewrites = max_rewrites;
   options.combine = {combine.first, combine.second};
   options.max_steps = max_steps;
+  options.calls_per_graph = calls_per_graph;
 
   const std::string_view bytes(module.c_str(), module.size());  // the caller holds them while we work
   Result<PassResult> result = [&] {
@@ -183,7 +188,7 @@ void BindPass(nb::module_& module) {
   module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
              nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
              nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0, nb::arg("two_shot_from") = NoMessage()[0],
-             nb::arg("combine") = std::pair<int64_t, int64_t>(0, 0),
+             nb::arg("combine") = std::pair<int64_t, int64_t>(0, 0), nb::arg("calls_per_graph") = 0,
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
   module.def("module_header", &ReadHeader, nb::arg("module"),
              "Name and device ids of a serialized HloModuleProto. ValueError: it is none.");

@@ -14,10 +14,20 @@ enum : uint32_t {
   kComputations = 3,
   kEntryComputationId = 6,
   kSchedule = 7,
+  kInputOutputAlias = 8,
   kSpmdParametersShardings = 14,
   kDeviceAssignment = 15,
+  kBufferDonor = 18,
 };
 }  // namespace hlo_module
+
+namespace input_output_alias {
+enum : uint32_t { kEntries = 1 };
+}  // namespace input_output_alias
+
+namespace buffer_donor {
+enum : uint32_t { kEntries = 1 };
+}  // namespace buffer_donor
 
 namespace hlo_computation {
 enum : uint32_t { kName = 1, kInstructions = 2, kProgramShape = 4, kId = 5, kRootId = 6, kIsFusionComputation = 7 };

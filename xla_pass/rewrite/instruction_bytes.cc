@@ -74,7 +74,7 @@ std::string CustomCallBytes(const CustomCall& call) {
   for (const std::string& shape : call.operand_shapes) others += shape.size() + kIdAndHeader;
   Writer out;
   WriteIdentity(call.identity, "custom-call", call.shape, &out, others);
-  out.Bytes(field::kCustomCallTarget, kCallTarget)
+  out.Bytes(field::kCustomCallTarget, call.target)
       .Packed(field::kOperandIds, call.operand_ids)
       .Bytes(field::kBackendConfig, call.backend_config)
       .Integer(field::kConstrainLayout, 1);

@@ -25,6 +25,7 @@ std::string TupleShape(const std::vector<std::string>& element_shapes);
 
 struct CustomCall {
   InstructionIdentity identity;
+  std::string_view target;
   std::string shape;
   std::vector<int64_t> operand_ids;
   std::vector<std::string> operand_shapes;

@@ -48,6 +48,7 @@ class ReadBack {
 TEST(InstructionBytes, WritesACallAndTheElementsOfItsTuple) {
   const std::string shape = hlo::HandShape(PrimitiveType::kF32, {8});
   CustomCall call;
+  call.target = kCallTarget;
   call.identity = {"jax_oneshot.0", 2, "meta"};
   call.shape = TupleShape({shape, shape});
   call.operand_ids = {1};

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "ffi_kernels/call_attributes.h"
 #include "xla_pass/rewrite/call_text.h"
 #include "xla_pass/rewrite/equal_gathers.h"
 #include "xla_pass/rewrite/in_place_results.h"
@@ -164,6 +165,7 @@ class Rewriter {
 
   void AppendCall(const Region& region) {
     CustomCall call;
+    call.target = region.ends_graph ? kGraphEndTarget : kCallTarget;
     for (const CallOperand& operand : region.operands) {
       call.operand_ids.push_back(AppendOperand(operand));
       call.operand_shapes.push_back(RowMajorShape(*graph_.at(operand.node).shape));

@@ -114,8 +114,8 @@ TEST(Methods, OnlyThoseNamedPdlStartTheBenchmarksKernelsEarly) {
   const Bench bench(Placement::kGpuEach, {2, 2, 256});
   const auto methods = ByName(bench.Make(Err("no NCCL")));
   const auto both = [](const std::string& kernels) { return std::vector<std::string>(2, kernels); };
-  EXPECT_EQ(bench.Launched(methods.at("apart")), both("oneshot_kernel!, OneshotBenchAddNorm"));
-  EXPECT_EQ(bench.Launched(methods.at("apart_pdl")), both("oneshot_kernel!, OneshotBenchAddNorm!"));
+  EXPECT_EQ(bench.Launched(methods.at("apart")), both("oneshot_all_reduce_bf16_2x256_tp2!, OneshotBenchAddNorm"));
+  EXPECT_EQ(bench.Launched(methods.at("apart_pdl")), both("oneshot_all_reduce_bf16_2x256_tp2!, OneshotBenchAddNorm!"));
   EXPECT_EQ(bench.Launched(methods.at("push_poll")), both("OneshotBenchPushPoll"));
   EXPECT_EQ(bench.Launched(methods.at("push_poll_pdl")), both("OneshotBenchPushPoll!"));
   EXPECT_EQ(bench.Launched(methods.at("empty")), both("OneshotBenchEmpty"));

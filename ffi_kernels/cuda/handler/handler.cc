@@ -81,6 +81,15 @@ ffi::Error Execute(CudaCallState* state, cuda::Stream stream, int32_t ordinal, f
   return ffi::Error::Success();
 }
 
+auto ExecuteBinding() {
+  return ffi::Ffi::BindExecute()
+      .Ctx<ffi::State<CudaCallState>>()
+      .Ctx<ffi::PlatformStream<cuda::Stream>>()
+      .Ctx<ffi::DeviceOrdinal>()
+      .RemainingArgs()
+      .RemainingRets();
+}
+
 }  // namespace
 
 XLA_FFI_Handler* CudaInstantiateHandler() {
@@ -106,14 +115,12 @@ XLA_FFI_Handler* CudaInitializeHandler() {
 
 XLA_FFI_Handler* CudaExecuteHandler() {
   // The launch depends on the buffers' addresses alone, so XLA may record it into a command buffer.
-  XLA_FFI_DEFINE_HANDLER(handler, Execute,
-                         ffi::Ffi::BindExecute()
-                             .Ctx<ffi::State<CudaCallState>>()
-                             .Ctx<ffi::PlatformStream<cuda::Stream>>()
-                             .Ctx<ffi::DeviceOrdinal>()
-                             .RemainingArgs()
-                             .RemainingRets(),
-                         {ffi::Traits::kCmdBufferCompatible});
+  XLA_FFI_DEFINE_HANDLER(handler, Execute, ExecuteBinding(), {ffi::Traits::kCmdBufferCompatible});
+  return handler;
+}
+
+XLA_FFI_Handler* CudaGraphEndExecuteHandler() {
+  XLA_FFI_DEFINE_HANDLER(handler, Execute, ExecuteBinding());
   return handler;
 }
 

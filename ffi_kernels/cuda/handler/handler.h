@@ -17,6 +17,8 @@ XLA_FFI_Handler* CudaInstantiateHandler();
 XLA_FFI_Handler* CudaPrepareHandler();
 XLA_FFI_Handler* CudaInitializeHandler();
 XLA_FFI_Handler* CudaExecuteHandler();
+// The same, but XLA must not record it into a command buffer: for kGraphEndTarget.
+XLA_FFI_Handler* CudaGraphEndExecuteHandler();
 XLA_FFI_TypeId* CudaStateTypeId();  // XLA writes the id it chose
 const XLA_FFI_TypeInfo* CudaStateTypeInfo();
 

@@ -6,6 +6,7 @@
 
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
+#include "ffi_kernels/row_program/kernel_name.h"
 
 namespace jax_oneshot::cuda {
 namespace {
@@ -57,8 +58,9 @@ std::string ConstantsText(const RowProgram& program, const LaunchPlan& plan, con
   constants.Add("unsigned", "kEpochPeriod", std::to_string(kEpochPeriod) + "u");
   constants.Add("unsigned", "kSentinel", std::to_string(kSentinel) + "u");
   constants.Add("unsigned", "kMessageBytes", std::to_string(plan.message_bytes) + "u");
-  // An attribute of the kernel needs the preprocessor.
-  return constants.text() + "#define ONESHOT_CLUSTER " + (plan.cluster ? "1" : "0") + "\n";
+  // An attribute of the kernel needs the preprocessor, and so does its name.
+  return constants.text() + "#define ONESHOT_CLUSTER " + (plan.cluster ? "1" : "0") + "\n#define oneshot_kernel " +
+         KernelName(program, plan.rows, plan.width, plan.group_size) + "\n";
 }
 
 }  // namespace

@@ -15,9 +15,8 @@
 
 namespace jax_oneshot::cuda {
 
-inline constexpr char kKernelName[] = "oneshot_kernel";
-
-// The whole translation unit. `program` is valid and `plan` was made for it.
+// The whole translation unit; its kernel has the name that kernel_name.h gives. `program` is valid and `plan` was made
+// for it.
 std::string GenerateKernel(const RowProgram& program, const LaunchPlan& plan);
 
 // Options for NVRTC. A value's meaning must not depend on them: no fused multiply-adds, IEEE division and square roots,

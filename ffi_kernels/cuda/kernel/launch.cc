@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ffi_kernels/cuda/kernel/generate_kernel.h"
+#include "ffi_kernels/row_program/kernel_name.h"
 
 namespace jax_oneshot::cuda {
 namespace {
@@ -96,7 +96,9 @@ LoadedKernel::~LoadedKernel() {
 
 Result<void> LoadedKernel::LoadModule() {
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleLoadData(&module_, compiled_->cubin.data()));
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleGetFunction(&function_, module_, kKernelName));
+  const LaunchPlan& plan = compiled_->plan;
+  const std::string name = KernelName(compiled_->program, plan.rows, plan.width, plan.group_size);
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuModuleGetFunction(&function_, module_, name.c_str()));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_,
                                cuFuncSetAttribute(function_, kFunctionPreferredSharedMemory, kSharedMemoryPercent));
   return {};

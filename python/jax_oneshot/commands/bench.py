@@ -7,6 +7,12 @@
     kernel  the CUDA kernel on this machine's GPU, several ranks on it, against its parts, its floor and other kernels;
             with --gpus each a GPU for every rank, and against NCCL; with files of its own, and left out of `all` where
             there is no GPU
+    decode  a decoding step of models of true size on this machine's GPUs, off and on, with XLA's own alternatives
+            beside them, driven in three ways, and where the time goes; a file per number of GPUs. It takes minutes per
+            model, so it is left out of `all`. Without a GPU: on CPU devices, with --size tiny
+
+The three ways of `decode`: `loop`: many steps in one jitted loop; `ahead`: a call per step, of which only the last is
+waited for; `waited`: every step is waited for.
 
 Off and on always take turns within one run. Absolute times hold for this machine only; ratios travel better.
 """
@@ -18,12 +24,13 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
+from jax_oneshot.benchmarks.arguments import numbers, positive, shapes
 from jax_oneshot.native import NativeMissingError
 from jax_oneshot.nvidia_driver import gpu_count
 
@@ -51,6 +58,8 @@ Progress = Callable[[str], None]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The bench's flags."""
+    from jax_oneshot.benchmarks.decode import command
+
     parser.add_argument(
         "what", nargs="?", choices=(*_BENCHMARKS, "all"), default="all", help="which benchmark (default: all)"
     )
@@ -60,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"merge here (default: {_DEFAULT_OUT}; for kernel: kernel-GPU.json beside it)",
     )
-    parser.add_argument("--rounds", type=_positive, default=7, help="turns of each measurement (default: 7)")
+    parser.add_argument("--rounds", type=positive, default=7, help="turns of each measurement (default: 7)")
     parser.add_argument(
         "--competitor",
         action="append",
@@ -70,9 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gpus",
-        choices=("one", "each"),
-        default="one",
-        help="kernel: one GPU for all ranks, or one for each, over peer access (default: one)",
+        choices=("one", "each", "together"),
+        help="kernel: one GPU for all ranks (the default), or one for each, over peer access; decode: a process for "
+        "each GPU (the default), or one for all of them together",
     )
     parser.add_argument(
         "--no-nccl", dest="nccl", action="store_false", help="kernel, with --gpus each: do not start NCCL"
@@ -86,16 +95,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--ranks",
-        type=_numbers,
+        type=numbers,
         metavar="N,...",
-        help="kernel: these numbers of ranks (default: of 2, 4 and 8 those for which there are GPUs)",
+        help="kernel: these numbers of ranks (default: of 2, 4 and 8 those for which there are GPUs); decode: one "
+        "number (default: all GPUs)",
     )
     parser.add_argument(
         "--shapes",
-        type=_shapes,
+        type=shapes,
         metavar="ROWSxWIDTH,...",
         help="kernel: these messages only; they replace a whole table in the file, so name one with --out",
     )
+    command.add_arguments(parser.add_argument_group("decode"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -115,15 +126,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _chosen(what: str, console: Console) -> tuple[str, ...]:
     if what != "all":
         return (what,)
-    if gpu_count() > 0:
-        return tuple(_BENCHMARKS)
-    console.print("no GPU here: leaving out kernel")
-    return tuple(name for name in _BENCHMARKS if name != "kernel")
+    left_out = {"decode"}
+    if gpu_count() == 0:
+        console.print("no GPU here: leaving out kernel")
+        left_out.add("kernel")
+    return tuple(name for name in _BENCHMARKS if name not in left_out)
 
 
 def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None:
-    from jax_oneshot.benchmarks import results
-
     with console.status(name) as status:
 
         def progress(text: str) -> None:
@@ -132,15 +142,21 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
         if not console.is_terminal:
             console.print(f"measuring: {name}")
         load = os.getloadavg()[0]  # of the minute before: what else ran on the machine
-        figures = _BENCHMARKS[name](arguments, progress)
+        for figures in _BENCHMARKS[name](arguments, progress):
+            _show_and_keep(figures, arguments.out, {f"load_before_{name}": round(load, 1)}, console)
+
+
+def _show_and_keep(figures: Figures, out_file: pathlib.Path | None, more: Mapping[str, Any], console: Console) -> None:
+    from jax_oneshot.benchmarks import results
+
     out = Console()
     # Not the table's own title: that one is wrapped to the width of the table.
     out.print(figures.title, style="bold", highlight=False)
     out.print(figures.table)
     if figures.note:
         out.print(figures.note, markup=False, highlight=False, soft_wrap=True)
-    details = {**figures.details, f"load_before_{name}": round(load, 1)}
-    path = arguments.out or figures.file or _DEFAULT_OUT
+    details = {**figures.details, **more}
+    path = out_file or figures.file or _DEFAULT_OUT
     if results.merge(path, figures.ratios, details, **figures.stamp):
         console.print(f"{path} held figures of another machine or version; they are dropped", style="yellow")
     print(f"Figures in {path}", file=sys.stderr)
@@ -241,12 +257,15 @@ def _bench_import(arguments: argparse.Namespace, progress: Progress) -> Figures:
 def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
     from jax_oneshot.benchmarks import kernel_exchange, kernel_tables
 
-    request = kernel_exchange.Request(arguments.gpus, arguments.competitor, arguments.ranks, nccl=arguments.nccl)
+    gpus = arguments.gpus or "one"
+    if gpus not in kernel_exchange.GPUS:
+        raise ValueError(f"--gpus {gpus} is for decode; for kernel: {' or '.join(kernel_exchange.GPUS)}")
+    request = kernel_exchange.Request(gpus, arguments.competitor, arguments.ranks, nccl=arguments.nccl)
     request = dataclasses.replace(request, methods=arguments.methods)
     if arguments.shapes:
         request = dataclasses.replace(request, shapes=arguments.shapes)
     device, exchanges = kernel_exchange.measure(request, arguments.rounds, progress)
-    placed = "all ranks on the one device" if arguments.gpus == "one" else "a GPU per rank"
+    placed = "all ranks on the one device" if gpus == "one" else "a GPU per rank"
     return Figures(
         ratios=kernel_exchange.ratios(exchanges),
         details=kernel_exchange.details(exchanges),
@@ -259,17 +278,43 @@ def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
             )
         ),
         note=kernel_tables.legend(exchanges),
-        file=_DEFAULT_OUT.with_name(kernel_tables.file_name(device["gpu"], arguments.gpus)),
-        stamp=kernel_exchange.stamp(device, arguments.gpus),
+        file=_DEFAULT_OUT.with_name(kernel_tables.file_name(device["gpu"], gpus)),
+        stamp=kernel_exchange.stamp(device, gpus),
     )
 
 
-_BENCHMARKS: dict[str, Callable[[argparse.Namespace, Progress], Figures]] = {
-    "pass": _bench_pass,
-    "cpu": _bench_cpu,
-    "demo": _bench_demo,
-    "import": _bench_import,
-    "kernel": _bench_kernel,
+def _bench_decode(arguments: argparse.Namespace, progress: Progress) -> Iterator[Figures]:
+    """As soon as a model is measured, so that the next one can fail."""
+    from jax_oneshot.benchmarks.decode import command, figures
+
+    for name, result in command.measure(arguments, progress):
+        yield Figures(
+            ratios={figures.key(name, result): figures.ratios(result)},
+            details={figures.key(name, result): result},
+            title=figures.title(figures.key(name, result), result),
+            table=Group(*figures.tables(result)),
+            note=figures.note(result),
+            file=_DEFAULT_OUT.with_name(figures.file_name(result)),
+            stamp=figures.stamp(result),
+        )
+
+
+def _once(
+    measure: Callable[[argparse.Namespace, Progress], Figures],
+) -> Callable[[argparse.Namespace, Progress], Iterator[Figures]]:
+    def measured(arguments: argparse.Namespace, progress: Progress) -> Iterator[Figures]:
+        yield measure(arguments, progress)
+
+    return measured
+
+
+_BENCHMARKS: dict[str, Callable[[argparse.Namespace, Progress], Iterator[Figures]]] = {
+    "pass": _once(_bench_pass),
+    "cpu": _once(_bench_cpu),
+    "demo": _once(_bench_demo),
+    "import": _once(_bench_import),
+    "kernel": _once(_bench_kernel),
+    "decode": _bench_decode,
 }
 
 
@@ -280,16 +325,6 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
-    return int(text)
-
-
-def _numbers(text: str) -> list[int]:
-    return [_positive(one) for one in text.split(",")]
-
-
 def _methods(text: str) -> list[str]:
     from jax_oneshot.benchmarks.kernel_exchange import METHODS
 
@@ -297,10 +332,3 @@ def _methods(text: str) -> list[str]:
     if unknown := [name for name in names if name not in METHODS]:
         raise argparse.ArgumentTypeError(f"no method is called {', '.join(unknown)}; known: {', '.join(METHODS)}")
     return names
-
-
-def _shapes(text: str) -> list[tuple[int, int]]:
-    shapes = [one.split("x") for one in text.split(",")]
-    if any(len(shape) != 2 for shape in shapes):
-        raise argparse.ArgumentTypeError(f"expected rows and width like 1x4096,8x8192, got {text}")
-    return [(_positive(rows), _positive(width)) for rows, width in shapes]

@@ -135,6 +135,7 @@ def _run_pass(module: bytes, name: str, platform: Platform) -> tuple[PassResult,
             single_process=True,
             max_rewrites=-1 if config.limit is None else config.limit,
             combine=message_limits.XLA_COMBINES,
+            calls_per_graph=-1 if config.calls_per_graph is None else config.calls_per_graph,
         )
     except ValueError as error:
         raise InputError(f"the pass cannot work on {name}, though XLA reads it (please report it): {error}") from error

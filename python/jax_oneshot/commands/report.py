@@ -14,9 +14,9 @@ from typing import Any
 
 from rich.console import Console
 
-from jax_oneshot import dumps
+from jax_oneshot import device_trace, dumps
 from jax_oneshot.report import document as document_lib
-from jax_oneshot.report import dump_folder, page, terminal
+from jax_oneshot.report import dump_folder, measured, page, terminal
 
 PAGE = "report.html"
 
@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command line."""
     parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="the folder that JAX_ONESHOT_DUMP_TO named")
     parser.add_argument("-o", "--output", metavar="FILE.html", type=pathlib.Path, help=f"page (default: DIR/{PAGE})")
+    parser.add_argument(
+        "--profile",
+        metavar="TRACE",
+        type=pathlib.Path,
+        help="a folder that jax.profiler.trace filled: adds the time of each call's kernel",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="print tables instead of writing a page")
     form.add_argument("--json", action="store_true", help="print all of it as JSON instead of writing a page")
@@ -39,6 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     modules = [document_lib.read_module(dumped) for dumped in read.modules]
     document = document_lib.document(read, modules)
+    if arguments.profile is not None:
+        try:
+            measured.add_to(document, device_trace.read(str(arguments.profile)))
+        except ValueError as error:
+            print(f"jax-oneshot report: {error}", file=sys.stderr)
+            return 1
     if arguments.json:
         print(json.dumps(document, indent=1))
         return 0

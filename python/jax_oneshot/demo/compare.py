@@ -107,18 +107,27 @@ class Worker:
             answer: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:
             raise WorkerError(
-                f"a process said {line!r} where an answer was due; it printed:\n{self._printed()}"
+                f"a process said {line!r} where an answer was due; it printed:\n{self.printed()}"
             ) from None
         return answer
 
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """Sends a request and waits for its answer."""
+    def send(self, **request: Any) -> None:
+        """Sends a request; `answer` waits for what comes of it."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # the process is gone: answer() says so, with what it printed
             print(json.dumps(request), file=self._process.stdin, flush=True)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Sends a request and waits for its answer."""
+        self.send(**request)
         return self.answer()
 
-    def _printed(self) -> str:
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
+    def printed(self) -> str:
+        """The end of what the process wrote to stderr."""
         self._log.seek(0)
         return self._log.read()[-4000:]
 

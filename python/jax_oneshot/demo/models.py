@@ -9,6 +9,7 @@ Three families of block, chosen by `ModelConfig.family`:
     gemma2  x += rms_norm(attention(rms_norm(x)));  x += rms_norm(gelu_mlp(rms_norm(x)))
     gpt2    x += attention(layer_norm(x)) + bias;  x += gelu_mlp(layer_norm(x)) + bias
 
+With `ModelConfig.experts` the MLP is a mixture of experts: each token takes the best few.
 Layers run in a Python loop, or in `jax.lax.scan` over stacked weights when `ModelConfig.scan` is set.
 """
 
@@ -29,6 +30,8 @@ FAMILIES = ("llama", "gemma2", "gpt2")
 class ModelConfig:
     """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices.
 
+    Of a mixture of experts every device has all experts, and its part of the `ffn` of each; 0 experts: a plain MLP.
+
     With `shard_norms` the norms' weights are split too, as several JAX libraries place them by default; the model is
     the same.
 
@@ -47,13 +50,16 @@ class ModelConfig:
     vocab: int = 512
     batch: int = 8
     max_len: int = 64
+    experts: int = 0
+    experts_per_token: int = 2
     shard_norms: bool = False
     dtype: Any = jnp.bfloat16
 
     @property
     def name(self) -> str:
         """The variant's name: `llama-scan`."""
-        return self.family + ("-scan" if self.scan else "") + ("-sharded" if self.shard_norms else "")
+        kinds = {"moe": self.experts > 0, "scan": self.scan, "sharded": self.shard_norms}
+        return "-".join([self.family, *(kind for kind, holds in kinds.items() if holds)])
 
 
 def decode_step(
@@ -116,7 +122,8 @@ def _block(
     if config.family == "gemma2":
         h = _norm(config, layer["norm_after_attention"], h)
     x = x + h
-    h = _mlp(config, layer, _norm(config, layer["norm_mlp"], x))
+    h = _norm(config, layer["norm_mlp"], x)
+    h = _experts(config, layer, h) if config.experts else _mlp(config, layer, h)
     if config.family == "gemma2":
         h = _norm(config, layer["norm_after_mlp"], h)
     return x + h, cache
@@ -155,6 +162,18 @@ def _mlp(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
         inner = jax.nn.silu(x @ layer["w_gate"]) * up
     out: jax.Array = inner @ layer["w_down"]
     return out + layer["b_down"] if config.family == "gpt2" else out
+
+
+def _experts(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
+    scores = jnp.einsum("bd,de->be", x, layer["router"], preferred_element_type=jnp.float32)
+    best, chosen = jax.lax.top_k(scores, config.experts_per_token)
+    shares = jax.nn.softmax(best, axis=-1)
+    # At decode nearly every expert is somebody's choice, so all are computed, and the others' share is zero.
+    share = jnp.sum(jax.nn.one_hot(chosen, config.experts, dtype=jnp.float32) * shares[..., None], axis=1)
+    gate = jnp.einsum("bd,edf->bef", x, layer["experts_gate"])
+    up = jnp.einsum("bd,edf->bef", x, layer["experts_up"])
+    inner = jax.nn.silu(gate) * up * share[..., None].astype(x.dtype)
+    return jnp.einsum("bef,efd->bd", inner, layer["experts_down"])
 
 
 def _norm(config: ModelConfig, weights: Params, x: jax.Array) -> jax.Array:

@@ -1,9 +1,12 @@
 """Random weights of the demo's decoder and how they lie on a mesh.
 
-In:  a ModelConfig and a seed. Out: parameters (bf16, numpy on the host), and the PartitionSpec of each: Megatron's
-layout, columns of the first matrix of a pair and rows of the second split over the mesh axis "tp".
+In:  a ModelConfig and a seed. Out: parameters, made on the host (`init_params`: numpy, equal everywhere) or on the
+devices (`init_on_devices`: for models that are too large for that), and the PartitionSpec of each: Megatron's layout,
+columns of the first matrix of a pair and rows of the second split over the mesh axis "tp".
 """
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +23,7 @@ _SPLIT_DIMENSION = {
     "embedding": 0, "head": 0,
     "wq": 1, "wk": 1, "wv": 1, "bq": 0, "bk": 0, "bv": 0, "wo": 0,
     "w_gate": 1, "w_up": 1, "b_up": 0, "w_down": 0,
+    "experts_gate": 2, "experts_up": 2, "experts_down": 1,
 }  # fmt: skip
 
 
@@ -28,14 +32,19 @@ def param_shapes(config: ModelConfig) -> Params:
     d, ffn, vocab = config.hidden, config.ffn, config.vocab
     query, key = (config.heads, config.head_dim), (config.kv_heads, config.head_dim)
     layer: Params = {
-        "wq": (d, *query), "wk": (d, *key), "wv": (d, *key), "wo": (*query, d), "w_up": (d, ffn), "w_down": (ffn, d),
+        "wq": (d, *query), "wk": (d, *key), "wv": (d, *key), "wo": (*query, d),
         "norm_attention": _norm_shapes(config), "norm_mlp": _norm_shapes(config),
     }  # fmt: skip
     top: Params = {"embedding": (vocab, d), "head": (vocab, d), "final_norm": _norm_shapes(config)}
+    if config.experts:
+        inner, outer = (config.experts, d, ffn), (config.experts, ffn, d)
+        layer |= {"router": (d, config.experts), "experts_gate": inner, "experts_up": inner, "experts_down": outer}
+    else:
+        layer |= {"w_up": (d, ffn), "w_down": (ffn, d)}
     if config.family == "gpt2":
         layer |= {"bq": query, "bk": key, "bv": key, "bo": (d,), "b_up": (ffn,), "b_down": (d,)}
         top["positions"] = (config.max_len, d)
-    else:
+    elif not config.experts:
         layer["w_gate"] = (d, ffn)
     if config.family == "gemma2":
         layer |= {"norm_after_attention": _norm_shapes(config), "norm_after_mlp": _norm_shapes(config)}
@@ -68,6 +77,34 @@ def init_params(config: ModelConfig, seed: int) -> Params:
     if config.scan:
         return top | {"layers": jax.tree.map(lambda *one: np.stack(one), *layers)}
     return top | {"layers": layers}
+
+
+def init_on_devices(config: ModelConfig, mesh: Mesh, seed: int) -> Params:
+    """The same kind of weights, made where they lie: one jitted function per kind of weight, called for each."""
+    shapes = param_shapes(config)
+    layer_shapes = shapes.pop("layers")
+    seeds = itertools.count(seed)
+
+    def make(path: str, shape: tuple[int, ...], stack: bool = False) -> jax.Array:
+        like = _abstract(config, mesh, path, shape, stack)
+        mean, deviation = _distribution(config, path, shape)
+        return _noise(like.shape, like.sharding, config.dtype)(next(seeds), mean, deviation)
+
+    top = _map(shapes, make)
+    top["head"] = jax.jit(lambda table: jnp.roll(table, 1, axis=0), out_shardings=top["head"].sharding)(
+        top["embedding"]
+    )
+    if config.scan:
+        return top | {"layers": _map(layer_shapes, lambda path, shape: make(path, shape, stack=True))}
+    return top | {"layers": [_map(layer_shapes, make) for _ in range(config.layers)]}
+
+
+@functools.cache
+def _noise(shape: tuple[int, ...], sharding: NamedSharding, dtype: Any) -> Callable[..., jax.Array]:
+    def noise(seed: int, mean: float, deviation: float) -> jax.Array:
+        return (mean + deviation * jax.random.normal(jax.random.key(seed), shape, jnp.float32)).astype(dtype)
+
+    return jax.jit(noise, out_shardings=sharding)
 
 
 def place(tree: Any, like: Any) -> Any:
@@ -116,20 +153,25 @@ def _abstract(config: ModelConfig, mesh: Mesh, name: str, shape: tuple[int, ...]
 
 
 def _random(config: ModelConfig, rng: np.random.Generator, path: str, shape: tuple[int, ...]) -> np.ndarray:
-    """`path` is the parameter's name, with its norm's in front: `norm_mlp/scale`."""
+    mean, deviation = _distribution(config, path, shape)
+    return (mean + deviation * rng.standard_normal(shape, dtype=np.float32)).astype(jnp.bfloat16)
+
+
+def _distribution(config: ModelConfig, path: str, shape: tuple[int, ...]) -> tuple[float, float]:
+    """(mean, deviation). `path` is the parameter's name, with its norm's in front: `norm_mlp/scale`."""
     norm, _, name = path.rpartition("/")
-    noise = rng.standard_normal(shape, dtype=np.float32)
     branch = (2 * config.layers) ** -0.5
     if name == "scale":
         # gemma2 adds one to every scale.
         gain = branch if norm.startswith("norm_after") else 1.0
-        value = gain * (1.0 + 0.1 * noise) - (config.family == "gemma2")
-    elif len(shape) == 1 or name in ("bq", "bk", "bv"):
-        value = 0.1 * noise * (branch if name in ("bo", "b_down") else 1.0)
-    elif name in ("embedding", "positions"):
+        return gain - (config.family == "gemma2"), 0.1 * gain
+    if len(shape) == 1 or name in ("bq", "bk", "bv"):
+        return 0.0, 0.1 * (branch if name in ("bo", "b_down") else 1.0)
+    if name in ("embedding", "positions"):
         # gemma2 multiplies by sqrt(hidden) after the look-up.
-        value = noise * (config.hidden**-0.5 if config.family == "gemma2" else 1.0)
-    else:
-        fan_in = int(np.prod(shape[:-1])) if name == "wo" else shape[0]
-        value = noise * fan_in**-0.5 * (branch if name in ("wo", "w_down") else 1.0)
-    return value.astype(jnp.bfloat16)
+        return 0.0, config.hidden**-0.5 if config.family == "gemma2" else 1.0
+    # wo sums over heads and their columns; experts are so many matrices.
+    fan_in = int(np.prod(shape[:-1])) if name == "wo" else shape[-2]
+    if name in ("wq", "wk", "wv"):
+        fan_in = shape[0]
+    return 0.0, fan_in**-0.5 * (branch if name in ("wo", "w_down", "experts_down") else 1.0)

@@ -15,7 +15,7 @@ import re
 
 from jax_oneshot.report.hlo_text import HloText, Instruction, short_shape
 
-_TARGET = 'custom_call_target="jax_oneshot.all_reduce"'
+_TARGET = 'custom_call_target="jax_oneshot.all_reduce'  # and .graph_end
 _CLONE = "jax_oneshot_operand."  # an operand that the pass copied out of a fusion
 _LOGICAL_IDS = ("replica-id", "partition-id")
 _MOST = 1000  # instructions of one region: a bound against texts that do not belong together

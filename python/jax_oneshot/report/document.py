@@ -96,7 +96,10 @@ def _counts(entries: Sequence[dict[str, Any]]) -> dict[str, int]:
 def _entry(verdict: dict[str, Any], before: HloText) -> dict[str, Any]:
     instruction = before.instruction(verdict["computation"], verdict["name"])
     return {
-        "rewrite": None,  # reports of older versions lack it
+        "rewrite": None,  # reports of older versions lack this
+        "ends_graph": False,
+        "kernel": "",
+        "measured": None,
         **verdict,
         "source": before.source(instruction) if instruction else "",
         "op_name": instruction.op_name if instruction else "",

@@ -29,6 +29,8 @@ def print_document(document: dict[str, Any], out: Console) -> None:
     out.print(_modules(document))
     for module in document["modules"]:
         out.print(_all_reduces(module))
+    for one in document.get("profile", {}).get("collectives", []):
+        out.print(f"{one['us']:.1f} us, {one['count']} times: {one['kernel']}", markup=False, highlight=False)
     for group in document["why_not"]:
         out.print(f"[yellow]{group['count']} kept:[/] {escape(group['reason'])}", highlight=False)
         out.print(f"    {group['advice']}", markup=False, highlight=False)
@@ -57,6 +59,9 @@ def _all_reduces(module: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=escape(module["stem"]), title_justify="left")
     for heading in ("#", "all-reduce", "verdict", "message", "source"):
         table.add_column(heading, no_wrap=True)
+    has_times = any(one["measured"] for one in module["all_reduces"])
+    if has_times:
+        table.add_column("us", justify="right")
     table.add_column("reason", overflow="fold")
     for one in module["all_reduces"]:
         table.add_row(
@@ -65,6 +70,7 @@ def _all_reduces(module: dict[str, Any]) -> Table:
             f"[{_COLOURS.get(one['verdict'], 'default')}]{escape(one['verdict'])}[/]",
             escape(one["shape"]),
             escape(one["source"].rpartition("/")[2]),
+            *([f"{one['measured']['us']:.1f}" if one["measured"] else ""] if has_times else []),
             escape(one["reason"]),
         )
     return table

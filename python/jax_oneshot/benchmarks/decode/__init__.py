@@ -1,0 +1,1 @@
+"""`bench decode`: decoding steps of models of true size, off and on, however a step is driven."""

@@ -1,0 +1,107 @@
+"""In: the flags of `bench decode`. Out: each model in turn, measured."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jax_oneshot.benchmarks.arguments import counts, positive
+from jax_oneshot.benchmarks.decode import sizes
+from jax_oneshot.benchmarks.decode.variants import Variant, known, plugin_version, with_calls_per_graph
+
+_CPU_RANKS = 8
+
+
+def add_arguments(group: argparse._ArgumentGroup) -> None:
+    """The flags that are for `decode` alone."""
+    group.add_argument(
+        "--model", action="append", choices=tuple(sizes.TRUE), help="one model; repeat for more (default: all of them)"
+    )
+    group.add_argument(
+        "--size", choices=sizes.SIZES, default="true", help="tiny: small models of the same structure (default: true)"
+    )
+    group.add_argument("--layers", type=positive, metavar="N", help="instead of the model's own number")
+    group.add_argument("--batch", type=positive, default=8, metavar="N", help="sequences (default: 8)")
+    group.add_argument("--context", type=positive, default=1024, metavar="N", help="of the cache (default: 1024)")
+    group.add_argument("--steps", type=positive, default=64, metavar="N", help="of each way, per turn (default: 64)")
+    group.add_argument(
+        "--variants",
+        metavar="NAME;...",
+        help="only these, separated by semicolons, such as 'off;on'; the first is what others are held against "
+        "(default: all that this machine and this XLA have)",
+    )
+    group.add_argument(
+        "--graph-calls", type=counts, default=[], metavar="N,...", help="also on with these JAX_ONESHOT_GRAPH_CALLS"
+    )
+    group.add_argument(
+        "--donate",
+        choices=("all", "cache", "none"),
+        default="cache",
+        help="what a step gives its memory to the next one; what is not donated lies elsewhere after every step, and "
+        "XLA has to update the CUDA graphs that use it (default: cache)",
+    )
+    group.add_argument("--xla-flags", default="", metavar="FLAGS", help="added to every variant's XLA_FLAGS")
+    group.add_argument("--no-profile", dest="profile", action="store_false", help="do not look where the time goes")
+    group.add_argument(
+        "--limit", type=positive, default=300, metavar="SECONDS", help="most that a process takes for one answer"
+    )
+
+
+def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, what measure.measure gives) of each model.
+
+    Raises:
+      ValueError: flags that do not go together, or name what is not there.
+      WorkerError: a model does not run with the pass off.
+    """
+    from jax_oneshot.benchmarks.decode.fleet import Layout
+    from jax_oneshot.benchmarks.decode.measure import Request, floor_us
+    from jax_oneshot.benchmarks.decode.measure import measure as measure_one
+    from jax_oneshot.nvidia_driver import gpu_count
+
+    gpus = gpu_count()
+    if gpus == 0 and arguments.size == "true":
+        raise ValueError("no GPU here, and models of true size take GPUs; to try it on CPU devices: --size tiny")
+    place = arguments.gpus or ("each" if gpus else "together")
+    if place == "one" or (place == "each" and gpus == 0):
+        raise ValueError(f"decode has no --gpus {place} here; expected {'each or ' if gpus else ''}together")
+    ranks = arguments.ranks or [gpus or _CPU_RANKS]
+    if len(ranks) > 1 or ranks[0] < 2:
+        raise ValueError(f"decode takes one number of ranks, at least 2; got {', '.join(map(str, ranks))}")
+    layout = Layout(ranks[0], place, "cuda" if gpus else "cpu")
+    for name in arguments.model or sizes.TRUE:
+        model = sizes.model(
+            name, arguments.size, batch=arguments.batch, context=arguments.context, layers=arguments.layers
+        )
+
+        def told(text: str, name: str = name) -> None:
+            progress(f"decode: {name}: {text}")
+
+        request = Request(
+            model=model,
+            layout=layout,
+            variants=_variants(arguments, layout.platform),
+            flags=arguments.xla_flags.split(),
+            donate=arguments.donate,
+            rounds=arguments.rounds,
+            steps=arguments.steps,
+            profile=arguments.profile,
+            limit_s=arguments.limit,
+        )
+        result = measure_one(request, told)
+        floor = floor_us(layout, arguments.batch, model["hidden"]) if arguments.profile else None
+        yield name, result | {"floor_us": floor}
+
+
+def _variants(arguments: argparse.Namespace, platform: str) -> list[Variant]:
+    """All, or those asked for, in that order; and those with another number of calls per graph."""
+    variants = known(platform, plugin_version())
+    chosen = list(variants.values())
+    if arguments.variants:
+        names = [name.strip() for name in arguments.variants.split(";")]
+        unknown = [name for name in names if name not in variants]
+        if unknown:
+            raise ValueError(f"no variant {unknown[0]!r} here; known: {'; '.join(variants)}")
+        chosen = [variants[name] for name in names]
+    return chosen + [with_calls_per_graph(calls) for calls in arguments.graph_calls]

@@ -1,0 +1,151 @@
+"""In: what measure() gave for one model. Out: times faster, the share of the possible saving, and tables.
+
+Times faster are against the best of XLA's own ways of the same way of driving a step.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from jax_oneshot.benchmarks.decode.measure import WAYS
+
+OFF, ON = "off", "on"
+_PLACES = {"each": "a process per GPU", "together": "one process"}
+
+
+def title(name: str, result: dict[str, Any]) -> str:
+    """One line above the tables."""
+    facts = result["facts"]
+    return f"{name}: {result['ranks']} {facts['device']}, {_PLACES[result['place']]}, XLA {facts['xla']}"
+
+
+def key(name: str, result: dict[str, Any]) -> str:
+    """The model's name in the JSON file, with what is not as usual."""
+    return name if result["donate"] == "cache" else f"{name}, donate {result['donate']}"
+
+
+def file_name(result: dict[str, Any]) -> str:
+    """Of the JSON file: one per device, number of ranks, place and version."""
+    device = re.sub(r"[^a-z0-9]+", "-", result["facts"]["device"].lower().removeprefix("nvidia ")).strip("-")
+    return f"step-{device}-tp{result['ranks']}-{result['place']}-xla-{result['facts']['xla']}.json"
+
+
+def stamp(result: dict[str, Any]) -> dict[str, Any]:
+    """For results.merge: the machine and the versions."""
+    from jax_oneshot.benchmarks import results
+
+    facts = result["facts"]
+    where = {"cpu": results.machine()["cpu"], "cores": results.machine()["cores"], "gpu": facts["device"]}
+    return {
+        "where": where | {"ranks": result["ranks"], "place": result["place"]},
+        "what": results.versions() | {"jax": facts["jax"], "xla": facts["xla"]},
+    }
+
+
+def tables(result: dict[str, Any]) -> list[Table]:
+    """All tables of one model."""
+    where = [where_table(result, way) for way in WAYS if any(one["profile"] for one in result["variants"].values())]
+    return [table(result), gains_table(result), *where]
+
+
+def note(result: dict[str, Any]) -> str:
+    """What the columns mean, and why a variant failed."""
+    lines = [
+        "Median of the turns ± half of what lies between the lowest and the highest. "
+        "Times faster: than the best of XLA's own ways. "
+        "Share: of the saving that would be possible if every call took as long as the least exchange (16 bytes from "
+        "each rank to each)."
+    ]
+    return "\n".join([*lines, *(f"{name} failed: {why}" for name, why in result["failed"].items())])
+
+
+def best_off(result: dict[str, Any], way: str) -> float:
+    """Milliseconds of the best of XLA's own ways."""
+    return min(_median(one, way) for name, one in result["variants"].items() if name.startswith(OFF))
+
+
+def ratios(result: dict[str, Any]) -> dict[str, Any]:
+    """By variant that is on, by way: times faster than the best of XLA's own ways; and the share, where known."""
+    out: dict[str, Any] = {}
+    for name, one in result["variants"].items():
+        if not name.startswith(ON):
+            continue
+        out[name] = {way: round(best_off(result, way) / _median(one, way), 3) for way in WAYS}
+        share = share_of_saving(result, name)
+        if share is not None:
+            out[name]["share_of_saving"] = round(share, 3)
+    return out
+
+
+def share_of_saving(result: dict[str, Any], name: str) -> float | None:
+    """(off - on) / (off - on with every call as fast as the least exchange), in the loop; None: not known.
+
+    The calls' own time is the profiler's.
+    """
+    one, floor_us = result["variants"][name], result.get("floor_us")
+    profile = one["profile"].get("loop", {})
+    calls_ms, calls = (profile.get(key, {}).get("calls") for key in ("device_ms", "device_counts"))
+    if floor_us is None or not calls:
+        return None
+    off, on = _median(result["variants"][OFF], "loop"), _median(one, "loop")
+    possible = off - (on - calls_ms + calls * floor_us * 1e-3)
+    return float((off - on) / possible) if possible > 0 else None
+
+
+def table(result: dict[str, Any]) -> Table:
+    """Milliseconds of a step: a row per variant, half the spread of the turns behind each median."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column("ms per step", no_wrap=True)
+    for heading in WAYS:
+        made.add_column(heading, justify="right", no_wrap=True)
+    for name, one in result["variants"].items():
+        made.add_row(name, *(_cell(one["ms"][way]) for way in WAYS))
+    for name in result["failed"]:
+        made.add_row(name, "failed")
+    return made
+
+
+def gains_table(result: dict[str, Any]) -> Table:
+    """Times faster, the share of the possible saving, and how many calls end a CUDA graph."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column("times faster", no_wrap=True)
+    for heading in (*WAYS, "share", "graph ends"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for name, of in ratios(result).items():
+        share = f"{of['share_of_saving']:.0%}" if "share_of_saving" in of else ""
+        graph_ends = str(result["variants"][name].get("graph_ends", ""))
+        made.add_row(name, *(f"{of[way]:.2f}" for way in WAYS), share, graph_ends)
+    return made
+
+
+def where_table(result: dict[str, Any], way: str) -> Table:
+    """Where the time goes: a row per variant."""
+    kinds = sorted({kind for one in result["variants"].values() for kind in _profiled(one, way, "device_ms")})
+    work = sorted({kind for one in result["variants"].values() for kind in _profiled(one, way, "host_ms")})
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column(f"{way}: ms of", no_wrap=True)
+    for heading in [*kinds, "busy", *(f"host: {kind}" for kind in work)]:
+        made.add_column(heading, justify="right")
+    for name, one in result["variants"].items():
+        device, host = _profiled(one, way, "device_ms"), _profiled(one, way, "host_ms")
+        busy = one["profile"].get(way, {}).get("busy_ms", 0.0)
+        values = [*(device.get(kind, 0.0) for kind in kinds), busy, *(host.get(kind, 0.0) for kind in work)]
+        made.add_row(name, *(f"{value:.2f}" for value in values))
+    return made
+
+
+def _cell(ms: dict[str, Any]) -> str:
+    return f"{ms['median']:.2f} ±{(ms['high'] - ms['low']) / 2:.2f}"
+
+
+def _median(one: dict[str, Any], way: str) -> float:
+    return float(one["ms"][way]["median"])
+
+
+def _profiled(one: dict[str, Any], way: str, key: str) -> dict[str, float]:
+    found: dict[str, float] = one["profile"].get(way, {}).get(key, {})
+    return found

@@ -1,0 +1,191 @@
+"""One process of `bench decode`: a decoder whose devices are all of this machine's, or one rank's.
+
+In:  a Job as JSON in argv[1]; requests on stdin, one JSON object a line. Every process of a run gets the same ones.
+         {"do": "build"}                                       compile the step and the loop over tokens
+         {"do": "time", "way": "loop", "steps": 64}            milliseconds of each step
+         {"do": "profile", "way": "loop", "steps": 8}          where the time goes (trace.py); rank 0 only answers that
+Out: an answer for each on stdout, one JSON object a line; the first, unasked, says what the devices are.
+
+A step is driven in three ways:
+
+    loop    many steps in one jitted loop: the device's own time
+    ahead   a call per step, none of them waited for but the last: the host's time, where it is longer than the device's
+    waited  a call per step, each waited for, as a server does that looks at every token
+
+Whether JAX_ONESHOT is set is up to the environment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_oneshot.demo import models, weights
+
+WAYS = ("loop", "ahead", "waited")
+_SHUTDOWN_S = 2  # how long a process that ends waits for the others; JAX's default is 5 minutes
+
+DONATIONS: dict[str, tuple[int, ...]] = {"all": (1, 2), "cache": (2,), "none": ()}  # arguments of a step
+
+Last = tuple[jax.Array, jax.Array]  # tokens and their position
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What one process does.
+
+    Attributes:
+      model: fields of `ModelConfig`.
+      loop_steps: steps of one jitted loop.
+      donate: one of DONATIONS: what a step gives its memory to the next one.
+      coordinator: address for `jax.distributed`; empty: this process has all devices.
+      processes: how many there are.
+      rank: which of them this is.
+    """
+
+    model: dict[str, Any]
+    loop_steps: int
+    donate: str
+    coordinator: str = ""
+    processes: int = 1
+    rank: int = 0
+
+
+class Decoder:
+    """A model on its devices, and what it has decoded so far."""
+
+    def __init__(self, config: models.ModelConfig, loop_steps: int, donate: str) -> None:
+        """Makes the weights; `build` compiles.
+
+        Args:
+          config: the model.
+          loop_steps: steps of one jitted loop.
+          donate: see Job.
+        """
+        self._config = config
+        self._loop_steps = loop_steps
+        self._donated = DONATIONS[donate]
+        mesh = jax.sharding.Mesh(np.array(jax.devices()), ("tp",))
+        self._params = weights.init_on_devices(config, mesh, seed=0)
+        cache = weights.abstract_cache(config, mesh)
+        whole = weights.replicated(mesh, (), jnp.int32).sharding
+        self._shardings = ((whole, whole), jax.tree.map(lambda leaf: leaf.sharding, cache))
+        self._last: Last
+        self._last, self._cache = jax.jit(self._start, out_shardings=self._shardings)()
+        self._step, self._loop = (self._jit(one) for one in (self._one_step, self._many_steps))
+
+    def build(self) -> None:
+        """Compiles both programs, and runs them until their command buffers are recorded and updated."""
+        for way in WAYS:
+            self.time(way, self._loop_steps)
+
+    def time(self, way: str, steps: int) -> list[float]:
+        """Milliseconds per step: of every step if each is waited for, else one value for all of them."""
+        self._wait()
+        if way == "waited":
+            return [self._timed(lambda: self._run(self._step, 1), 1) for _ in range(steps)]
+        if way == "ahead":
+            return [self._timed(lambda: self._run(self._step, steps), steps)]
+        rounds = max(1, steps // self._loop_steps)
+        return [self._timed(lambda: self._run(self._loop, rounds), rounds * self._loop_steps)]
+
+    def _timed(self, run: Callable[[], None], steps: int) -> float:
+        start = time.perf_counter()
+        run()
+        self._wait()
+        return (time.perf_counter() - start) * 1e3 / steps
+
+    def _run(self, jitted: Callable[..., Any], times: int) -> None:
+        for _ in range(times):
+            self._last, self._cache = jitted(self._params, self._last, self._cache)
+
+    def _wait(self) -> None:
+        self._last[0].block_until_ready()
+
+    def _jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jit(function, donate_argnums=self._donated, out_shardings=self._shardings)
+
+    def _start(self) -> tuple[Last, models.Cache]:
+        tokens = jnp.arange(self._config.batch, dtype=jnp.int32)
+        return (tokens, jnp.int32(0)), models.empty_cache(self._config)
+
+    def _one_step(self, params: models.Params, last: Last, cache: models.Cache) -> tuple[Last, models.Cache]:
+        tokens, position = last
+        tokens, _, cache = models.decode_step(self._config, params, cache, tokens, position)
+        return (tokens, (position + 1) % self._config.max_len), cache
+
+    def _many_steps(self, params: models.Params, last: Last, cache: models.Cache) -> tuple[Last, models.Cache]:
+        return jax.lax.fori_loop(0, self._loop_steps, lambda _, now: self._one_step(params, *now), (last, cache))
+
+
+def serve(job: Job, requests: TextIO, answers: TextIO) -> None:
+    """Answers requests until they end."""
+    start = time.perf_counter()
+    decoder = Decoder(models.ModelConfig(**job.model), job.loop_steps, job.donate)
+    _answer(answers, {"seconds": round(time.perf_counter() - start, 1)} | _facts())
+    for line in requests:
+        request = json.loads(line)
+        start = time.perf_counter()
+        if request["do"] == "build":
+            decoder.build()
+            _answer(answers, {"seconds": round(time.perf_counter() - start, 1)})
+        elif request["do"] == "time":
+            _answer(answers, {"ms": decoder.time(request["way"], request["steps"])})
+        else:
+            _answer(answers, _profile(job, decoder, request["way"], request["steps"]))
+
+
+def _profile(job: Job, decoder: Decoder, way: str, steps: int) -> dict[str, Any]:
+    """Rank 0 looks at one of its devices; the others only take the steps."""
+    from jax_oneshot import device_trace
+    from jax_oneshot.benchmarks.decode import trace
+
+    if job.rank != 0:
+        decoder.time(way, steps)
+        return {}
+    options = jax.profiler.ProfileOptions()
+    options.python_tracer_level = 0
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder, profiler_options=options):
+            decoder.time(way, steps)
+        return trace.summary(device_trace.read(folder), steps)
+
+
+def _facts() -> dict[str, Any]:
+    device = jax.devices()[0]
+    return {
+        "jax": jax.__version__,
+        "platform_version": device.client.platform_version,
+        "device": device.device_kind,
+        "devices": len(jax.devices()),
+    }
+
+
+def _answer(answers: TextIO, value: dict[str, Any]) -> None:
+    print(json.dumps(value), file=answers, flush=True)
+
+
+def main() -> None:
+    """Serves standard input."""
+    job = Job(**json.loads(sys.argv[1]))
+    if job.coordinator:
+        jax.distributed.initialize(
+            job.coordinator, job.processes, job.rank, local_device_ids=[0], shutdown_timeout_seconds=_SHUTDOWN_S
+        )
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    serve(job, sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

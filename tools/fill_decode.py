@@ -1,0 +1,112 @@
+"""In: benchmarks/results/step-*.json. Out: the tables of docs/decode.md; none of its figures is typed by hand.
+
+python tools/fill_decode.py            writes docs/decode.md
+python tools/fill_decode.py --check    exit status 1 when it would change
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pages
+from jax_oneshot.benchmarks.decode import figures, sizes
+from jax_oneshot.benchmarks.decode.measure import WAYS
+
+PAGE = pages.ROOT / "docs" / "decode.md"
+MARKERS = (
+    "<!-- figures: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
+    "<!-- end of figures -->\n",
+)
+# What `on` is by the pass's rule. Results of 27 November 2026, from before the rule, name it by what it does.
+CUT, WHOLE = "on, 4 calls per graph", "on, one graph"
+_PLACES = {"each": "a process per GPU", "together": "one process"}
+
+
+def runs(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
+    """(name of the run, its file, what was measured) of every run of every file."""
+    for content in files.values():
+        for name, result in content["details"].items():
+            if isinstance(result, dict) and "variants" in result:
+                yield name, content, result
+
+
+def as_shipped(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of what a user gets, where that was measured; last the other one."""
+    return ("on", CUT, WHOLE) if result["donate"] == "none" else ("on", WHOLE, CUT)
+
+
+def where(result: Mapping[str, Any]) -> str:
+    """ "4 NVIDIA H200, a process per GPU, XLA 0.11.2"."""
+    facts = result["facts"]
+    return f"{result['ranks']} {facts['device']}, {_PLACES[result['place']]}, XLA {facts['xla']}"
+
+
+def title(name: str) -> str:
+    """ "Llama 3.1 8B, donate all"."""
+    model, _, rest = name.partition(",")
+    return f"{sizes.TITLES[model]}{',' if rest else ''}{rest}"
+
+
+def summary(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Markdown: a row per run; for each way of driving: the best of XLA's own ways, with the pass, times faster."""
+    rows = []
+    for name, _, result in runs(files):
+        on = next(one for one in as_shipped(result) if one in result["variants"])
+        if name.endswith(", calls per graph"):
+            continue
+        cells = []
+        for way in WAYS:
+            off, ms = figures.best_off(result, way), result["variants"][on]["ms"][way]["median"]
+            cells.append(f"{off:.2f} → {ms:.2f}, {off / ms:.2f}x")
+        how = f", {on.removeprefix('on, ')}" if on == as_shipped(result)[-1] else ""
+        rows.append([title(name) + how, where(result), *cells])
+    return pages.table(["model", "on", *WAYS], rows)
+
+
+def section(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown of all figures."""
+    lines: list[str] = []
+    for name, content, result in runs(files):
+        lines += ["", f"### {title(name)}: {where(result)} ({content['date']})", "", *_times(result)]
+        for way in ("loop", "waited"):
+            lines += _where_it_goes(result, way)
+    return "\n".join([*lines[1:], "", ""])
+
+
+def _times(result: dict[str, Any]) -> list[str]:
+    ratios = figures.ratios(result)
+    rows = []
+    for name, one in result["variants"].items():
+        cells = [f"{ms['median']:.2f} ± {(ms['high'] - ms['low']) / 2:.2f}" for ms in one["ms"].values()]
+        of = ratios.get(name, {})
+        faster = ", ".join(f"{of[way]:.2f}" for way in WAYS) if of else ""
+        share = f"{of['share_of_saving']:.0%}" if "share_of_saving" in of else ""
+        rows.append([name, *cells, faster, share, str(one.get("graph_ends", ""))])
+    return pages.table(["ms per step", *WAYS, "times faster", "share", "graph ends"], rows)
+
+
+def _where_it_goes(result: dict[str, Any], way: str) -> list[str]:
+    profiles = {name: one["profile"][way] for name, one in result["variants"].items() if way in one["profile"]}
+    if not profiles:
+        return []
+    kinds = ("calls", "collectives", "matrix products", "copies", "rest")
+    work = ("launch graphs", "update graphs", "launch kernels")
+    rows = []
+    for name, one in profiles.items():
+        device = [f"{one['device_ms'].get(kind, 0):.2f}" for kind in kinds]
+        host = [f"{one['host_ms'].get(kind, 0):.2f}" for kind in work]
+        rows.append([name, *device, f"{one['busy_ms']:.2f}", *host])
+    head = [f"{way}: ms of", *kinds, "GPU busy", *(f"host: {kind}" for kind in work)]
+    return ["", *pages.table(head, rows)]
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks."""
+    text = section(pages.results("step-*"))
+    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, text)}, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
