@@ -38,11 +38,11 @@ TEST(KernelName, ListsEachKindOfOperationOnceInOrder) {
 
 TEST(KernelName, StopsAtSixKindsOfOperations) {
   EXPECT_EQ(KernelName(ProgramOf("v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = abs x0; "
-                                 "x2: bf16 row = negate x1; x3: bf16 row = exp x2; x4: bf16 row = tanh x3; "
+                                 "x2: bf16 row = negate x1; x3: bf16 row = exponential x2; x4: bf16 row = tanh x3; "
                                  "x5: bf16 row = sqrt x4; x6: bf16 row = floor x5; x7: bf16 row = ceil x6 } "
                                  "-> (x7: row)"),
                        2, 256, 2),
-            "oneshot_all_reduce_abs_negate_exp_tanh_sqrt_floor_fusion_bf16_2x256_tp2");
+            "oneshot_all_reduce_abs_negate_exponential_tanh_sqrt_floor_fusion_bf16_2x256_tp2");
 }
 
 }  // namespace
