@@ -242,7 +242,8 @@ int Module::InstructionCount() const {
 Result<Module> ParseModule(std::string_view bytes) { return ModuleParser().Parse(bytes); }
 
 bool MayContainOpcode(std::string_view module_bytes, std::string_view opcode_name) {
-  wire::Writer opcode;  // the whole field: a name that merely contains the word does not count
+  if (module_bytes.empty()) return false;  // its data may be null, which memmem must not be given
+  wire::Writer opcode;                     // the whole field: a name that merely contains the word does not count
   opcode.Bytes(fields::hlo_instruction::kOpcode, opcode_name);
   // memmem, because string_view::find is several times slower on needles with a common first byte.
   return memmem(module_bytes.data(), module_bytes.size(), opcode.str().data(), opcode.str().size()) != nullptr;

@@ -199,6 +199,7 @@ TEST(MayContainOpcode, LooksForTheOpcodeAndNotForTheWord) {
   computations[1].instructions[1].opcode = "all-reduce-done";
   EXPECT_FALSE(MayContainOpcode(HandModule(computations, 2), "all-reduce"));
   EXPECT_FALSE(MayContainOpcode("", "all-reduce"));
+  EXPECT_FALSE(MayContainOpcode(std::string_view(), "all-reduce"));  // its data is null
 }
 
 // An instruction of a given opcode in a committed module.
