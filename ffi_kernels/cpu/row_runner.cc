@@ -42,12 +42,14 @@ void RowRunner::Run(RowRange rows) {
 }
 
 void RowRunner::KeepSharedOperands() {
+  constexpr int64_t kWidest = sizeof(float);  // of all operands' types
   ForgetSharedOperands();
   const int64_t n = columns_.end - columns_.begin;
   int64_t size = 0;
   for (size_t i = 0; i < program_.inputs.size(); ++i) {
     const Input& input = program_.inputs[i];
     if (input.role == Role::kLocal || !VariesOverRows(input.kind)) continue;
+    size = (size + kWidest - 1) / kWidest * kWidest;  // an operand of single bytes in front may end anywhere
     ws_.kept_at[i] = size;
     size += n * DTypeBytes(input.dtype) * (input.role == Role::kGather ? 1 : rank_count_);
   }

@@ -106,6 +106,8 @@ def all_gather(b: Builder) -> None:
     value = b.pick(lambda v: v.is_float and len(v.shape) >= 1)
     axes, names, ranks = _axes(b)
     place = b.random.choice([0, len(value.shape) - 1])
+    if not value.shape[place]:  # JAX refuses to gather along no elements
+        raise Unfit
     tiled = b.chance(0.8)
     grown = tuple(size * (ranks if i == place else 1) for i, size in enumerate(value.shape))
     shape = grown if tiled else (*value.shape[:place], ranks, *value.shape[place:])
