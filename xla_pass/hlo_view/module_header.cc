@@ -28,8 +28,7 @@ Result<void> ReadDeviceIds(std::string_view bytes, std::vector<int64_t>* ids) {
   Field f;
   while (reader.Next(&f)) {
     if (f.number != fields::device_assignment::kComputationDevices || f.wire_type != wire::kLengthDelimited) continue;
-    const Result<void> read = AppendPartition(f.payload, ids);
-    if (!read) return read;
+    if (Result<void> read = AppendPartition(f.payload, ids); !read) return read;
   }
   return reader.ok() ? Result<void>() : Err(reader.error());
 }

@@ -27,17 +27,22 @@ Role RoleOf(Reducer reducer) {
   return reducer == Reducer::kMin ? Role::kMin : Role::kSum;
 }
 
+// What a comparison asks; of no account for other operations.
+Result<Direction> DirectionOf(const Graph& graph, Node node, Op op) {
+  if (op != Op::kCompare) return Direction::kEq;
+  return ParseDirection(graph.at(node), graph.at(graph.operand(node, 0)).shape->element_type);
+}
+
 }  // namespace
 
 RowTranslator::RowTranslator(const Graph& graph, const TranslatorScope& scope)
     : graph_(graph),
       scope_(scope),
       shards_(graph, *scope.groups, scope.extent),
-      externals_(
-          graph,
-          {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque, scope.is_same,
-           scope.steps},
-          &builder_) {}
+      externals_(graph,
+                 {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque,
+                  scope.is_same, scope.steps},
+                 &builder_) {}
 
 void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {
   const DType input_dtype = ToDType(graph_.at(operand).shape->element_type).value_or(dtype);
@@ -194,14 +199,9 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
     if (!value) return Err(value.error());
     operands.Add(*value);
   }
-  Direction direction = Direction::kEq;
-  if (op == Op::kCompare) {
-    const Result<Direction> parsed =
-        ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
-    if (!parsed) return Err(parsed.error());
-    direction = *parsed;
-  }
-  const int value = AddElementwise(graph_, node, {op, *dtype, operands, direction}, &builder_);
+  const Result<Direction> direction = DirectionOf(graph_, node, op);
+  if (!direction) return Err(direction.error());
+  const int value = AddElementwise(graph_, node, {op, *dtype, operands, *direction}, &builder_);
   return RowValue{value, *fold, *spread, std::nullopt};
 }
 

@@ -37,7 +37,7 @@ bool IsTupleLike(const Graph& graph, Node tuple, const hlo::Shape& shape) {
 
 Result<Loop> ReadLoop(const Graph& graph, Node loop) {
   const hlo::Instruction& instruction = graph.at(loop);
-  const Result<Loop> refused = Err(reason::LoopStateIsNoTuple());
+  Result<Loop> refused = Err(reason::LoopStateIsNoTuple());
   if (instruction.opcode != Opcode::kWhile || instruction.called_computations.size() != 2 ||
       instruction.operands.size() != 1 || graph.has_control_edges(loop)) {
     return refused;

@@ -8,8 +8,9 @@
 // call e - 1 there, and nobody writes that slot again before call e + 2, which cannot begin anywhere before this rank
 // has finished call e.
 //
-// By two shots a rank's region holds what that rank sends in both hops: parts, then sums (launch_plan.h). Own regions are
-// not part of the protocol: a kernel keeps sums of its own there (device/two_shot.cuh), and reads what it wrote itself.
+// By two shots a rank's region holds what that rank sends in both hops: parts, then sums (launch_plan.h). Own regions
+// are not part of the protocol: a kernel keeps sums of its own there (device/two_shot.cuh), and reads what it wrote
+// itself.
 //
 // Before the first call the owner runs InitialiseWorkspace, and no rank may launch before all ranks have done so.
 // After that a workspace serves any number of calls of any kernels, launched in one order on all ranks, on one stream
