@@ -101,8 +101,8 @@ class Decider {
         const std::vector<SiteRef>& seeds = decisions_.regions[r].seeds;
         const bool sums = std::any_of(seeds.begin(), seeds.end(), [&](const SiteRef& s) { return s.site == site; });
         if (!sums) continue;
-        decisions_.regions = WithoutRegion(std::move(decisions_.regions), r,
-                                           reason::OutOfSteps(order_.steps()->all()), &decisions_.kept);
+        decisions_.regions = WithoutRegion(std::move(decisions_.regions), r, reason::OutOfSteps(order_.steps()->all()),
+                                           &decisions_.kept);
         break;  // with it went all that sum values of this all-reduce
       }
     }

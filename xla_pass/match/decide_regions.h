@@ -4,8 +4,8 @@
 //   sites in the order of the module; each grows a region from what no region has yet
 //
 // The values of one all-reduce are decided together: where one is kept, all are, and the computation is decided again
-// without it. A region that turns out to be wrong (an error while it was grown, a call that would wait for itself) keeps
-// its all-reduce; the others are decided as if it were none.
+// without it. A region that turns out to be wrong (an error while it was grown, a call that would wait for itself)
+// keeps its all-reduce; the others are decided as if it were none.
 //
 // A region stands back where it would take the first half of a norm that ranks share out among themselves otherwise:
 //
@@ -40,8 +40,8 @@ struct Decisions {
 Decisions DecideRegions(const Graph& graph, const SiteTable& sites, const DecideOptions& options,
                         DependencyOrder* order);
 
-// Without region `index`, and without those that share an all-reduce with it or with one that goes. The all-reduces that
-// are kept now, each with `why`, are appended to `kept`.
+// Without region `index`, and without those that share an all-reduce with it or with one that goes. The all-reduces
+// that are kept now, each with `why`, are appended to `kept`.
 std::vector<Region> WithoutRegion(std::vector<Region> regions, size_t index, const std::string& why,
                                   std::vector<std::pair<SiteRef, std::string>>* kept);
 

@@ -59,9 +59,9 @@ class DependencyOrder {
   StepBudget* steps_;
   std::vector<int> level_;
   std::vector<int> region_;
-  std::vector<std::vector<Node>> members_;                         // by region
-  std::vector<std::vector<Node>> inputs_;                          // by region
-  std::unordered_map<Node, std::vector<int>> readers_;             // the regions whose calls read a node
+  std::vector<std::vector<Node>> members_;              // by region
+  std::vector<std::vector<Node>> inputs_;               // by region
+  std::unordered_map<Node, std::vector<int>> readers_;  // the regions whose calls read a node
   std::unordered_map<Node, std::vector<Node>> control_successors_;
 
   // Of DependsOn: which search saw a node last. Kept, so that a question costs no allocation.

@@ -226,7 +226,8 @@ bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
         continue;
       }
       std::vector<Node> needs;
-      if (!scope_.steps->Spend() || !AppendNeeds(needed, &needs) || (depth >= kMaxDepth && !needs.empty())) return false;
+      if (!scope_.steps->Spend() || !AppendNeeds(needed, &needs) || (depth >= kMaxDepth && !needs.empty()))
+        return false;
       for (Node need : needs) seen.Insert(need);
     }
   }

@@ -29,7 +29,9 @@ inline constexpr char kHead[] = R"(
 class Growth {
  public:
   explicit Growth(const std::string& body, bool compiler_fuses_later = false)
-      : test_(kReducers + (kHead + body + "}")), order_(test_.graph(), test_.entry(), &steps_), replication_(test_.graph()) {
+      : test_(kReducers + (kHead + body + "}")),
+        order_(test_.graph(), test_.entry(), &steps_),
+        replication_(test_.graph()) {
     options_.compiler_fuses_later = compiler_fuses_later;
     options_.max_bytes.fill(1 << 20);
     options_.replication = &replication_;

@@ -35,7 +35,7 @@ struct Region {
   std::vector<Node> all_gathers;        // members, and those behind operands
   int64_t absorbed_instructions = 0;
   bool ends_graph = false;  // GPU: its call is not recorded into a command buffer (graph_segments.h)
-  std::string ends;  // where and why it ends: the verdict's reason
+  std::string ends;         // where and why it ends: the verdict's reason
   // Not empty: the all-reduce cannot be rewritten after all, and this is why; nothing else holds then.
   std::string kept_because;
 

@@ -39,7 +39,8 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
     if (!done) return unit + ": " + done.error();
     members.Insert(test[unit]);
   }
-  const TrimmedRegion trimmed = TrimRegion(test.graph(), translator, order, members, {test["ar"]}, compiler_fuses_later);
+  const TrimmedRegion trimmed =
+      TrimRegion(test.graph(), translator, order, members, {test["ar"]}, compiler_fuses_later);
   const std::string ends =
       trimmed.transposed == kNoNode ? "" : " | ends before " + test.Names(std::vector<Node>{trimmed.transposed});
   return test.Names(trimmed.members) + " | " + test.Names(trimmed.outputs) + " | " + test.Names(trimmed.also_kept) +
