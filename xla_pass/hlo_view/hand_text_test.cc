@@ -83,7 +83,7 @@ TEST(HandText, SaysWhatItDoesNotUnderstand) {
   EXPECT_EQ(ErrorOf("m { x = f32[8] parameter(0) }"), "parsed");
   EXPECT_EQ(ErrorOf("m { x = f31[8] parameter(0) }"), "HLO text: 'f31' is no type, at '[8] parameter(0) }'");
   EXPECT_EQ(ErrorOf("m { y = f32[8] abs(x) }"), "HLO text: 'x' is not defined before at ' }'");
-  EXPECT_EQ(ErrorOf("m { x = f32[8] iota(), kind=1 }"), "HLO text: attribute 'kind' is not understood at ' }'");
+  EXPECT_EQ(ErrorOf("m { x = f32[8] iota(), colour=1 }"), "HLO text: attribute 'colour' is not understood at ' }'");
   EXPECT_EQ(ErrorOf("m = { }"), "HLO text: expected '{' at '= { }'");
 }
 

@@ -62,16 +62,18 @@ TEST_P(Compile, KeepsEverythingInRegistersAtTheShapesOfModels) {
   }
 }
 
+// Each kernel takes up to a second to compile, so rows and widths vary together.
 TEST_P(Compile, KeepsEverythingInRegistersByTwoShots) {
+  struct Extent {
+    int64_t rows, width;
+  };
   for (const char* text : {kPlain, kResidualRmsNorm, kShardedRmsNorm}) {
-    for (const int64_t rows : {1, 16, 64, 128, 512}) {
-      for (const int64_t width : {3584, 4096, 8192}) {
-        for (const int ranks : {2, 4, 8}) {
-          const Result<std::string> log = LogOf(ProgramOf(text), {rows, width, ranks, Algorithm::kTwoShot});
-          ASSERT_TRUE(log) << log.error();
-          EXPECT_THAT(*log, HasSubstr("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"))
-              << text << " rows " << rows << " width " << width << " ranks " << ranks;
-        }
+    for (const auto& [rows, width] : {Extent{1, 4096}, {16, 3584}, {64, 8192}, {128, 4096}, {512, 8192}}) {
+      for (const int ranks : {2, 8}) {
+        const Result<std::string> log = LogOf(ProgramOf(text), {rows, width, ranks, Algorithm::kTwoShot});
+        ASSERT_TRUE(log) << log.error();
+        EXPECT_THAT(*log, HasSubstr("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"))
+            << text << " rows " << rows << " width " << width << " ranks " << ranks;
       }
     }
   }
