@@ -4,8 +4,9 @@
 //     -> %a 0, %b 0, %c 1: two collectives run
 //
 // XLA does so after the pass: it takes what has one key (kind, reduction, type, groups) in the order of the module, up
-// to the first that waits for one it has taken or is one too many, and starts again (read in the sources of XLA's
-// collective combiners, 2026-11). What it may take at most stands in its debug options.
+// to the first that waits for one it has taken or is one too many, and starts again. That is a model: it was held
+// against compiled programs (tests/test_counts_of_compiled_programs.py), not against XLA's sources. What the combiner
+// may take at most stands in its debug options.
 #ifndef XLA_PASS_MATCH_COMBINED_COLLECTIVES_H_
 #define XLA_PASS_MATCH_COMBINED_COLLECTIVES_H_
 
