@@ -1,7 +1,8 @@
-"""In: a model's dtype, or a mesh. Out: the operations that numerics patterns are made of, for JAX or in float64.
+"""The operations that numerics patterns are made of, for JAX, in float64, and rounded as declared.
 
 `JaxOps` are what users write, on one rank inside `jax.shard_map`. `HostOps` round nothing and work on all ranks:
-what differs between ranks has them as its first dimension.
+what differs between ranks has them as its first dimension. `DeclaredOps` do the same and round every result to the
+type that the pattern declares for it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-Array = Any  # jax.Array in JaxOps, a float64 np.ndarray in HostOps
+Array = Any  # jax.Array in JaxOps, a float64 np.ndarray in HostOps, one of the declared type in DeclaredOps
 
 
 class Ops(Protocol):
@@ -205,6 +206,53 @@ class HostOps:
 
     def mean_of_shards(self, x: Array) -> Array:
         return self.psum(np.mean(x, axis=-1, keepdims=True)) / self.mesh[1]
+
+    def scaled(self, x: Array, weight: Array) -> Array:
+        return x * weight
+
+
+@dataclasses.dataclass(frozen=True)
+class DeclaredOps(HostOps):
+    """The same on arrays of the declared types: each result is rounded to its type once, as numpy's operators do.
+
+    Sums over ranks are f32, in rank order. `dtype` is the model's.
+    """
+
+    dtype: Any
+
+    def low(self, x: Array) -> Array:
+        return x.astype(self.dtype)
+
+    def wide(self, x: Array) -> Array:
+        return x.astype(np.float32)
+
+    def cast(self, x: Array, dtype: Any) -> Array:
+        return x.astype(dtype)
+
+    def psum(self, x: Array) -> Array:
+        return super().psum(x.astype(np.float32)).astype(x.dtype)
+
+    def psum_twice(self, x: Array) -> Array:
+        return super().psum_twice(x.astype(np.float32)).astype(x.dtype)
+
+    def mean(self, x: Array) -> Array:
+        return super().mean(x.astype(np.float64)).astype(x.dtype)
+
+    def rsqrt(self, x: Array) -> Array:
+        return super().rsqrt(x.astype(np.float64)).astype(x.dtype)
+
+    def tanh(self, x: Array) -> Array:
+        return super().tanh(x.astype(np.float64)).astype(x.dtype)
+
+    def logistic(self, x: Array) -> Array:
+        return super().logistic(x.astype(np.float64)).astype(x.dtype)
+
+    def gelu(self, x: Array, approximate: bool) -> Array:
+        return super().gelu(x.astype(np.float64), approximate).astype(x.dtype)
+
+    def mean_of_shards(self, x: Array) -> Array:
+        total = self.psum(np.sum(x.astype(np.float32), axis=-1, keepdims=True).astype(x.dtype))
+        return (total / np.float32(x.shape[-1] * self.mesh[1])).astype(x.dtype)
 
     def scaled(self, x: Array, weight: Array) -> Array:
         return x * weight

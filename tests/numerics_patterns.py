@@ -14,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from numerics_ops import Array, HostOps, JaxOps, Ops
+from numerics_ops import Array, DeclaredOps, HostOps, JaxOps, Ops
 
 EPSILON = 1e-6
 LAYERS = 3
@@ -353,11 +353,17 @@ class Case:
 
     def expected(self) -> list[np.ndarray[Any, Any]]:
         """The outputs in float64, [ranks, ...]; those equal on all ranks may lack the first dimension."""
-        wide = [
-            _host_form(role, array.astype(np.float64))
-            for role, array in zip(PATTERNS[self.pattern].roles, self.inputs(), strict=True)
-        ]
-        return list(PATTERNS[self.pattern].function(HostOps(self.mesh), *wide))
+        return self._on_host(HostOps(self.mesh), np.float64)
+
+    def as_declared(self) -> list[np.ndarray[Any, Any]]:
+        """The outputs when every value is rounded to the type that the pattern declares for it."""
+        return self._on_host(DeclaredOps(self.mesh, DTYPES[self.dtype]), DTYPES[self.dtype])
+
+    def _on_host(self, ops: HostOps, dtype: Any) -> list[np.ndarray[Any, Any]]:
+        roles = PATTERNS[self.pattern].roles
+        inputs = [_host_form(role, array.astype(dtype)) for role, array in zip(roles, self.inputs(), strict=True)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return list(PATTERNS[self.pattern].function(ops, *inputs))
 
 
 def _host_form(role: Role, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

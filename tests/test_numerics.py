@@ -1,9 +1,11 @@
 """Every pattern that the pass fuses, computed with the pass on, with it off, and in float64 on the host.
 
-The root mean square of the errors with the pass on is at most that without it, and no element's error exceeds the
-largest without it by more than two roundings to the output's type (each half a unit in the last place at that element):
-a row sum or an rsqrt that is rounded the other way moves a whole row, and whose row is the worst is luck. All ranks of
-a group must hold the same bits. A case counts only where the report says that it was rewritten as expected.
+The bound is the error without the pass or that of the pattern with every value rounded to its declared type, whichever
+is larger: XLA:CPU sometimes leaves out roundings that the module asks for (fusions that YNNPACK runs do), the pass
+never does. The root mean square of the errors with the pass on is at most that, and no element's error exceeds the
+largest by more than two roundings to the output's type (each half a unit in the last place at that element): a row sum
+or an rsqrt that is rounded the other way moves a whole row, and whose row is the worst is luck. All ranks of a group
+must hold the same bits. A case counts only where the report says that it was rewritten as expected.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ from numerics_patterns import PATTERNS, Case
 from numerics_sharded import all_cases
 
 WORKER = pathlib.Path(__file__).with_name("numerics_worker.py")
+RMS_SLACK = 1.001  # of 334 outputs: 0.953 in the median, 1 at most (27 November 2026, CPU)
+ROUNDINGS = (
+    2  # of 611 outputs five exceed the largest error at all, by 0.8 roundings at most but for one's 1.26 (same day)
+)
 Outputs = dict[str, list[np.ndarray[Any, Any]]]
 
 
@@ -101,18 +107,20 @@ def root_mean_square(x: np.ndarray[Any, Any]) -> float:
     return float(np.sqrt(np.nanmean(np.square(np.where(np.isinf(x), np.nan, x)))))
 
 
-def test_the_error_is_that_of_xla_on_average_and_two_roundings_larger_at_most(case: Case, runs: Runs) -> None:
+def test_the_error_is_that_of_xla_or_of_the_declared_types(case: Case, runs: Runs) -> None:
     for run in (runs.off, runs.on):
         assert case.name not in run.failures, run.failures[case.name]
-    slack = 1.02  # of 64 outputs: 0.98 in the median, 1.009 at most (27 November 2026)
-    both = zip(runs.off.outputs[case.name], runs.on.outputs[case.name], case.expected(), strict=True)
-    for index, (off, on, exact) in enumerate(both):
+    outputs = runs.off.outputs[case.name], runs.on.outputs[case.name], case.expected(), case.as_declared()
+    for index, (off, on, exact, declared) in enumerate(zip(*outputs, strict=True)):
         expected = np.broadcast_to(exact, on.shape)
-        allowed = error(off, expected).max() + 2 * one_rounding(expected, on.dtype)
+        errors = error(off, expected), error(np.broadcast_to(declared, on.shape), expected)
+        if on.size >= 10_000:
+            assert root_mean_square(error(on, expected)) <= RMS_SLACK * max(map(root_mean_square, errors))
+        allowed = max(np.nanmax(np.where(np.isinf(e), np.nan, e)) for e in errors) + ROUNDINGS * one_rounding(
+            expected, on.dtype
+        )
         excess = error(on, expected) - allowed
         worst = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), on.shape)
-        if on.size >= 10_000:
-            assert root_mean_square(error(on, expected)) <= slack * root_mean_square(error(off, expected))
         beyond = int((~(excess <= 0)).sum())
         assert beyond == 0, (
             f"output {index} at {worst}: {on[worst]} with the pass, {off[worst]} without, {expected[worst]} exactly; "
