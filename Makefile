@@ -11,7 +11,7 @@ ARGS ?=
 # is compiling, so the tests of single decisions (xla_pass/match, rotate, sums) are left out: run_pass_test runs that code.
 # Left out too is ffi_kernels/cuda, a third of the targets: they play a GPU or look at generated text.
 SANITIZED := //xla_pass:all //xla_pass/wire/... //xla_pass/hlo_view/... //xla_pass/rewrite/... //ffi_kernels:all \
-	//ffi_kernels/base/... //ffi_kernels/comm/... //ffi_kernels/cpu/... //ffi_kernels/row_program/...
+	//base/... //ffi_kernels/comm/... //ffi_kernels/cpu/... //row_program/...
 
 help:  ## this list
 	@echo 'make TARGET; variables: PYTHON=... (a CPython >= 3.12), ARGS=... (for demo, bench and fuzz), FUZZ_SECONDS=60'
@@ -50,7 +50,7 @@ sanitize: build  ## what reads bytes, ends buffers or shares threads, under ASan
 	@tools/step 'Testing under ASan and UBSan' tools/bazel test --config=asan_ubsan --build_tests_only $(SANITIZED)
 
 tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
-	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //ffi_kernels/...
+	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //base/... //row_program/... //ffi_kernels/...
 
 lint: build  ## ruff, mypy, clang-format, clang-tidy
 	@tools/setup lint demo third_party

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ffi_kernels/row_program/evaluate.h"
+#include "row_program/evaluate.h"
 
 namespace jax_oneshot {
 namespace {

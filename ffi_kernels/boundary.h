@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace jax_oneshot {

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

@@ -8,7 +8,7 @@
 namespace jax_oneshot {
 
 inline constexpr char kCallTarget[] = "jax_oneshot.all_reduce";
-// The same call; XLA:GPU does not record it into a command buffer (xla_pass/match/graph_segments.h).
+// The same call; XLA:GPU does not record it into a command buffer (xla_pass/regions/graph_segments.h).
 inline constexpr char kGraphEndTarget[] = "jax_oneshot.all_reduce.graph_end";
 
 inline bool IsCallTarget(std::string_view target) { return target == kCallTarget || target == kGraphEndTarget; }

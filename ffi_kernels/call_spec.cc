@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "ffi_kernels/call_attributes.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "ffi_kernels/algorithm.h"
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/comm/groups.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot {
 

@@ -2,7 +2,7 @@
 #ifndef FFI_KERNELS_CALL_SPEC_FFI_H_
 #define FFI_KERNELS_CALL_SPEC_FFI_H_
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/call_spec.h"
 #include "xla/ffi/api/ffi.h"
 

@@ -1,7 +1,7 @@
 """In: the sources. Out: every sentence they can put into a verdict's reason, with `…` where a name or a number goes.
 
 Nothing is listed by hand: C++ sentences are the string literals of `Err(...)` in the pass's matching half and of the
-functions of xla_pass/match/reasons.cc, joined; Python's are the constants of hook.py whose names end in _REASON.
+functions of xla_pass/verdict/reasons.cc, joined; Python's are the constants of hook.py whose names end in _REASON.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_the_headings_of_troubleshooting_are_messages_of_the_code() -> None:
     headings = re.findall(r"^## `(.*)`$", (REPOSITORY / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
     assert len(headings) > 5
     suffixes = (".py", ".cc", ".h")
-    folders = ("python", "xla_pass", "ffi_kernels")
+    folders = ("base", "row_program", "python", "xla_pass", "ffi_kernels")
     files = [path for folder in folders for path in (REPOSITORY / folder).rglob("*") if path.suffix in suffixes]
     code = "\n".join(reasons_in_code.without_breaks(path.read_text()) for path in files)
     for heading in headings:

@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "xla_pass/hlo_view/hlo_view.h"
-#include "xla_pass/match/combined_collectives.h"
-#include "xla_pass/match/graph.h"
+#include "xla_pass/regions/combined_collectives.h"
+#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
-#include "xla_pass/match/combined_collectives.h"
-#include "xla_pass/match/message_limits.h"
+#include "base/result.h"
+#include "xla_pass/regions/combined_collectives.h"
+#include "xla_pass/regions/message_limits.h"
 
 namespace jax_oneshot {
 
@@ -27,7 +27,7 @@ struct PassOptions {
   int64_t max_rewrites = -1;                  // make only this many, the first ones; -1: all
   CombineLimits combine;                      // what XLA:GPU combines after the pass; nothing by default
   int64_t max_steps = 0;                      // of the whole pass (step_budget.h); 0: what the module's size allows
-  int64_t calls_per_graph = 0;                // GPU: match/graph_segments.h; 0: one graph; -1: by its rule
+  int64_t calls_per_graph = 0;                // GPU: regions/graph_segments.h; 0: one graph; -1: by its rule
 };
 
 // One all-reduce of the module and what became of it. Field meanings: the report schema in docs/report.md.

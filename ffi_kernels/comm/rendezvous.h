@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/comm/groups.h"
 
 namespace jax_oneshot {

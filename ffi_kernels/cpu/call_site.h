@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/comm/in_place_wait.h"
 #include "ffi_kernels/comm/rendezvous.h"
 #include "ffi_kernels/comm/resumer.h"

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "ffi_kernels/cpu/rank_data.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

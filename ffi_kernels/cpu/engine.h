@@ -12,7 +12,7 @@
 #include "ffi_kernels/cpu/in_place.h"
 #include "ffi_kernels/cpu/loops.h"
 #include "ffi_kernels/cpu/plan.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot {
 

@@ -9,9 +9,9 @@
 #include <thread>
 
 #include "ffi_kernels/cpu/rank_data.h"
-#include "ffi_kernels/row_program/ops.h"
-#include "ffi_kernels/row_program/random_row_program.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/ops.h"
+#include "row_program/random_row_program.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

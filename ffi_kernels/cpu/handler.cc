@@ -14,7 +14,7 @@
 #include "ffi_kernels/call_spec_ffi.h"
 #include "ffi_kernels/cpu/call_site.h"
 #include "ffi_kernels/cpu/keep_freed_memory.h"
-#include "ffi_kernels/row_program/validate.h"
+#include "row_program/validate.h"
 
 namespace jax_oneshot {
 namespace {

@@ -11,7 +11,7 @@
 #include "ffi_kernels/call_attributes.h"
 #include "ffi_kernels/cpu/rank_data.h"
 #include "ffi_kernels/fake_xla.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ffi_kernels/row_program/ops.h"
+#include "row_program/ops.h"
 
 namespace jax_oneshot {
 namespace {

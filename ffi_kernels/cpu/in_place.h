@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "ffi_kernels/cpu/plan.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot {
 

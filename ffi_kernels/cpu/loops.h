@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ffi_kernels/row_program/ops.h"
+#include "row_program/ops.h"
 
 namespace jax_oneshot {
 

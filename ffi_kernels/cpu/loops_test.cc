@@ -7,7 +7,7 @@
 #include <cstring>
 #include <random>
 
-#include "ffi_kernels/base/float_types.h"
+#include "base/float_types.h"
 
 namespace jax_oneshot {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ffi_kernels/cpu/engine.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot {
 

@@ -7,10 +7,10 @@
 
 #include "ffi_kernels/cpu/engine.h"
 #include "ffi_kernels/cpu/rank_data.h"
-#include "ffi_kernels/row_program/random_row_program.h"
-#include "ffi_kernels/row_program/returned_values.h"
-#include "ffi_kernels/row_program/text.h"
-#include "ffi_kernels/row_program/validate.h"
+#include "row_program/random_row_program.h"
+#include "row_program/returned_values.h"
+#include "row_program/text.h"
+#include "row_program/validate.h"
 
 namespace jax_oneshot {
 namespace {

@@ -58,7 +58,7 @@ def module_header(module: bytes) -> tuple[str, list[int]]:
     """
 
 def canonical_row_program(text: str) -> str:
-    """The canonical text of a row program (ffi_kernels/row_program/text.h).
+    """The canonical text of a row program (row_program/text.h).
 
     Raises:
       ValueError: what is wrong with the text and where.

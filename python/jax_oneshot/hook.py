@@ -20,7 +20,7 @@ from jax_oneshot.rewrite_counter import RewriteCounter
 logger = logging.getLogger("jax_oneshot")
 
 EXCLUDED_REASON = "the module's name does not match JAX_ONESHOT_MODULES; widen the pattern to have it rewritten"
-# As reason::Surprise of xla_pass/match/reasons.cc says it.
+# As reason::Surprise of xla_pass/verdict/reasons.cc says it.
 SURPRISE = "the pass failed here, please report it: "
 GPU_OBSTACLE_REASON = "the calls cannot run on this machine's GPUs: …"
 

@@ -9,7 +9,7 @@
 namespace jax_oneshot {
 
 void BindPass(nanobind::module_& module);           // xla_pass/run_pass.h
-void BindRowProgram(nanobind::module_& module);     // ffi_kernels/row_program
+void BindRowProgram(nanobind::module_& module);     // row_program
 void BindHandlers(nanobind::module_& module);       // ffi_kernels/{cpu,cuda}/handler.h
 void BindKernelBench(nanobind::module_& module);    // ffi_kernels/cuda/bench
 void BindKernelCompile(nanobind::module_& module);  // ffi_kernels/cuda/kernel

@@ -9,7 +9,7 @@
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 #include "ffi_kernels/cuda/kernel/generate_kernel.h"
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 #include "python/native/bindings.h"
 
 namespace jax_oneshot {

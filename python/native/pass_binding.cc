@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "python/native/bindings.h"
 #include "xla_pass/hlo_view/module_header.h"
 #include "xla_pass/run_pass.h"

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
-#include "ffi_kernels/row_program/evaluate.h"
-#include "ffi_kernels/row_program/row_program.h"
-#include "ffi_kernels/row_program/text.h"
+#include "base/result.h"
+#include "row_program/evaluate.h"
+#include "row_program/row_program.h"
+#include "row_program/text.h"
 #include "python/native/bindings.h"
 
 namespace jax_oneshot {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "ffi_kernels/base/span.h"
+#include "base/span.h"
 
 namespace jax_oneshot::hlo {
 

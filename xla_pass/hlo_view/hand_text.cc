@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "ffi_kernels/base/float_types.h"
+#include "base/float_types.h"
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/hlo_view/hand_groups.h"
 #include "xla_pass/hlo_view/hand_module.h"

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
-#include "ffi_kernels/base/span.h"
+#include "base/result.h"
+#include "base/span.h"
 #include "xla_pass/hlo_view/arena.h"
 #include "xla_pass/hlo_view/opcode.h"
 #include "xla_pass/hlo_view/shape.h"

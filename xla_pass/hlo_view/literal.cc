@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "ffi_kernels/base/float_types.h"
+#include "base/float_types.h"
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/hlo_view/shape.h"
 #include "xla_pass/wire/wire.h"

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 
 namespace jax_oneshot::hlo {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "xla_pass/hlo_view/hlo_view.h"
 
 namespace jax_oneshot::hlo {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "xla_pass/hlo_view/shape.h"
 
 namespace jax_oneshot::hlo {

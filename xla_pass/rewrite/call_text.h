@@ -10,7 +10,7 @@
 #include <string>
 
 #include "ffi_kernels/algorithm.h"
-#include "xla_pass/match/region.h"
+#include "xla_pass/regions/region.h"
 
 namespace jax_oneshot {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "xla_pass/match/hand_growth.h"
+#include "xla_pass/regions/hand_growth.h"
 
 namespace jax_oneshot {
 namespace {

@@ -1,6 +1,6 @@
 #include "xla_pass/rewrite/liveness.h"
 
-#include "xla_pass/match/op_table.h"
+#include "xla_pass/graph/op_table.h"
 
 namespace jax_oneshot {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "xla_pass/match/graph.h"
-#include "xla_pass/match/region.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/regions/region.h"
 
 namespace jax_oneshot {
 

@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
-#include "xla_pass/match/graph.h"
-#include "xla_pass/match/message_limits.h"
-#include "xla_pass/match/region.h"
+#include "base/result.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/regions/message_limits.h"
+#include "xla_pass/regions/region.h"
 #include "xla_pass/rewrite/splice.h"
 
 namespace jax_oneshot {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ffi_kernels/call_attributes.h"
-#include "xla_pass/match/test_graph.h"
+#include "xla_pass/graph/test_graph.h"
 #include "xla_pass/rewrite/splice.h"
 
 namespace jax_oneshot {

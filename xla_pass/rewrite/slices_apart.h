@@ -13,7 +13,7 @@
 #ifndef XLA_PASS_REWRITE_SLICES_APART_H_
 #define XLA_PASS_REWRITE_SLICES_APART_H_
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "xla_pass/match/test_graph.h"
+#include "xla_pass/graph/test_graph.h"
 
 namespace jax_oneshot {
 namespace {

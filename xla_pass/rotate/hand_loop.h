@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "xla_pass/match/test_graph.h"
+#include "xla_pass/graph/test_graph.h"
 
 namespace jax_oneshot {
 

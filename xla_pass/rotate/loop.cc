@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "xla_pass/match/reasons.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

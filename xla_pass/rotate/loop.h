@@ -10,8 +10,8 @@
 #ifndef XLA_PASS_ROTATE_LOOP_H_
 #define XLA_PASS_ROTATE_LOOP_H_
 
-#include "ffi_kernels/base/result.h"
-#include "xla_pass/match/graph.h"
+#include "base/result.h"
+#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "xla_pass/match/op_table.h"
+#include "xla_pass/graph/op_table.h"
 
 namespace jax_oneshot {
 namespace {

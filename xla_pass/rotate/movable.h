@@ -9,7 +9,7 @@
 
 #include <vector>
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

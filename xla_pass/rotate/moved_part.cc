@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "xla_pass/match/op_table.h"
+#include "xla_pass/graph/op_table.h"
 #include "xla_pass/rotate/movable.h"
 
 namespace jax_oneshot {

@@ -15,7 +15,7 @@
 #include <functional>
 #include <vector>
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 #include "xla_pass/rotate/loop.h"
 
 namespace jax_oneshot {

@@ -9,7 +9,7 @@
 #ifndef XLA_PASS_ROTATE_READERS_IN_TIME_H_
 #define XLA_PASS_ROTATE_READERS_IN_TIME_H_
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 #include "xla_pass/rotate/loop.h"
 #include "xla_pass/rotate/moved_part.h"
 

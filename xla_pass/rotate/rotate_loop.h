@@ -20,8 +20,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
-#include "xla_pass/match/graph.h"
+#include "base/result.h"
+#include "xla_pass/graph/graph.h"
 #include "xla_pass/rotate/loop.h"
 #include "xla_pass/rotate/moved_part.h"
 

@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
-#include "xla_pass/match/graph.h"
-#include "xla_pass/match/reachable.h"
-#include "xla_pass/match/reasons.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/reachable.h"
+#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rotate/loop.h"
 #include "xla_pass/rotate/moved_part.h"
 #include "xla_pass/rotate/rotate_loop.h"

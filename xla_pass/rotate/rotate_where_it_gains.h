@@ -15,7 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "xla_pass/hlo_view/hlo_view.h"
 #include "xla_pass/rotate/made_region.h"
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "xla_pass/match/reasons.h"
+#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rotate/hand_loop.h"
 
 namespace jax_oneshot {

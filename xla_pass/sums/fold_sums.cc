@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "xla_pass/hlo_view/replica_groups.h"
-#include "xla_pass/match/op_table.h"
-#include "xla_pass/match/reachable.h"
-#include "xla_pass/match/reasons.h"
-#include "xla_pass/match/reducer.h"
+#include "xla_pass/graph/op_table.h"
+#include "xla_pass/reachable.h"
+#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/graph/reducer.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/sums/all_reduce_bytes.h"
 

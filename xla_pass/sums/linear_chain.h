@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "xla_pass/match/graph.h"
-#include "xla_pass/match/replication.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/replication.h"
 #include "xla_pass/sums/linear_step.h"
 
 namespace jax_oneshot {

@@ -1,8 +1,8 @@
 #include "xla_pass/sums/linear_step.h"
 
-#include "xla_pass/match/op_table.h"
-#include "xla_pass/match/reducer.h"
-#include "xla_pass/match/row_reduction.h"
+#include "xla_pass/graph/op_table.h"
+#include "xla_pass/graph/reducer.h"
+#include "xla_pass/rows/row_reduction.h"
 
 namespace jax_oneshot {
 namespace {

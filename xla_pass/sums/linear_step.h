@@ -14,7 +14,7 @@
 #include <functional>
 #include <optional>
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

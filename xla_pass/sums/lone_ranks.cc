@@ -4,8 +4,8 @@
 #include <string>
 
 #include "xla_pass/hlo_view/replica_groups.h"
-#include "xla_pass/match/reachable.h"
-#include "xla_pass/match/reasons.h"
+#include "xla_pass/reachable.h"
+#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 
 namespace jax_oneshot {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "xla_pass/hlo_view/hlo_view.h"
 
 namespace jax_oneshot {
@@ -16,7 +16,7 @@ namespace jax_oneshot {
 struct GoneSum {
   std::string name, computation, shape;
   std::string into;  // the name of the all-reduce that does its work; empty: none has to
-  std::string why;   // one of match/reasons.h
+  std::string why;   // one of verdict/reasons.h
   int64_t bytes = 0, group_size = 0;
   bool in_loop = false;
 };

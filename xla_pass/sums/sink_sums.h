@@ -10,14 +10,14 @@
 //
 // The rule:
 //   - Nobody else reads the sum, or anything between it and where it goes.
-//   - What else is read in between (weights, indices) is the same on all ranks of the sum (match/replication).
+//   - What else is read in between (weights, indices) is the same on all ranks of the sum (graph/replication).
 //   - From the first arithmetic on, each rank computes in f32, exchanges f32, and the result is rounded once, to its
 //   own
 //     type. Before, the sum and every step after it were rounded. So the result is at least as close to the exact one.
 //   - The message has no more bytes than before, all of that included; or
 //   - the sum comes to stand in front of a sum over other ranks, and both become one (fold_sums.h); or
 //   - it comes to stand beside a sum over the same ranks of as many elements to which it is added, and both become one
-//     call (match/join_sums.h): the low-rank product beside the dense one, of a layer with adapters.
+//     call (regions/join_sums.h): the low-rank product beside the dense one, of a layer with adapters.
 #ifndef XLA_PASS_SUMS_SINK_SUMS_H_
 #define XLA_PASS_SUMS_SINK_SUMS_H_
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "xla_pass/match/graph.h"
+#include "xla_pass/graph/graph.h"
 #include "xla_pass/sums/module_edit.h"
 
 namespace jax_oneshot {
@@ -15,7 +15,7 @@ namespace jax_oneshot {
 struct MovedSum {
   Node all_reduce = kNoNode;
   Node into = kNoNode;  // the all-reduce that does its work; kNoNode: there was none to do
-  std::string why;      // one of match/reasons.h
+  std::string why;      // one of verdict/reasons.h
 };
 
 struct StageResult {

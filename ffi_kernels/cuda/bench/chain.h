@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/co_residency.h"
 #include "ffi_kernels/cuda/bench/gpu.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/competitor.h"
 
 namespace jax_oneshot::cuda::bench {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/chain.h"
 #include "ffi_kernels/cuda/bench/competitor_library.h"

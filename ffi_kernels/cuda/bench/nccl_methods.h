@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/chain.h"
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"

@@ -2,7 +2,7 @@
 #ifndef FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 #define FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/problem.h"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "ffi_kernels/base/float_types.h"
-#include "ffi_kernels/row_program/evaluate.h"
-#include "ffi_kernels/row_program/text.h"
+#include "base/float_types.h"
+#include "row_program/evaluate.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot::cuda::bench {
 namespace {

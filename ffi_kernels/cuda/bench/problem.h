@@ -9,10 +9,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/gpu.h"
 #include "ffi_kernels/cuda/bench/rank_gpus.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda::bench {
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/gpu.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 

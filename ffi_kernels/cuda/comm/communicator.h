@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
 namespace jax_oneshot::cuda {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/comm/peer_device.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/comm/communicator.h"
 #include "ffi_kernels/cuda/comm/nccl.h"
 #include "ffi_kernels/cuda/comm/peer_device.h"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
 namespace jax_oneshot::cuda {

@@ -17,7 +17,7 @@
 #include <functional>
 #include <string>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/comm/communicator.h"
 #include "ffi_kernels/cuda/comm/peer_device.h"
 

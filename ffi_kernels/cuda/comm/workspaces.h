@@ -19,7 +19,7 @@
 #include <mutex>
 #include <string>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/comm/communicator.h"
 
 namespace jax_oneshot::cuda {

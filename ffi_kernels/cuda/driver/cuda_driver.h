@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 
 namespace jax_oneshot::cuda {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 
 namespace jax_oneshot::cuda {
 

@@ -3,7 +3,7 @@
 #ifndef FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
 #define FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
 namespace jax_oneshot::cuda {

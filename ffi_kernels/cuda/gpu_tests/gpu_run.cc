@@ -7,10 +7,10 @@
 #include <cstring>
 #include <limits>
 
-#include "ffi_kernels/base/float_types.h"
+#include "base/float_types.h"
 #include "ffi_kernels/cuda/driver/nvrtc.h"
-#include "ffi_kernels/row_program/evaluate.h"
-#include "ffi_kernels/row_program/ops.h"
+#include "row_program/evaluate.h"
+#include "row_program/ops.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -15,10 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/kernel/launch.h"
 #include "ffi_kernels/cuda/kernel/local_group.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
 

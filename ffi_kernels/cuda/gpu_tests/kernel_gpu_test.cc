@@ -7,9 +7,9 @@
 
 #include "ffi_kernels/cuda/gpu_tests/gpu_run.h"
 #include "ffi_kernels/cuda/kernel/test_programs.h"
-#include "ffi_kernels/row_program/ops.h"
-#include "ffi_kernels/row_program/random_row_program.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/ops.h"
+#include "row_program/random_row_program.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/comm/groups.h"
 #include "xla/ffi/api/collectives_api.h"
 #include "xla/ffi/api/ffi.h"

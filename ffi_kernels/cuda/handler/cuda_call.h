@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/call_spec.h"
 #include "ffi_kernels/cuda/comm/nccl.h"
 #include "ffi_kernels/cuda/handler/runtime.h"

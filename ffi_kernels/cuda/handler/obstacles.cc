@@ -1,7 +1,7 @@
 // In:  the calls that the pass would make. Out: why they could not run. See obstacles.h.
 #include "ffi_kernels/cuda/handler/obstacles.h"
 
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot::cuda {
 namespace {

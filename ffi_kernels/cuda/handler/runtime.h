@@ -16,7 +16,7 @@
 #include <string>
 #include <utility>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/comm/cuda_device.h"
 #include "ffi_kernels/cuda/comm/nccl.h"
 #include "ffi_kernels/cuda/comm/workspaces.h"
@@ -25,7 +25,7 @@
 #include "ffi_kernels/cuda/handler/failure_watch.h"
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 #include "ffi_kernels/cuda/kernel/launch.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
 

@@ -9,8 +9,8 @@
 #include "ffi_kernels/cuda/kernel/generate_kernel.h"
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
 #include "ffi_kernels/cuda/kernel/test_programs.h"
-#include "ffi_kernels/row_program/random_row_program.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/random_row_program.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot::cuda {
 namespace {

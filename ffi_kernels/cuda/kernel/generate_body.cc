@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ffi_kernels/cuda/kernel/op_code.h"
-#include "ffi_kernels/row_program/ops.h"
+#include "row_program/ops.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -34,7 +34,7 @@
 #include <string>
 
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
 

@@ -6,7 +6,7 @@
 
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
-#include "ffi_kernels/row_program/kernel_name.h"
+#include "row_program/kernel_name.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -10,11 +10,11 @@
 #include <mutex>
 #include <string>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 #include "ffi_kernels/cuda/kernel/disk_cache.h"
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "ffi_kernels/row_program/kernel_name.h"
+#include "row_program/kernel_name.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
-#include "ffi_kernels/row_program/ops.h"
+#include "row_program/ops.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "ffi_kernels/algorithm.h"
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
 

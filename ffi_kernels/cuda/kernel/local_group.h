@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 #include "ffi_kernels/cuda/kernel/launch.h"
 

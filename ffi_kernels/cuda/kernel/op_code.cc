@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "ffi_kernels/row_program/ops.h"
+#include "row_program/ops.h"
 
 namespace jax_oneshot::cuda {
 namespace {

@@ -7,7 +7,7 @@
 #include <array>
 #include <string>
 
-#include "ffi_kernels/row_program/row_program.h"
+#include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
 

@@ -3,7 +3,7 @@
 #define FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_
 
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
-#include "ffi_kernels/row_program/text.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot::cuda {
 

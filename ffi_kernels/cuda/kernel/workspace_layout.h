@@ -20,7 +20,7 @@
 
 #include <cstdint>
 
-#include "ffi_kernels/base/result.h"
+#include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
 namespace jax_oneshot::cuda {

@@ -2,7 +2,7 @@
 // bits that memory holds.
 //
 // Arithmetic is in f32. A type converts to f32 exactly (Widen) and from f32 to nearest even (Narrow), as
-// ffi_kernels/base/float_types.cc does, on every architecture and with no CUDA header.
+// base/float_types.cc does, on every architecture and with no CUDA header.
 
 using Word = unsigned;
 

@@ -1,0 +1,21 @@
+// In:  bits of a narrow float type. Out: the f32 it stands for; and back, rounding to nearest even. Scalar, portable,
+// exact: the reference conversions (SIMD backends are held against them).
+#ifndef BASE_FLOAT_TYPES_H_
+#define BASE_FLOAT_TYPES_H_
+
+#include <cstdint>
+
+namespace jax_oneshot {
+
+float BF16ToF32(uint16_t bits);
+uint16_t F32ToBF16(float value);  // NaN stays a (quiet) NaN
+float F16ToF32(uint16_t bits);
+uint16_t F32ToF16(float value);
+float F8E4M3FNToF32(uint8_t bits);   // no infinities; 0x7f and 0xff are NaN
+uint8_t F32ToF8E4M3FN(float value);  // beyond the largest finite value: NaN, as XLA converts
+float F8E5M2ToF32(uint8_t bits);
+uint8_t F32ToF8E5M2(float value);
+
+}  // namespace jax_oneshot
+
+#endif  // BASE_FLOAT_TYPES_H_

@@ -1,0 +1,35 @@
+// In:  a valid RowProgram, every rank's input buffers. Out: one rank's output buffers. The scalar reference: slow,
+// obvious, and the definition every backend and test is held against.
+#ifndef ROW_PROGRAM_EVALUATE_H_
+#define ROW_PROGRAM_EVALUATE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "row_program/row_program.h"
+
+namespace jax_oneshot {
+
+struct EvaluateRequest {
+  int64_t rows = 0;
+  int64_t width = 0;  // a multiple of the number of ranks if HasShards(program)
+  // inputs[rank][i]: row-major bytes of input i on that rank; [rows, width], [rows], [width] or one element by kind.
+  // Where input or output lies in shards, width is the shard's.
+  std::vector<std::vector<const void*>> inputs;
+  int rank = 0;  // whose local inputs are read, and whose shards are stored
+  std::vector<void*> outputs;
+};
+
+// Number of elements of a buffer of `kind`.
+int64_t ElementCount(Kind kind, int64_t rows, int64_t width);
+
+// The same for one rank's buffer of an input or output, which may be a shard.
+int64_t ElementCount(const Input& input, int64_t rows, int64_t width, int64_t ranks);
+int64_t ElementCount(const Output& output, int64_t rows, int64_t width, int64_t ranks);
+
+void EvaluateRowProgram(const RowProgram& program, const EvaluateRequest& request);
+
+}  // namespace jax_oneshot
+
+#endif  // ROW_PROGRAM_EVALUATE_H_

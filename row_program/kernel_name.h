@@ -1,0 +1,26 @@
+// In:  a row program and its extent. Out: its kernel's name on GPUs, as profilers show it: what the call does, in the
+// way XLA names its fusions. The pass puts it into the report, the generator into the kernel.
+//
+//   bf16 all-reduce, residual add, RMSNorm, [8, 4096], 8 ranks
+//     -> oneshot_all_reduce_add_multiply_reduce_sum_rsqrt_fusion_bf16_8x4096_tp8
+//   the same all-reduce alone -> oneshot_all_reduce_bf16_8x4096_tp8
+//
+// First what crosses ranks, then each kind of operation once, in order; conversions, broadcasts and constants are left
+// out, and what is beyond six kinds.
+#ifndef ROW_PROGRAM_KERNEL_NAME_H_
+#define ROW_PROGRAM_KERNEL_NAME_H_
+
+#include <cstdint>
+#include <string>
+
+#include "row_program/row_program.h"
+
+namespace jax_oneshot {
+
+inline constexpr char kKernelNamePrefix[] = "oneshot_";
+
+std::string KernelName(const RowProgram& program, int64_t rows, int64_t width, int group_size);
+
+}  // namespace jax_oneshot
+
+#endif  // ROW_PROGRAM_KERNEL_NAME_H_

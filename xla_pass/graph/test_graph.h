@@ -1,0 +1,90 @@
+// In:  a module written by hand, as a list or as HLO text. Out: its graph, and its instructions by name. For tests
+// only.
+//
+//   const TestGraph test(std::string(kReducers) + R"(
+//     main { x = f32[8,64] parameter(0)
+//            ar = f32[8,64] all-reduce(x), replica_groups={{0,1}}, to_apply=add })");
+#ifndef XLA_PASS_GRAPH_TEST_GRAPH_H_
+#define XLA_PASS_GRAPH_TEST_GRAPH_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hand_text.h"
+#include "xla_pass/graph/graph.h"
+
+namespace jax_oneshot {
+
+inline constexpr char kReducers[] = R"(
+  add { add_a = f32[] parameter(0)
+        add_b = f32[] parameter(1)
+        add_r = f32[] add(add_a, add_b) }
+  max { max_a = f32[] parameter(0)
+        max_b = f32[] parameter(1)
+        max_r = f32[] maximum(max_a, max_b) }
+)";
+
+class TestGraph {
+ public:
+  // `more`: further fields of the module, serialized.
+  TestGraph(const std::vector<hlo::HandComputation>& computations, int64_t entry_id, const std::string& more = "")
+      : bytes_(hlo::HandModule(computations, entry_id) + more),
+        module_(hlo::ParseModule(bytes_)),
+        graph_(std::make_unique<Graph>(module_.value())) {}
+
+  explicit TestGraph(std::string_view text)
+      : bytes_(hlo::HandText(text)),
+        module_(hlo::ParseModule(bytes_)),
+        graph_(std::make_unique<Graph>(module_.value())) {}
+
+  const Graph& graph() const { return *graph_; }
+  const hlo::Module& module() const { return *module_; }
+
+  // kNoNode when no instruction has the name.
+  Node operator[](const std::string& name) const {
+    for (Node node = 0; node < graph_->size(); ++node) {
+      if (graph_->at(node).name == name) return node;
+    }
+    return kNoNode;
+  }
+
+  // "a b c"; any container of nodes.
+  template <typename Nodes>
+  std::string Names(const Nodes& nodes) const {
+    std::string names;
+    for (const Node node : nodes) names += (names.empty() ? "" : " ") + std::string(graph_->at(node).name);
+    return names;
+  }
+
+  int entry() const { return module_->entry; }
+
+ private:
+  std::string bytes_;
+  Result<hlo::Module> module_;
+  std::unique_ptr<Graph> graph_;
+};
+
+// An instruction by opcode; its id is its own, unique within the computation.
+inline hlo::HandInstruction HandOp(int64_t id, std::string name, std::string opcode, std::vector<int64_t> operands) {
+  hlo::HandInstruction instruction;
+  instruction.id = id;
+  instruction.name = std::move(name);
+  instruction.opcode = std::move(opcode);
+  instruction.operands = std::move(operands);
+  return instruction;
+}
+
+// What was refused, "" where nothing was.
+template <typename T>
+std::string Refusal(const Result<T>& result) {
+  return result ? "" : result.error();
+}
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_GRAPH_TEST_GRAPH_H_

@@ -1,0 +1,117 @@
+// In:  a computation. Out: the collectives that XLA will make of its collectives. See combined_collectives.h.
+#include "xla_pass/regions/combined_collectives.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/graph/dependency_order.h"
+#include "xla_pass/graph/reducer.h"
+#include "xla_pass/regions/site.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// Kind, reduction, type, gathered dimension, how groups count, groups.
+using Key = std::tuple<Opcode, int, hlo::PrimitiveType, int64_t, hlo::GroupMode, std::vector<std::vector<int64_t>>>;
+
+bool IsCombinable(const Graph& graph, Node node) {
+  const hlo::Instruction& instruction = graph.at(node);
+  return graph.operand_count(node) == 1 && !instruction.shape->IsTuple() && !graph.has_control_edges(node);
+}
+
+// A reduction that is none of the usual ones is its computation's.
+int ReductionOf(const Graph& graph, const hlo::Instruction& instruction) {
+  if (instruction.opcode != Opcode::kAllReduce || instruction.called_computations.size() != 1) return 0;
+  const int callee = instruction.called_computations[0];
+  const Reducer reducer = ClassifyReducer(graph.module().computations[callee]);
+  return reducer == Reducer::kOther ? callee : -1 - static_cast<int>(reducer);
+}
+
+class Combiner {
+ public:
+  Combiner(const Graph& graph, int computation, const CombineLimits& limits, StepBudget* steps)
+      : graph_(graph),
+        limits_(limits),
+        order_(graph, computation, steps),
+        first_(graph.node(computation, 0)),
+        number_(graph.module().computations[computation].instructions.size(), -1) {}
+
+  std::vector<int> Run() {
+    SortByKey();
+    while (!heads_.empty()) {
+      std::vector<Node>& waiting = *heads_.begin()->second;
+      heads_.erase(heads_.begin());
+      TakeFrom(&waiting);
+      if (!waiting.empty()) heads_.emplace(waiting.back(), &waiting);
+    }
+    return std::move(number_);
+  }
+
+ private:
+  void SortByKey() {
+    for (Node node = first_; node < first_ + static_cast<Node>(number_.size()); ++node) {
+      const hlo::Instruction& instruction = graph_.at(node);
+      if (instruction.opcode != Opcode::kAllReduce && instruction.opcode != Opcode::kAllGather) continue;
+      const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction);
+      if (limits_.bytes == 0 || !groups || !IsCombinable(graph_, node)) {
+        number_[node - first_] = next_++;
+        continue;
+      }
+      const int64_t dimension = instruction.dimensions.empty() ? -1 : instruction.dimensions[0];
+      by_key_[{instruction.opcode, ReductionOf(graph_, instruction), instruction.shape->element_type, dimension,
+               groups->mode, groups->groups}]
+          .push_back(node);
+    }
+    for (auto& [key, nodes] : by_key_) {
+      std::reverse(nodes.begin(), nodes.end());  // taken from the end
+      heads_.emplace(nodes.back(), &nodes);
+    }
+  }
+
+  // One combined collective of the first ones of these.
+  void TakeFrom(std::vector<Node>* waiting) {
+    NodeSet taken;
+    std::vector<Node> operands;
+    int64_t bytes = 0;
+    for (; !waiting->empty(); waiting->pop_back()) {
+      const Node node = waiting->back();
+      const int64_t own = MessageBytes(*graph_.at(node).shape);
+      const bool is_full = bytes > limits_.bytes - own || static_cast<int64_t>(taken.size()) >= limits_.count;
+      if (taken.size() > 0 && (is_full || order_.DependsOn(node, taken))) break;
+      bytes += own;
+      taken.Insert(node);
+      operands.push_back(graph_.operand(node, 0));
+      number_[node - first_] = next_;
+      if (is_full) {  // one too large to be combined at all
+        waiting->pop_back();
+        break;
+      }
+    }
+    ++next_;
+    if (taken.size() > 1) (void)order_.Contract(taken.keys(), operands);  // one now: others may wait for all of it
+  }
+
+  const Graph& graph_;
+  const CombineLimits& limits_;
+  DependencyOrder order_;
+  Node first_;
+  std::vector<int> number_;
+  int next_ = 0;
+  std::map<Key, std::vector<Node>> by_key_;
+  std::set<std::pair<Node, std::vector<Node>*>> heads_;  // the first that waits of each key
+};
+
+}  // namespace
+
+std::vector<int> CombinedCollectives(const Graph& graph, int computation, const CombineLimits& limits,
+                                     StepBudget* steps) {
+  return Combiner(graph, computation, limits, steps).Run();
+}
+
+}  // namespace jax_oneshot

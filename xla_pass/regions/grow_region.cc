@@ -1,0 +1,400 @@
+#include "xla_pass/regions/grow_region.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "xla_pass/regions/around_collectives.h"
+#include "xla_pass/regions/join_sums.h"
+#include "xla_pass/translate/readable_operand.h"
+#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/translate/row_translator.h"
+#include "xla_pass/shards/shard_source.h"
+#include "xla_pass/regions/trim_region.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// Bounds a region, so that the program stays within what ValidateRowProgram and the kernels take.
+constexpr int kMaxMembers = 256;
+// Of one all-reduce, in one call: each is a row that the kernels keep in registers.
+constexpr size_t kMaxElementsTogether = 8;
+
+class Grower {
+ public:
+  Grower(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, const GrowOptions& options)
+      : graph_(graph), sites_(sites), order_(order), options_(options) {}
+
+  Result<Region> Run(SiteRef seed) {
+    sums_.seeds = {seed};
+    const Site& site = sites_.site(seed.site);
+    computation_ = graph_.computation_index(site.all_reduce);
+    sums_.extent = {sites_.element(seed).rows, sites_.element(seed).width};
+    AddElementsLike(seed);
+    const bool may_grow = site.reducer == Reducer::kSum;
+    if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
+    const RowExtent rows_of_sums = sums_.extent;
+    if (may_grow && GrowFromShards(site)) {
+      Result<Region> norm = Finish();
+      if (norm && norm->kept_because.empty()) return norm;
+      source_.reset();
+      sums_.extent = rows_of_sums;
+    }
+    // Each round either ends or finds one more all-reduce to sum, or one that joining did not help.
+    while (may_grow && !GrowOnce()) {
+    }
+    if (!may_grow) Reset();
+    return Finish();
+  }
+
+ private:
+  // An all-reduce of several values is one exchange: those of one extent stay together, connected or not.
+  void AddElementsLike(SiteRef seed) {
+    const std::vector<SiteElement>& elements = sites_.site(seed.site).elements;
+    for (int e = seed.element + 1; e < static_cast<int>(elements.size()); ++e) {
+      const SiteElement& element = elements[e];
+      if (element.results.empty() || order_.region(element.results[0]) >= 0) continue;
+      if (element.rows != sums_.extent.rows || element.width != sums_.extent.width) continue;
+      if (sums_.seeds.size() < kMaxElementsTogether) sums_.seeds.push_back({seed.site, e});
+    }
+    sums_.given = sums_.seeds.size();
+  }
+
+  void Reset() {
+    const Site& site = sites_.site(sums_.seeds[0].site);
+    translator_ = std::make_unique<RowTranslator>(
+        graph_,
+        TranslatorScope{computation_, sums_.extent, &site.groups, [this](Node node) { return IsOpaque(node); },
+                        [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); },
+                        order_.steps()});
+    members_.Truncate(0);
+    if (source_) {
+      (void)translator_->AddShard(source_->node, {source_->split});  // went well in GrowFromShards
+      return;
+    }
+    for (const SiteRef& seed : sums_.seeds) {
+      AddSeed(translator_.get(), seed);
+      for (Node result : sites_.element(seed).results) members_.Insert(result);
+    }
+  }
+
+  void AddSeed(RowTranslator* translator, const SiteRef& seed) const {
+    const Site& site = sites_.site(seed.site);
+    const SiteElement& element = sites_.element(seed);
+    const Node operand = ReadableOperand(graph_, order_, graph_.operand(site.all_reduce, element.operand));
+    translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
+  }
+
+  bool IsOpaque(Node node) const {
+    return graph_.computation_index(node) == computation_ && (order_.region(node) >= 0 || kept_gathers_.Contains(node));
+  }
+
+  // An all-gather in front of the region goes into its exchange if nobody else wants it. False: one is wanted, start
+  // again without.
+  bool KeepWantedGathers() {
+    const size_t before = kept_gathers_.size();
+    for (Node gather : translator_->AllGathersOfOperands()) {
+      if (!IsReadHereOnly(gather)) kept_gathers_.Insert(gather);
+    }
+    return kept_gathers_.size() == before;
+  }
+
+  // Whatever reads it, at once or behind moves, converts and broadcasts of a weight, is in the region.
+  bool IsReadHereOnly(Node gather) const {
+    constexpr size_t kMostReaders = 256;
+    NodeSet seen = {gather};
+    for (size_t i = 0; i < seen.size(); ++i) {
+      const Node node = seen.keys()[i];
+      if (graph_.is_root(node) || order_.IsReadByRegion(node)) return false;
+      for (Node user : graph_.users(node)) {
+        if (members_.Contains(user)) continue;
+        if (order_.region(user) >= 0 || seen.size() == kMostReaders) return false;
+        seen.Insert(user);
+      }
+    }
+    return true;
+  }
+
+  // Tries to make of an all-reduce of row sums what stands around it: a norm of shards up to its all-gather. False, and
+  // nothing has changed, where that is not what it is.
+  bool GrowFromShards(const Site& site) {
+    const RowExtent rows_of_sums = sums_.extent;
+    source_ = FindShardSource(graph_, site.all_reduce, site.group_size);
+    if (source_) {
+      sums_.extent = source_->extent;
+      const int64_t bytes = MessageBytes(*graph_.at(source_->node).shape);
+      Reset();
+      const bool gathered =
+          translator_->Computes(source_->node) && bytes <= options_.max_bytes.at(static_cast<size_t>(site.group_size));
+      if (gathered && (GrowOnce() || GrowOnce())) {
+        KeepAroundCollectives();
+        if (IsNorm(site.all_reduce, Trim(SeedResults()).members)) return true;
+      }
+    }
+    source_.reset();
+    sums_.extent = rows_of_sums;
+    return false;
+  }
+
+  // What stays of the region holds the all-reduce and an all-gather.
+  bool IsNorm(Node all_reduce, const std::vector<Node>& members) const {
+    return std::find(members.begin(), members.end(), all_reduce) != members.end() &&
+           std::any_of(members.begin(), members.end(),
+                       [&](Node member) { return graph_.at(member).opcode == Opcode::kAllGather; });
+  }
+
+  void KeepAroundCollectives() {
+    const std::vector<Node> kept = AroundCollectives(graph_, members_.keys());
+    members_.Truncate(0);
+    for (Node member : kept) members_.Insert(member);
+  }
+
+  // Grows from the present seeds. False: there is another seed now (or one less), start again.
+  bool GrowOnce() {
+    Reset();
+    end_node_ = kNoNode;
+    ends_ = reason::RegionComplete();
+    frontier_.clear();
+    for (Node member : members_.keys()) PushUsers(member);
+    if (source_) PushUsers(source_->node);
+    Node last = kNoNode;
+    while (!frontier_.empty()) {
+      const Node unit = PopLowest();
+      if (unit == last || members_.Contains(unit) || order_.region(unit) >= 0) continue;
+      last = unit;
+      const Result<void> added = TryAdd(unit);
+      if (restart_) {
+        restart_ = false;
+        return false;
+      }
+      if (!added) {
+        NoteEnd(unit, added.error());
+        continue;
+      }
+      members_.Insert(unit);
+      PushUsers(unit);
+    }
+    return DropUselessSeed() && KeepWantedGathers();
+  }
+
+  // The users come up for a try, those of the lowest level first. One that reads two members comes up twice, the second
+  // time right after the first: what is pushed later has a higher level.
+  void PushUsers(Node node) {
+    for (Node user : graph_.users(node)) {
+      frontier_.emplace_back(order_.level(user), user);
+      std::push_heap(frontier_.begin(), frontier_.end(), std::greater<>());
+    }
+  }
+
+  Node PopLowest() {
+    std::pop_heap(frontier_.begin(), frontier_.end(), std::greater<>());
+    const Node node = frontier_.back().second;
+    frontier_.pop_back();
+    return node;
+  }
+
+  Result<void> TryAdd(Node unit) {
+    if (!order_.steps()->Spend()) return Err("the pass has spent its steps");
+    if (static_cast<int>(members_.size()) >= kMaxMembers) return Err("the region has reached its size limit");
+    if (graph_.has_control_edges(unit)) return Err("it has control dependencies");
+    const size_t operands_before = translator_->operands().size();
+    if (Result<void> translated = translator_->TranslateUnit(unit); !translated) return translated;
+    for (size_t i = operands_before; i < translator_->operands().size(); ++i) {
+      for (Node leaf : translator_->operands()[i].leaves) {
+        if (Join(leaf)) {
+          restart_ = true;
+          return Err("joined");
+        }
+        if (order_.DependsOn(leaf, members_)) {
+          translator_->TakeBackLastUnit();
+          return Err("its operand %" + std::string(graph_.at(leaf).name) + " is computed from the region");
+        }
+      }
+    }
+    return {};
+  }
+
+  // Looks behind an operand for an all-reduce that can be summed in the same exchange; makes it a seed.
+  bool Join(Node leaf) {
+    if (source_) return false;
+    const SiteRef found = FindSumBehind(leaf, sums_, members_, graph_, sites_, order_);
+    if (found.site < 0) return false;
+    sums_.seeds.push_back(found);
+    return true;
+  }
+
+  // A joined all-reduce that no statement connects with the first one gains nothing: give it back. True: none.
+  bool DropUselessSeed() {
+    if (sums_.seeds.size() == sums_.given) return true;
+    const int useless = FindUselessSum(translator_->builder().program(), sums_.given);
+    if (useless < 0) return true;
+    sums_.rejected.push_back(sums_.seeds[useless]);
+    sums_.seeds.erase(sums_.seeds.begin() + useless);
+    return false;
+  }
+
+  void NoteEnd(Node unit, const std::string& why) {
+    if (end_node_ != kNoNode) return;
+    end_node_ = unit;
+    ends_ = reason::RegionEnds(graph_.at(unit).name, why);
+  }
+
+  // Where a value that was let go comes first of all that stays outside, it is where the region ends.
+  void NoteTransposed(Node node) {
+    if (node == kNoNode || (end_node_ != kNoNode && order_.level(end_node_) <= order_.level(node))) return;
+    end_node_ = kNoNode;
+    NoteEnd(node, reason::StaysTransposed());
+  }
+
+  // Of the all-reduces that are summed.
+  NodeSet SeedResults() const {
+    NodeSet seed_results;
+    if (source_) return seed_results;
+    for (const SiteRef& seed : sums_.seeds) {
+      for (Node result : sites_.element(seed).results) seed_results.Insert(result);
+    }
+    return seed_results;
+  }
+
+  TrimmedRegion Trim(const NodeSet& seed_results) const {
+    return TrimRegion(graph_, *translator_, order_, members_, seed_results, options_.compiler_fuses_later);
+  }
+
+  Result<Region> Finish() {
+    const NodeSet seed_results = SeedResults();
+    const TrimmedRegion trimmed = Trim(seed_results);
+    NoteTransposed(trimmed.transposed);
+    if (trimmed.members.size() != members_.size()) {
+      if (Result<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Err(ok.error());
+    }
+    return Emit(trimmed, seed_results);
+  }
+
+  // Writes the program again, for the members that stayed.
+  Result<void> TranslateAgain(const TrimmedRegion& trimmed, const NodeSet& seed_results) {
+    Reset();
+    for (Node member : trimmed.members) {
+      if (seed_results.Contains(member)) continue;
+      if (Result<void> ok = translator_->TranslateUnit(member); !ok) {
+        return Err("%" + std::string(graph_.at(member).name) + " lost its row form: " + ok.error());
+      }
+    }
+    return {};
+  }
+
+  Result<Region> Emit(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
+    Region region;
+    region.seeds = sums_.seeds;
+    region.extent = sums_.extent;
+    region.ends = ends_;
+    region.kept_because = LayoutProblem(trimmed, seed_results);
+    if (!region.kept_because.empty()) return region;
+    auto kept = trimmed.also_kept.begin();  // in the order of members
+    region.members.reserve(trimmed.members.size());
+    for (Node member : trimmed.members) {
+      if (kept != trimmed.also_kept.end() && *kept == member) {
+        ++kept;
+        continue;
+      }
+      region.members.push_back(member);
+      if (!seed_results.Contains(member)) region.absorbed_instructions += translator_->InstructionCount(member);
+    }
+    Result<std::vector<Output>> outputs = EmitOutputs(trimmed, seed_results, &region);
+    if (!outputs) return Err(outputs.error());
+    NoteCollectives(&region);
+    ProgramBuilder::Finished finished = translator_->builder().Finish(*outputs);
+    if (!Exchanges(finished.program)) return Err("its call would exchange nothing");
+    const Result<const std::string*> text = options_.programs->TextOf(finished.program);
+    if (!text) return Err(text.error());
+    region.program = std::move(finished.program);
+    region.program_text = **text;
+    region.operands.reserve(finished.kept_inputs.size());
+    for (int input : finished.kept_inputs) region.operands.push_back(translator_->operands()[input]);
+    return region;
+  }
+
+  // An all-reduce in another layout is fine as long as nobody outside the region reads it so, and what it sums can be
+  // read row by row. Of several values that one exchange carries, one in another layout costs a copy, no exchange.
+  std::string LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
+    if (sums_.seeds.size() > 1) return "";
+    const std::vector<Input>& inputs = translator_->builder().program().inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const hlo::Shape& shape = *graph_.at(translator_->operands()[i].node).shape;
+      if (IsCombined(inputs[i].role) && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
+    }
+    for (Node node : trimmed.outputs) {
+      const hlo::Shape& shape = *graph_.at(node).shape;
+      if (seed_results.Contains(node) && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
+    }
+    return "";
+  }
+
+  // A norm of shards may turn out to read everything whole, replicated as it is.
+  static bool Exchanges(const RowProgram& program) {
+    return std::any_of(program.inputs.begin(), program.inputs.end(),
+                       [](const Input& input) { return IsCombined(input.role) || input.role == Role::kGather; });
+  }
+
+  // Instructions that return the same value in the same shape (two all-gathers of one value) share an output.
+  Result<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, const NodeSet& seed_results,
+                                          Region* region) const {
+    std::vector<Output> outputs;
+    std::map<std::tuple<int, Kind, bool, std::string_view>, int> known;
+    for (Node node : trimmed.outputs) {
+      const bool is_seed = seed_results.Contains(node);
+      Result<Output> output = translator_->ExportOf(node, is_seed ? LayoutRule::kAny : LayoutRule::kRowMajor);
+      if (!output) return Err(output.error());
+      const auto key = std::tuple(output->value, output->kind, output->shard, graph_.at(node).shape->bytes);
+      const auto [found, is_new] = known.emplace(key, static_cast<int>(outputs.size()));
+      if (is_new) outputs.push_back(*output);
+      region->outputs.push_back(node);
+      region->output_indices.push_back(found->second);
+    }
+    return outputs;
+  }
+
+  void NoteCollectives(Region* region) const {
+    region->all_gathers = translator_->AllGathersOfOperands();
+    for (Node member : region->members) {
+      const Opcode opcode = graph_.at(member).opcode;
+      if (opcode == Opcode::kAllGather) region->all_gathers.push_back(member);
+      const auto is_seed = [&](const SiteRef& seed) { return sites_.site(seed.site).all_reduce == member; };
+      if (opcode == Opcode::kAllReduce && std::none_of(sums_.seeds.begin(), sums_.seeds.end(), is_seed)) {
+        region->inner_all_reduces.push_back(member);
+      }
+    }
+  }
+
+  const Graph& graph_;
+  const SiteTable& sites_;
+  const DependencyOrder& order_;
+  const GrowOptions& options_;
+  int computation_ = 0;
+  GrowingSums sums_;
+  std::optional<ShardSource> source_;  // grown from instead of the seed's sum
+  NodeSet kept_gathers_;
+  std::unique_ptr<RowTranslator> translator_;
+  NodeSet members_;                             // in the order they were added: operands first
+  std::vector<std::pair<int, Node>> frontier_;  // a heap: level, unit
+  Node end_node_ = kNoNode;
+  std::string ends_;
+  bool restart_ = false;
+};
+
+}  // namespace
+
+Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
+                          const GrowOptions& options) {
+  return Grower(graph, sites, order, options).Run(seed);
+}
+
+}  // namespace jax_oneshot

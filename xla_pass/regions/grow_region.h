@@ -1,0 +1,38 @@
+// In:  one all-reduce. Out: the Region behind it: how far row-wise math reaches, what it reads, what leaves it.
+//
+//   %ar = all-reduce(%dot); %y = add(%x, %ar); %n = norm(%y); %d = dot(%n, %w); ... uses of %y ...
+//   -> members {%ar, %y, %n's parts}, operands {%dot, %x, gamma}, outputs {%n, %y}, ends before %d
+//
+// Where a norm is sharded, the slice in front of it, the all-reduce of its row sums and the all-gathers behind it are
+// members too (shards.h).
+//
+// Only reads: nothing is changed until the whole decision stands.
+#ifndef XLA_PASS_REGIONS_GROW_REGION_H_
+#define XLA_PASS_REGIONS_GROW_REGION_H_
+
+#include "base/result.h"
+#include "xla_pass/graph/dependency_order.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/translate/known_programs.h"
+#include "xla_pass/regions/message_limits.h"
+#include "xla_pass/regions/region.h"
+#include "xla_pass/graph/replication.h"
+
+namespace jax_oneshot {
+
+struct GrowOptions {
+  // The compiler still fuses elementwise consumers after the pass (GPU): do not absorb what would be free there.
+  bool compiler_fuses_later = false;
+  MessageLimits max_bytes = {};  // the largest message per rank
+  ReplicationCache* replication = nullptr;
+  KnownPrograms* programs = nullptr;
+};
+
+// Fails only on an internal surprise: an all-reduce alone is a region, unless it stands in another layout
+// (Region::kept_because).
+Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
+                          const GrowOptions& options);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REGIONS_GROW_REGION_H_

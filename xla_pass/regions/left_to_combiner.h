@@ -1,0 +1,33 @@
+// In:  the regions of a computation, and what XLA's combiner will make of its collectives. Out: the regions that are
+// better left to it.
+//
+//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, else 48 calls
+//     -> all 48 regions
+//   a norm of shards whose all-reduce XLA would combine with one more; its call takes an all-reduce and two all-gathers
+//     -> none: the calls are no more than the collectives they replace
+//
+// Regions whose collectives end up in one combined collective are left or taken together.
+#ifndef XLA_PASS_REGIONS_LEFT_TO_COMBINER_H_
+#define XLA_PASS_REGIONS_LEFT_TO_COMBINER_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/regions/region.h"
+
+namespace jax_oneshot {
+
+struct LeftRegion {
+  size_t region = 0;
+  int collectives = 0;  // what XLA makes of those that it and the regions left with it would replace
+  int calls = 0;        // what they would be instead
+};
+
+// `combined`: as CombinedCollectives gives it.
+std::vector<LeftRegion> FindLeftToCombiner(const Graph& graph, const SiteTable& sites,
+                                           const std::vector<Region>& regions, const std::vector<int>& combined);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REGIONS_LEFT_TO_COMBINER_H_

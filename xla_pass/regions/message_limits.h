@@ -1,0 +1,39 @@
+// In:  the bytes of a message and the size of its group. Out: whether it may be rewritten, and how its sums travel. The
+// numbers come with the pass's options (python/jax_oneshot/message_limits.py has the table).
+//
+//   bytes:   0 ............ two_shot_from ............ max_bytes ............
+//             one shot              two shots                  XLA's own
+#ifndef XLA_PASS_REGIONS_MESSAGE_LIMITS_H_
+#define XLA_PASS_REGIONS_MESSAGE_LIMITS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "ffi_kernels/algorithm.h"
+
+namespace jax_oneshot {
+
+inline constexpr int64_t kMinGroupSize = 2;
+inline constexpr int64_t kMaxGroupSize = 16;
+
+// Bytes of one rank's message; the index is the number of ranks.
+using MessageLimits = std::array<int64_t, kMaxGroupSize + 1>;
+
+// For two_shot_from: no message is long enough.
+inline MessageLimits NoMessage() {
+  MessageLimits limits;
+  limits.fill(std::numeric_limits<int64_t>::max());
+  return limits;
+}
+
+// How the sums of a call travel whose combined inputs are `bytes` long. `two_shot_from`: the fewest bytes from which
+// two shots are quicker.
+inline Algorithm ChooseAlgorithm(int64_t bytes, int64_t group_size, const MessageLimits& two_shot_from) {
+  return bytes >= two_shot_from.at(static_cast<size_t>(group_size)) ? Algorithm::kTwoShot : Algorithm::kOneShot;
+}
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REGIONS_MESSAGE_LIMITS_H_

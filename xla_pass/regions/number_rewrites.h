@@ -1,0 +1,22 @@
+// In:  the regions decided for one computation. Out: the number of the rewrite that each is part of.
+//
+//   regions of all-reduces {a}, {b, c}, {d, first element}, {d, second element}; first number 1  ->  1, 2, 3, 3
+//
+// An all-reduce is rewritten whole or not at all, so regions that share one are one rewrite: what JAX_ONESHOT_LIMIT
+// counts and a bisection can switch.
+#ifndef XLA_PASS_REGIONS_NUMBER_REWRITES_H_
+#define XLA_PASS_REGIONS_NUMBER_REWRITES_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "xla_pass/regions/region.h"
+
+namespace jax_oneshot {
+
+// By region, in the regions' order; a rewrite has the place of its first region.
+std::vector<int64_t> NumberRewrites(const std::vector<Region>& regions, int64_t first_number);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REGIONS_NUMBER_REWRITES_H_

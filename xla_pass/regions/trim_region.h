@@ -1,0 +1,34 @@
+// In:  the units a region could absorb. Out: those it should: what cannot be returned or gains nothing is let go.
+//
+//   %c = convert(%y) to f32, read outside only   -> stays outside, reads %y     (a narrower output)
+//   %p = partial row sum with a reader outside   -> let go, and all behind it   (cannot be returned)
+//   %t = transpose(%y), read outside             -> let go, and all behind it   (a call returns rows)
+//   %m = multiply(%y, cos), fusible reader (GPU) -> let go                      (XLA fuses it for free)
+#ifndef XLA_PASS_REGIONS_TRIM_REGION_H_
+#define XLA_PASS_REGIONS_TRIM_REGION_H_
+
+#include <vector>
+
+#include "xla_pass/graph/dependency_order.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/translate/row_translator.h"
+
+namespace jax_oneshot {
+
+struct TrimmedRegion {
+  std::vector<Node> members;  // in dependency order, seeds' results included
+  std::vector<Node> outputs;  // members whose value is used outside
+  // Members that also stay in the module, since something outside reads them and they are free to make from an
+  // output (a widening convert, a reshape, a broadcast).
+  std::vector<Node> also_kept;
+  Node transposed = kNoNode;  // the first of those let go whose columns come first
+};
+
+// `members` in dependency order; `seeds` are never let go. What accepted regions absorbed reads nothing any more, but
+// what their calls read has a reader outside (`order`).
+TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order,
+                         const NodeSet& members, const NodeSet& seeds, bool compiler_fuses_later);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_REGIONS_TRIM_REGION_H_

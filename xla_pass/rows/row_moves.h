@@ -1,0 +1,33 @@
+// In:  a reshape, copy, transpose or bitcast, and how its operand folds onto rows. Out: how its result does, or why
+// rows do not stay whole.
+//
+//   transpose([8,1,512] {1}, {2,0,1}) -> [512,8,1] {1, columns_first}      only renames dimensions
+//   transpose([2,4,512] {2}, {1,0,2}) -> none                              rows change their order
+//   bitcast([8,512]{0,1} {1}) -> [512,8]{1,0} {1, columns_first}           a transpose that moves nothing in memory
+#ifndef XLA_PASS_ROWS_ROW_MOVES_H_
+#define XLA_PASS_ROWS_ROW_MOVES_H_
+
+#include <optional>
+
+#include "base/result.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/rows/row_shape.h"
+
+namespace jax_oneshot {
+
+// Forward: the fold of the result, given that of the operand. Backward: the fold of the operand, given that of the
+// result. The move has one operand.
+Result<Fold> FoldAfterMove(const Graph& graph, Node move, const Fold& fold);
+std::optional<Fold> FoldBeforeMove(const Graph& graph, Node move, const Fold& fold);
+
+std::optional<Fold> FoldAfterTranspose(const Dims& from, const Fold& fold, const Dims& permutation);
+
+std::optional<Fold> FoldAfterBitcast(const hlo::Shape& from, const Fold& fold, const hlo::Shape& to);
+
+// A bitcast between two layouts is a reshape all the same where both are row-major, and where only dimensions of size
+// one come or go.
+bool BitcastReshapes(const hlo::Shape& from, const hlo::Shape& to);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_ROWS_ROW_MOVES_H_

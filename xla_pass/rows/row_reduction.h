@@ -1,0 +1,29 @@
+// In:  a reduce or reduce-window. Out: which row reduction it is, and whether its initial value and windows leave it
+// one.
+#ifndef XLA_PASS_ROWS_ROW_REDUCTION_H_
+#define XLA_PASS_ROWS_ROW_REDUCTION_H_
+
+#include "base/result.h"
+#include "row_program/row_program.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/reducer.h"
+#include "xla_pass/rows/row_shape.h"
+
+namespace jax_oneshot {
+
+// By what its computation does. Fails for reductions of several values at once.
+Result<Op> RowReductionOp(const Graph& graph, Node reduce);
+
+Op CombiningOp(Op reduction);     // reduce_sum -> add
+Reducer ReducerOf(Op reduction);  // reduce_sum -> Reducer::kSum
+double IdentityOf(Op reduction);  // reduce_sum -> 0
+
+// The constant a reduction starts from.
+Result<double> InitialValue(const Graph& graph, Node reduce);
+
+// Only windows that tile the row and cover each element once: what XLA:CPU makes of a row reduction.
+Result<void> CheckWindows(const Graph& graph, Node reduce_window, const Fold& fold);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_ROWS_ROW_REDUCTION_H_

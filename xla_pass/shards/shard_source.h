@@ -1,0 +1,29 @@
+// In:  an all-reduce of row sums. Out: the shards whose rows were summed, if that is what it is.
+//
+//   %s = [8,64] this rank's columns; %q = multiply(convert(%s), convert(%s)); %m = reduce(%q), dimensions={1};
+//   %ar = all-reduce(%m)
+//   -> %s, rows 8, width 64 * ranks
+//
+// A norm of shards that no all-reduce of rows stands before: the first of a scanned layer, whose residual is loop
+// state.
+#ifndef XLA_PASS_SHARDS_SHARD_SOURCE_H_
+#define XLA_PASS_SHARDS_SHARD_SOURCE_H_
+
+#include <optional>
+
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/rows/row_shape.h"
+
+namespace jax_oneshot {
+
+struct ShardSource {
+  Node node = kNoNode;  // of the all-reduce's own computation
+  int split = 0;        // where its shape folds
+  RowExtent extent;     // of the whole rows
+};
+
+std::optional<ShardSource> FindShardSource(const Graph& graph, Node all_reduce, int64_t ranks);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_SHARDS_SHARD_SOURCE_H_

@@ -1,0 +1,53 @@
+// In:  the group of an all-reduce and its rows. Out: which slices, gathers and further all-reduces fit them.
+//
+// A value of the region is whole (each rank holds all columns) or lies in shards: the rank at place r of its group
+// holds width/N columns, from r * width/N on. What leads from one to the other:
+//
+//   dynamic-slice(x, 0, my offset)     whole -> shard      the offset must be r * width/N on every rank
+//   all-gather(s), dimensions={width}  shard -> whole      of the same ranks in the same order
+//   all-reduce(reduce(s))              shard -> row sums   of the same ranks
+#ifndef XLA_PASS_SHARDS_SHARDS_H_
+#define XLA_PASS_SHARDS_SHARDS_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/reducer.h"
+#include "xla_pass/rows/row_shape.h"
+
+namespace jax_oneshot {
+
+// How a value with columns lies on the ranks. What does not vary over the width is kWhole.
+enum class Spread : uint8_t { kWhole, kShard };
+
+class Shards {
+ public:
+  // `groups` outlives this object.
+  Shards(const Graph& graph, const hlo::ReplicaGroups& groups, RowExtent extent);
+
+  RowExtent extent(Spread spread) const { return spread == Spread::kWhole ? whole_ : shard_; }
+  const hlo::ReplicaGroups& groups() const { return groups_; }
+
+  // Which of the two a shape that folds so is; none: neither fits.
+  std::optional<Spread> SpreadOf(const Dims& dims, const Fold& fold) const;
+
+  // `fold`: that of the operand. Each failure is a sentence about the instruction.
+  Result<void> CheckSlice(Node dynamic_slice, const Fold& fold) const;
+  Result<void> CheckGather(Node all_gather, const Fold& fold) const;
+  Result<void> CheckReduce(Node all_reduce, Reducer reducer) const;
+
+ private:
+  Result<void> CheckOffset(Node dynamic_slice, int dimension) const;
+
+  const Graph& graph_;
+  const hlo::ReplicaGroups& groups_;
+  int64_t ranks_ = 0;
+  RowExtent whole_, shard_;  // shard_.width is 0 where the ranks do not divide the width into two columns or more each
+};
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_SHARDS_SHARDS_H_

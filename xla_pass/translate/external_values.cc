@@ -1,0 +1,279 @@
+#include "xla_pass/translate/external_values.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "row_program/ops.h"
+#include "xla_pass/translate/contraction.h"
+#include "xla_pass/graph/op_table.h"
+#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/rows/row_moves.h"
+#include "xla_pass/regions/site.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+// How many instructions deep a cheap expression is looked through; real ones (gamma + 1, converted and reshaped) stay
+// well below.
+constexpr size_t kMaxDepth = 16;
+
+// What may be cloned in front of the call at any size: reads of a part of something (a gather: rows of a table).
+bool IsHoistableRead(Opcode opcode) {
+  return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || opcode == Opcode::kGather || IsMove(opcode);
+}
+
+// A node and how it is used, in one number.
+uint64_t KeyOf(Node node, const Fold& fold, Spread spread) {
+  return uint64_t{static_cast<uint32_t>(node)} << 32 | static_cast<uint64_t>(fold.split) << 2 |
+         static_cast<uint64_t>(fold.columns_first) << 1 | static_cast<uint64_t>(spread == Spread::kShard);
+}
+
+Node NodeOf(uint64_t key) { return static_cast<Node>(key >> 32); }
+
+bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
+  return PrimitiveTypeBytes(from.element_type) <= PrimitiveTypeBytes(to.element_type);
+}
+
+}  // namespace
+
+Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands) {
+  // Of truth values the total order is the only one, and IEEE's comparison of 0 and 1 agrees with it.
+  if (compare.is_total_order() && operands != hlo::PrimitiveType::kPred) {
+    return Err("a total-order comparison has no row form");
+  }
+  static constexpr std::pair<std::string_view, Direction> kDirections[] = {
+      {"EQ", Direction::kEq}, {"NE", Direction::kNe}, {"LT", Direction::kLt},
+      {"LE", Direction::kLe}, {"GT", Direction::kGt}, {"GE", Direction::kGe}};
+  const std::string_view spelled = compare.comparison_direction();
+  for (const auto& [name, direction] : kDirections) {
+    if (name == spelled) return direction;
+  }
+  return Err("unknown comparison direction '" + std::string(spelled) + "'");
+}
+
+void ExternalValues::Rollback(const ProgramBuilder::Checkpoint& mark) {
+  builder_->Rollback(mark);
+  operands_.resize(mark.inputs);
+  const auto is_gone = [&](int value) { return value >= static_cast<int>(mark.statements); };
+  while (!known_values_.empty() && is_gone(known_values_.back())) known_values_.pop_back();
+  known_.Truncate(known_values_.size());
+  if (std::none_of(known_values_.begin(), known_values_.end(), is_gone)) return;
+  // What was found to be an older value stays known.
+  const std::vector<uint64_t> keys = known_.keys();
+  const std::vector<int> values = std::move(known_values_);
+  known_.Truncate(0);
+  known_values_.clear();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!is_gone(values[i])) Know(keys[i], values[i]);
+  }
+}
+
+void ExternalValues::Know(uint64_t key, int value) {
+  if (known_.Insert(key)) known_values_.push_back(value);
+}
+
+Result<int> ExternalValues::Read(Node node, const Fold& fold, Spread spread) { return ReadAt(node, {fold, spread}); }
+
+std::vector<Node> ExternalValues::AllGathers() const {
+  std::vector<Node> gathers;
+  for (const uint64_t key : known_.keys()) {
+    const Node node = NodeOf(key);
+    const auto reads_it = [&](const CallOperand& operand) { return operand.node == node; };
+    const bool is_gather = graph_.at(node).opcode == Opcode::kAllGather;
+    if (is_gather && std::none_of(operands_.begin(), operands_.end(), reads_it)) gathers.push_back(node);
+  }
+  return gathers;
+}
+
+Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
+  for (Node outer = graph_.Outer(node); outer != kNoNode; outer = graph_.Outer(node)) {
+    if (graph_.computation_index(node) == scope_.computation) break;
+    node = outer;
+  }
+  if (scope_.in_region(node))
+    return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
+  const uint64_t key = KeyOf(node, use.fold, use.spread);
+  if (const int known = known_.Find(key); known >= 0) return known_values_[known];
+  if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
+  const ProgramBuilder::Checkpoint mark = builder_->Mark();
+  std::optional<int> seen;
+  if (use.depth < kMaxDepth && !scope_.is_opaque(node)) seen = LookThrough(node, use);
+  // Small math that rests on hoisted operands anyway is hoisted as a whole: one operand instead of several.
+  const bool added_hoisted = std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(mark.inputs), operands_.end(),
+                                         [](const CallOperand& operand) { return operand.hoisted; });
+  if (seen && added_hoisted && IsSmallMath(node)) {
+    std::vector<Node> leaves;
+    if (CanHoist(node, &leaves)) seen.reset();
+  }
+  if (!seen) Rollback(mark);
+  Result<int> value = seen ? Result<int>(*seen) : Load(node, use);
+  if (value) Know(key, *value);
+  return value;
+}
+
+std::optional<int> ExternalValues::TryReadAt(Node node, const Use& use) {
+  const Result<int> value = ReadAt(node, use);
+  return value ? std::optional<int>(*value) : std::nullopt;
+}
+
+std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (instruction.opcode == Opcode::kConstant) {
+    const Result<DType> dtype = ToDType(instruction.shape->element_type);
+    const Result<double> value = ScalarLiteral(instruction);
+    if (!dtype || !value) return std::nullopt;  // not a scalar constant
+    return builder_->Constant(*dtype, static_cast<float>(*value));
+  }
+  if (graph_.operand_count(node) == 0) return std::nullopt;  // it reads nothing
+  if (instruction.opcode == Opcode::kBroadcast) {
+    const Node operand = graph_.operand(node, 0);
+    const auto before = FoldBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.fold);
+    if (!before) return std::nullopt;  // broadcast dimensions are not sorted
+    return TryReadAt(operand, use.At(*before));
+  }
+  if (instruction.opcode == Opcode::kDynamicSlice && use.spread == Spread::kShard) {
+    const Node whole = graph_.operand(node, 0);
+    if (!scope_.is_same(whole)) return std::nullopt;  // the ranks may slice different values
+    if (!scope_.shards->CheckSlice(node, use.fold)) return std::nullopt;
+    return TryReadAt(whole, use.As(Spread::kWhole));
+  }
+  if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole) {
+    if (graph_.is_root(node) || graph_.has_control_edges(node)) return std::nullopt;  // it is needed for itself
+    if (!scope_.shards->CheckGather(node, use.fold)) return std::nullopt;
+    return TryReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
+  }
+  if (const int fused = graph_.fused_computation(node); fused >= 0) {
+    // Of a weight, cheap to make again (XLA:CPU wraps even a lone convert); what has rows is loaded as it is.
+    const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.spread));
+    if (!kind || Widens(Kind::kRowScalar, *kind)) return std::nullopt;  // full-size work of its own
+    return TryReadAt(graph_.root(fused), use.At(use.fold));
+  }
+  if (IsMove(instruction.opcode)) return LookThroughMove(node, use);
+  return LookThroughElementwise(node, use);
+}
+
+std::optional<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
+  const auto before = FoldBeforeMove(graph_, node, use.fold);
+  if (!before) return std::nullopt;  // it moves elements between rows
+  return TryReadAt(graph_.operand(node, 0), use.At(*before));
+}
+
+std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const std::optional<Op> op = ElementwiseOp(instruction.opcode);
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return std::nullopt;  // not elementwise
+  const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.spread));
+  if (!kind) return std::nullopt;  // the shape does not fit the rows
+  // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
+  // the narrower side of a widening convert moves fewer bytes.
+  const bool varies_over_rows = (static_cast<int>(*kind) & static_cast<int>(Kind::kRowScalar)) != 0;
+  if (graph_.computation_index(node) == scope_.computation && varies_over_rows &&
+      !(*op == Op::kConvert && IsWidening(*graph_.at(graph_.operand(node, 0)).shape, *instruction.shape))) {
+    return std::nullopt;  // full-size work of its own
+  }
+  OperandIds operands;
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    const Node operand = graph_.operand(node, i);
+    const bool is_scalar = graph_.at(operand).shape->dimensions.empty();
+    const std::optional<int> value = TryReadAt(operand, use.At(is_scalar ? Fold{} : use.fold));
+    if (!value) return std::nullopt;
+    operands.Add(*value);
+  }
+  Direction direction = Direction::kEq;
+  if (*op == Op::kCompare) {
+    const Result<Direction> parsed =
+        ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
+    if (!parsed) return std::nullopt;
+    direction = *parsed;
+  }
+  return AddElementwise(graph_, node, {*op, *dtype, operands, direction}, builder_);
+}
+
+// Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.
+bool ExternalValues::IsSmallMath(Node node) const {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.shards->extent(Spread::kWhole).rows)
+    return false;
+  return instruction.opcode == Opcode::kBroadcast || ElementwiseOp(instruction.opcode).has_value();
+}
+
+bool ExternalValues::AppendNeeds(Node node, std::vector<Node>* needs) const {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (instruction.opcode == Opcode::kParameter) {
+    needs->push_back(graph_.Outer(node));
+    return needs->back() != kNoNode;
+  }
+  if (instruction.opcode == Opcode::kConstant) return true;
+  if (!IsSmallMath(node) && !IsHoistableRead(instruction.opcode)) return false;
+  for (int i = 0; i < graph_.operand_count(node); ++i) needs->push_back(graph_.operand(node, i));
+  return true;
+}
+
+// Level by level, each instruction once: an expression may read one value along many ways.
+bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
+  NodeSet seen = {node};
+  for (size_t first = 0, depth = 0; first < seen.size(); ++depth) {
+    const size_t end = seen.size();
+    for (; first < end; ++first) {
+      const Node needed = seen.keys()[first];
+      if (graph_.computation_index(needed) == scope_.computation) {
+        leaves->push_back(needed);
+        if (scope_.in_region(needed)) return false;
+        continue;
+      }
+      std::vector<Node> needs;
+      if (!scope_.steps->Spend() || !AppendNeeds(needed, &needs) || (depth >= kMaxDepth && !needs.empty()))
+        return false;
+      for (Node need : needs) seen.Insert(need);
+    }
+  }
+  return true;
+}
+
+Result<Role> ExternalValues::RoleOf(Node node, Kind kind, Spread spread) const {
+  if (spread == Spread::kWhole) return Role::kLocal;
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (!Widens(Kind::kVec, kind)) {
+    if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(instruction.name));
+    return Role::kLocal;
+  }
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  if (dtype && DTypeBytes(*dtype) >= 2) return Role::kGather;
+  return Err("operand %" + std::string(instruction.name) + ": columns of type " +
+             hlo::PrimitiveTypeName(instruction.shape->element_type) + " are not gathered; supported: bf16, f16, f32");
+}
+
+Result<int> ExternalValues::Load(Node node, const Use& use) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const auto name = [&] { return "%" + std::string(instruction.name); };
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!dtype) return Err("operand " + name() + ": " + dtype.error());
+  const RowExtent extent = scope_.shards->extent(use.spread);
+  const auto kind = KindAt(instruction.shape->dimensions, use.fold, extent);
+  if (!kind) {
+    return Err("operand " + name() + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
+               std::to_string(extent.width));
+  }
+  if (*kind == Kind::kRow && use.fold.columns_first) return Err("operand " + name() + ": its rows are transposed");
+  // What lies in another order of dimensions is copied in front of the call: it is no larger than the message.
+  if (!instruction.shape->is_plain) {
+    return Err("operand " + name() + ": it has a dynamic size, tiles, or a memory space of its own");
+  }
+  const Result<Role> role = RoleOf(node, *kind, use.spread);
+  if (!role) return Err(role.error());
+  CallOperand operand;
+  operand.node = node;
+  operand.hoisted = graph_.computation_index(node) != scope_.computation;
+  if (!CanHoist(node, &operand.leaves)) {
+    return Err("operand " + name() + " (" + std::string(instruction.opcode_name) + ") has no row form");
+  }
+  const int value = builder_->AddInput(*role, *dtype, *kind, *dtype);
+  operands_.push_back(std::move(operand));
+  return value;
+}
+
+}  // namespace jax_oneshot

@@ -1,0 +1,103 @@
+// In:  a value the region reads but does not compute (a residual, a norm weight, a constant). Out: an operand of the
+// call, or a few statements on smaller operands.
+//
+//   broadcast(add(1, convert(g))), g: bf16[512]   ->  load g (vec); convert; constant 1; add
+//   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned in front of the call, then loaded
+//   g: bf16[64], this rank's columns of 512       ->  gathered: the call puts the ranks' shards side by side
+//   all-gather(g)                                 ->  the same: the all-gather becomes part of the exchange
+//   dynamic-slice(x, my columns), x the same      ->  load x: no rank needs another's columns of it
+//
+// Only cheap things are looked through, never ones that another region claimed.
+#ifndef XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_
+#define XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/ordered_set.h"
+#include "xla_pass/translate/program_builder.h"
+#include "xla_pass/rows/row_shape.h"
+#include "xla_pass/shards/shards.h"
+#include "xla_pass/graph/step_budget.h"
+
+namespace jax_oneshot {
+
+// An operand of the call. `node` is an instruction of the region's computation, or, when hoisted, one inside an
+// absorbed fusion, whose expression is cloned; `leaves` are the region computation's instructions it needs.
+struct CallOperand {
+  Node node = kNoNode;
+  bool hoisted = false;
+  std::vector<Node> leaves;
+};
+
+class ExternalValues {
+ public:
+  struct Scope {
+    int computation = 0;  // the region's
+    const Shards* shards = nullptr;
+    std::function<bool(Node)> in_region;  // value is computed by the region
+    std::function<bool(Node)> is_opaque;  // do not look through this instruction (another region owns it)
+    std::function<bool(Node)> is_same;    // certainly the same on every rank of the group
+    StepBudget* steps = nullptr;
+  };
+
+  ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
+      : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
+
+  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `spread` says. What
+  // is used beside shards must be the same on every rank unless it lies in shards too: the call computes every rank's
+  // columns on every rank.
+  Result<int> Read(Node node, const Fold& fold, Spread spread);
+
+  // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:
+  // others are recorded by AddOperand).
+  const std::vector<CallOperand>& operands() const { return operands_; }
+  void AddOperand(CallOperand operand) { operands_.push_back(std::move(operand)); }
+  // The all-gathers that were looked through.
+  std::vector<Node> AllGathers() const;
+  void Rollback(const ProgramBuilder::Checkpoint& mark);
+
+ private:
+  // How a value is used.
+  struct Use {
+    Fold fold;
+    Spread spread;
+    size_t depth = 0;  // instructions looked through so far
+    Use At(const Fold& new_fold) const { return {new_fold, spread, depth + 1}; }
+    Use As(Spread other) const { return {fold, other, depth + 1}; }
+  };
+
+  Result<int> ReadAt(Node node, const Use& use);
+  // Nothing where it must be loaded as it is.
+  std::optional<int> LookThrough(Node node, const Use& use);
+  std::optional<int> LookThroughMove(Node node, const Use& use);
+  std::optional<int> LookThroughElementwise(Node node, const Use& use);
+  std::optional<int> TryReadAt(Node node, const Use& use);
+  void Know(uint64_t key, int value);
+  Result<int> Load(Node node, const Use& use);
+  Result<Role> RoleOf(Node node, Kind kind, Spread spread) const;
+  bool IsSmallMath(Node node) const;
+  bool CanHoist(Node node, std::vector<Node>* leaves) const;
+  // What the clone of an instruction inside a fusion needs; false where it cannot be cloned.
+  bool AppendNeeds(Node node, std::vector<Node>* needs) const;
+
+  const Graph& graph_;
+  Scope scope_;
+  ProgramBuilder* builder_;
+  std::vector<CallOperand> operands_;
+  // What was read so far, by node and use, with its value by number.
+  OrderedSet<uint64_t> known_;
+  std::vector<int> known_values_;
+};
+
+// A statement's direction from HLO's spelling ("LT"), for operands of this type.
+Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_

@@ -1,0 +1,31 @@
+// In:  the row programs of a module's regions. Out: each one's canonical text, after it was found valid. The layers of
+// a model have equal programs, so checking and printing is done once for each that differs.
+#ifndef XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_
+#define XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_
+
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "row_program/row_program.h"
+
+namespace jax_oneshot {
+
+class KnownPrograms {
+ public:
+  // The text lives as long as this object. Fails with ValidateRowProgram's message.
+  Result<const std::string*> TextOf(const RowProgram& program);
+  size_t size() const { return known_.size(); }  // how many differ
+
+ private:
+  struct Known {
+    RowProgram program;
+    std::string text;
+  };
+  std::unordered_multimap<size_t, Known> known_;  // by a hash of the statements
+};
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_

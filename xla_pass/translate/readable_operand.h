@@ -1,0 +1,21 @@
+// In:  an all-reduce's operand. Out: the instruction whose value the call reads in its stead.
+//
+//   %w = f32[..] convert(%b), %b bf16;  all-reduce(%w)             -> %b
+//   %c = copy(%r) to another layout, in a fusion;  all-reduce(%c)  -> %r
+//
+// XLA:CPU promotes bf16 all-reduces to f32 this way, and the sum is taken in f32 regardless; and it gives some a layout
+// of their own.
+#ifndef XLA_PASS_TRANSLATE_READABLE_OPERAND_H_
+#define XLA_PASS_TRANSLATE_READABLE_OPERAND_H_
+
+#include "xla_pass/graph/dependency_order.h"
+#include "xla_pass/graph/graph.h"
+
+namespace jax_oneshot {
+
+// The operand itself where nothing of the kind stands in front of it.
+Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand);
+
+}  // namespace jax_oneshot
+
+#endif  // XLA_PASS_TRANSLATE_READABLE_OPERAND_H_

@@ -1,0 +1,397 @@
+#include "xla_pass/translate/row_translator.h"
+
+#include <string>
+#include <utility>
+
+#include "row_program/ops.h"
+#include "xla_pass/translate/contraction.h"
+#include "xla_pass/graph/op_table.h"
+#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/rows/row_moves.h"
+#include "xla_pass/rows/row_reduction.h"
+#include "xla_pass/regions/site.h"
+
+namespace jax_oneshot {
+namespace {
+
+using hlo::Opcode;
+
+std::string Quote(const hlo::Instruction& instruction) { return "%" + std::string(instruction.name); }
+
+std::string NoRowForm(const hlo::Instruction& instruction) {
+  return std::string(instruction.opcode_name) + " has no row form";
+}
+
+Role RoleOf(Reducer reducer) {
+  if (reducer == Reducer::kMax) return Role::kMax;
+  return reducer == Reducer::kMin ? Role::kMin : Role::kSum;
+}
+
+// What a comparison asks; of no account for other operations.
+Result<Direction> DirectionOf(const Graph& graph, Node node, Op op) {
+  if (op != Op::kCompare) return Direction::kEq;
+  return ParseDirection(graph.at(node), graph.at(graph.operand(node, 0)).shape->element_type);
+}
+
+}  // namespace
+
+RowTranslator::RowTranslator(const Graph& graph, const TranslatorScope& scope)
+    : graph_(graph),
+      scope_(scope),
+      shards_(graph, *scope.groups, scope.extent),
+      externals_(graph,
+                 {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque,
+                  scope.is_same, scope.steps},
+                 &builder_) {}
+
+void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {
+  const DType input_dtype = ToDType(graph_.at(operand).shape->element_type).value_or(dtype);
+  const int id = builder_.AddInput(RoleOf(reducer), input_dtype, Kind::kRow, dtype);
+  externals_.AddOperand({operand, false, {operand}});
+  for (Node result : results) {
+    Set(result, {id, FoldBeforeTheRow(graph_.at(result).shape->dimensions), Spread::kWhole, std::nullopt});
+  }
+}
+
+Result<void> RowTranslator::AddShard(Node shard, const Fold& fold) {
+  const Result<int> id = externals_.Read(shard, fold, Spread::kShard);
+  if (!id) return Err(id.error());
+  Set(shard, {*id, fold, Spread::kShard, std::nullopt});
+  return {};
+}
+
+Node RowTranslator::Resolve(Node node) const {
+  while (graph_.computation_index(node) != scope_.computation) {
+    const Node outer = graph_.Outer(node);
+    if (outer == kNoNode) break;
+    node = outer;
+  }
+  return node;
+}
+
+const RowTranslator::RowValue* RowTranslator::Find(Node node) const {
+  const int found = known_.Find(Resolve(node));
+  return found < 0 ? nullptr : &values_[found];
+}
+
+std::optional<Spread> RowTranslator::SpreadOf(Node node, const Fold& fold) const {
+  return shards_.SpreadOf(graph_.at(node).shape->dimensions, fold);
+}
+
+Result<void> RowTranslator::CheckSame(int value) const {
+  for (int input : builder_.LoadsBehind(value)) {
+    const Node node = operands()[input].node;
+    if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(graph_.at(node).name));
+  }
+  return {};
+}
+
+void RowTranslator::Set(Node node, const RowValue& value) {
+  if (known_.Insert(node)) {
+    values_.push_back(value);
+  } else {
+    values_[known_.Find(node)] = value;
+  }
+}
+
+Result<void> RowTranslator::TranslateUnit(Node unit) {
+  unit_mark_ = builder_.Mark();
+  unit_first_value_ = values_.size();
+  Result<void> done;
+  const int fused = graph_.fused_computation(unit);
+  if (fused >= 0) {
+    done = TranslateFusion(unit, fused);
+  } else if (Result<RowValue> value = Translate(unit); value) {
+    Set(unit, *value);
+  } else {
+    done = Err(std::move(value.error()));
+  }
+  if (!done) TakeBackLastUnit();
+  return done;
+}
+
+void RowTranslator::TakeBackLastUnit() {
+  externals_.Rollback(unit_mark_);
+  known_.Truncate(unit_first_value_);
+  values_.resize(unit_first_value_);
+}
+
+Result<void> RowTranslator::TranslateFusion(Node fusion, int fused) {
+  const hlo::Computation& computation = graph_.module().computations[fused];
+  for (int i = 0; i < static_cast<int>(computation.instructions.size()); ++i) {
+    const Node node = graph_.node(fused, i);
+    if (graph_.at(node).opcode == Opcode::kParameter || graph_.at(node).opcode == Opcode::kTuple) continue;
+    bool depends = false;
+    for (int k = 0; k < graph_.operand_count(node); ++k) depends |= Find(graph_.operand(node, k)) != nullptr;
+    if (!depends) continue;
+    if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
+    Result<RowValue> value = Translate(node);
+    if (!value) return Err(value.error());
+    Set(node, *value);
+  }
+  const Node root = graph_.root(fused);
+  if (graph_.at(root).opcode == Opcode::kTuple) {
+    for (int k = 0; k < graph_.operand_count(root); ++k) {
+      if (Find(graph_.operand(root, k)) == nullptr) return Err("one of its results does not depend on the all-reduce");
+    }
+    return {};
+  }
+  const RowValue* value = Find(root);
+  if (value == nullptr) return Err("its result does not depend on the all-reduce");
+  Set(fusion, *value);
+  return {};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::Translate(Node node) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  switch (instruction.opcode) {
+    case Opcode::kBroadcast:
+      return TranslateBroadcast(node);
+    case Opcode::kReduce:
+      return TranslateReduce(node);
+    case Opcode::kReduceWindow:
+      return TranslateReduceWindow(node);
+    case Opcode::kGetTupleElement:
+      return TranslateTupleElement(node);
+    case Opcode::kDynamicSlice:
+      return TranslateSlice(node);
+    case Opcode::kAllGather:
+      return TranslateGather(node);
+    case Opcode::kAllReduce:
+      return TranslateAllReduce(node);
+    default:
+      break;
+  }
+  if (IsMove(instruction.opcode)) return TranslateMove(node);
+  if (const std::optional<Op> op = ElementwiseOp(instruction.opcode); op) return TranslateElementwise(node, *op);
+  return Err(NoRowForm(instruction));
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, Op op) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!dtype) return Err(dtype.error());
+  if (graph_.operand_count(node) != OperandCount(op)) return Err(NoRowForm(instruction));
+  std::optional<Fold> fold;
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    const RowValue* value = Find(graph_.operand(node, i));
+    if (value == nullptr) continue;
+    if (value->partial) return PassPartial(node, *value);
+    if (fold && !FoldsAgree(instruction.shape->dimensions, *fold, value->fold)) {
+      return Err("its operands fold onto rows differently");
+    }
+    fold = value->fold;
+  }
+  const auto spread = SpreadOf(node, *fold);
+  if (!spread) return Err("its shape does not fit the rows");
+  OperandIds operands;
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    const Node operand = graph_.operand(node, i);
+    if (const RowValue* value = Find(operand); value != nullptr) {
+      if (*spread == Spread::kShard && value->spread == Spread::kWhole) {
+        if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+      }
+      operands.Add(value->id);
+      continue;
+    }
+    Result<int> value =
+        externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? Fold{} : *fold, *spread);
+    if (!value) return Err(value.error());
+    operands.Add(*value);
+  }
+  const Result<Direction> direction = DirectionOf(graph_, node, op);
+  if (!direction) return Err(direction.error());
+  const int value = AddElementwise(graph_, node, {op, *dtype, operands, *direction}, &builder_);
+  return RowValue{value, *fold, *spread, std::nullopt};
+}
+
+// A sum of each rank's columns may be widened and narrowed on its way to the all-reduce that completes it: XLA:CPU does
+// so to sums in bf16. Rounding the parts or not is within what summing in another order changes.
+Result<RowTranslator::RowValue> RowTranslator::PassPartial(Node node, const RowValue& value) const {
+  const Result<DType> dtype = ToDType(graph_.at(node).shape->element_type);
+  const bool is_float = dtype && *dtype != DType::kPred;
+  if (value.partial->over_ranks && graph_.at(node).opcode == Opcode::kConvert && is_float) return value;
+  return Err("it reads a partial row reduction");
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (graph_.operand_count(node) != 1) return Err(NoRowForm(instruction));
+  const Node operand = graph_.operand(node, 0);
+  const RowValue* value = Find(operand);
+  if (value->partial) return Err("it reads a partial row reduction");
+  const bool has_columns = Widens(Kind::kVec, builder_.kind(value->id));
+  for (const Spread spread : {Spread::kWhole, Spread::kShard}) {
+    const RowExtent extent = shards_.extent(spread);
+    if ((has_columns && spread != value->spread) || extent.width == 0) continue;
+    const auto fold = FoldAfterBroadcast(graph_.at(operand).shape->dimensions, value->fold, instruction.dimensions,
+                                         instruction.shape->dimensions, extent);
+    if (!fold) continue;
+    if (spread == Spread::kShard && value->spread == Spread::kWhole) {
+      if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+    }
+    return RowValue{value->id, *fold, spread, std::nullopt};
+  }
+  return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
+  if (graph_.operand_count(node) != 1) return Err(NoRowForm(graph_.at(node)));
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value->partial && !value->partial->over_ranks) return Err("it reads a partial row reduction");
+  const Result<Fold> fold = FoldAfterMove(graph_, node, value->fold);
+  if (!fold) return Err(fold.error());
+  return RowValue{value->id, *fold, value->spread, value->partial};
+}
+
+Result<int> RowTranslator::CombineWithInitial(Node reduce, Op reduction, int value) {
+  const Result<double> initial = InitialValue(graph_, reduce);
+  if (!initial) return Err(initial.error());
+  if (*initial == IdentityOf(reduction)) return value;
+  const DType dtype = builder_.dtype(value);
+  const int constant = builder_.Constant(dtype, static_cast<float>(*initial));
+  return builder_.Elementwise(CombiningOp(reduction), dtype, {value, constant});
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  const Result<Op> op = RowReductionOp(graph_, node);
+  if (!op) return Err(op.error());
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value == nullptr) return Err("its initial value depends on the all-reduce");
+  const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
+  if (!ReducesTheWidth(from, value->fold, instruction.dimensions)) return Err("reduce is not over the whole row");
+  if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
+    return Err("it mixes two kinds of reduction");
+  }
+  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!dtype) return Err(dtype.error());
+  const Fold fold = FoldAfterReduce(value->fold, instruction.dimensions, instruction.shape->dimensions);
+  if (value->spread == Spread::kShard) {
+    const Result<double> initial = InitialValue(graph_, node);
+    if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
+    return RowValue{value->id, fold, Spread::kWhole, Partial{*op, true}};
+  }
+  const Result<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
+  if (!total) return Err(total.error());
+  return RowValue{*total, fold, Spread::kWhole, std::nullopt};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) {
+  const Result<Op> op = RowReductionOp(graph_, node);
+  if (!op) return Err(op.error());
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value == nullptr) return Err("its initial value depends on the all-reduce");
+  if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
+    return Err("it mixes two kinds of reduction");
+  }
+  const Result<double> initial = InitialValue(graph_, node);
+  if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
+  if (Result<void> ok = CheckWindows(graph_, node, value->fold); !ok) return Err(ok.error());
+  const Fold fold = RowsFirstIfEither(graph_.at(node).shape->dimensions, value->fold);
+  return RowValue{value->id, fold, value->spread, Partial{*op, false}};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value == nullptr) return Err("the offset of its slice is computed from the region");
+  if (value->partial || value->spread == Spread::kShard) return Err(reason::SliceNotOfColumns());
+  if (Result<void> ok = shards_.CheckSlice(node, value->fold); !ok) return Err(ok.error());
+  if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+  return RowValue{value->id, value->fold, Spread::kShard, std::nullopt};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
+  if (graph_.operand_count(node) != 1) return Err(reason::GathersSeveral());
+  const RowValue* value = Find(graph_.operand(node, 0));
+  if (value->partial || value->spread != Spread::kShard) return Err(reason::GatherNotOfColumns());
+  if (Result<void> ok = shards_.CheckGather(node, value->fold); !ok) return Err(ok.error());
+  return RowValue{value->id, value->fold, Spread::kWhole, std::nullopt};
+}
+
+// One that completes row reductions of shards. Of a tuple, the elements are completed where they are read.
+Result<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
+  const hlo::Instruction& instruction = graph_.at(node);
+  for (int i = 0; i < graph_.operand_count(node); ++i) {
+    const RowValue* value = Find(graph_.operand(node, i));
+    if (value == nullptr || !value->partial || !value->partial->over_ranks) {
+      return Err(std::string(instruction.opcode_name) + " does not complete a row reduction");
+    }
+    Result<void> ok = shards_.CheckReduce(node, ReducerOf(value->partial->op));
+    if (!ok) return Err(ok.error());
+  }
+  if (instruction.shape->IsTuple()) return RowValue{};
+  return CompleteOverRanks(graph_.operand(node, 0), *instruction.shape);
+}
+
+// Reduced in the type of what is reduced, which converts in front of the all-reduce may have changed.
+Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, const hlo::Shape& shape) {
+  const RowValue value = *Find(operand);
+  const Result<DType> dtype = ToDType(shape.element_type);
+  if (!dtype) return Err(dtype.error());
+  if (shape.dimensions != graph_.at(operand).shape->dimensions) return Err("its result is of another shape");
+  const DType reduced_in = builder_.dtype(value.id);
+  int total = builder_.RowReduction(value.partial->op, value.id, reduced_in);
+  if (reduced_in != *dtype) total = builder_.Elementwise(Op::kConvert, *dtype, {total});
+  return RowValue{total, value.fold, Spread::kWhole, std::nullopt};
+}
+
+Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {
+  const Node tuple = graph_.operand(node, 0);
+  const hlo::Instruction& made_by = graph_.at(tuple);
+  if (made_by.opcode == Opcode::kAllReduce && Computes(tuple)) {
+    const auto element = static_cast<size_t>(graph_.at(node).number);
+    if (element >= made_by.operands.size()) return Err("its tuple is malformed");
+    return CompleteOverRanks(graph_.operand(tuple, static_cast<int>(element)), *graph_.at(node).shape);
+  }
+  const int fused = graph_.fused_computation(tuple);
+  if (fused < 0) return Err("it reads a tuple made outside the region");
+  const Node root = graph_.root(fused);
+  const int64_t index = graph_.at(node).number;
+  if (graph_.at(root).opcode != Opcode::kTuple || index < 0 || index >= graph_.operand_count(root)) {
+    return Err("its tuple is malformed");
+  }
+  const RowValue* value = Find(graph_.operand(root, static_cast<int>(index)));
+  if (value == nullptr) return Err("the fusion it reads is outside the region");
+  return *value;
+}
+
+bool RowTranslator::IsTransposed(Node node) const {
+  const RowValue* value = Find(node);
+  return value != nullptr && value->fold.columns_first;
+}
+
+const char* RowTranslator::FindProblem(Node node, LayoutRule layouts) const {
+  const hlo::Shape& shape = *graph_.at(node).shape;
+  const RowValue* value = Find(node);
+  if (value == nullptr) return " has no single value";
+  if (value->id < 0 || value->partial) return " is a partial row reduction";
+  if (value->fold.columns_first) return ": its rows are transposed";
+  const bool is_wrong = layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->spread == Spread::kWhole;
+  if (!shape.is_plain || is_wrong) {
+    return ": its layout is not row-major";
+  }
+  return KindAt(shape.dimensions, value->fold, shards_.extent(value->spread)) ? nullptr : " does not fit the rows";
+}
+
+Result<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {
+  const hlo::Instruction& instruction = graph_.at(node);
+  if (const char* problem = FindProblem(node, layouts); problem != nullptr) return Err(Quote(instruction) + problem);
+  const RowValue& value = *Find(node);
+  const Kind kind = *KindAt(instruction.shape->dimensions, value.fold, shards_.extent(value.spread));
+  return Output{value.id, Join(kind, builder_.kind(value.id)), value.spread == Spread::kShard};
+}
+
+int64_t RowTranslator::InstructionCount(Node unit) const {
+  const int fused = graph_.fused_computation(unit);
+  if (fused < 0) return graph_.at(unit).opcode == Opcode::kGetTupleElement ? 0 : 1;
+  const hlo::Computation& computation = graph_.module().computations[fused];
+  int64_t count = 0;
+  for (const hlo::Instruction& instruction : computation.instructions) {
+    count += instruction.opcode != Opcode::kParameter && instruction.opcode != Opcode::kTuple &&
+             instruction.opcode != Opcode::kConstant;
+  }
+  return count;
+}
+
+}  // namespace jax_oneshot
