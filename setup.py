@@ -1,4 +1,4 @@
-"""In: a source tree, through pip. Out: jax_oneshot with its native module, which Bazel builds.
+"""Builds the native module with Bazel when pip builds jax_oneshot.
 
 Environment:
   ONESHOT_NATIVE_MODULE  an already built _native.abi3.so to take instead of running Bazel

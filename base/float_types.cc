@@ -1,4 +1,4 @@
-// In:  bits of a narrow float type. Out: the f32 it stands for; and back, rounding to nearest even. See float_types.h.
+// Implementation of float_types.h.
 #include "base/float_types.h"
 
 #include <cmath>

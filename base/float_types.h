@@ -1,5 +1,5 @@
-// In:  bits of a narrow float type. Out: the f32 it stands for; and back, rounding to nearest even. Scalar, portable,
-// exact: the reference conversions (SIMD backends are held against them).
+// Conversions between narrow float types (bf16, f16, f8) and f32, rounding to nearest even. Scalar and portable: the
+// reference that the SIMD and CUDA conversions are tested against.
 #ifndef BASE_FLOAT_TYPES_H_
 #define BASE_FLOAT_TYPES_H_
 

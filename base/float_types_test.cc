@@ -1,5 +1,4 @@
-// In:  the conversions of float_types.h. Out: proof over every code of every narrow type, and over the midpoints
-// between neighbouring codes.
+// Tests the conversions for every code of every narrow type, and at the midpoints between neighbouring codes.
 #include "base/float_types.h"
 
 #include <gtest/gtest.h>

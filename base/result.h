@@ -1,4 +1,4 @@
-// In:  nothing. Out: Result<T>, the value-or-message type of every fallible function in the project.
+// Result<T>: a value or an error message. The return type of every function that can fail.
 //
 // A refusal or failure is a value: `return Err("what happened; what was expected; what came")`.
 // tl::expected stands in for C++23's std::expected, which C++17 lacks.

@@ -1,4 +1,4 @@
-// In:  nothing. Out: Span<T>, a read-only view of consecutive elements (C++20's std::span<const T>).
+// Span<T>: a read-only view of consecutive elements, like C++20's std::span<const T>.
 #ifndef BASE_SPAN_H_
 #define BASE_SPAN_H_
 

@@ -1,4 +1,4 @@
-"""In: text files. Out: one file with a C++ raw string literal that holds them, one after the other, to be included."""
+"""Embeds text files in C++: concatenates them into one raw string literal that a source file includes."""
 
 def embed_text(name, srcs):
     """Writes <name>.inc: `constexpr char kText[] = #include "<name>.inc";` (on lines of its own)."""

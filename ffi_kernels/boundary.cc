@@ -1,4 +1,4 @@
-// In:  the buffers of one execution of a call. Out: what is wrong with them. See boundary.h.
+// Implementation of boundary.h.
 #include "ffi_kernels/boundary.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// In:  the buffers XLA hands to one execution of a call. Out: their addresses, once type and size are what the program
-// says; else one message that names every buffer that is wrong.
+// Checks the buffers that XLA passes to one execution of a call against the row program: element type and size of every
+// operand and result. One error names every buffer that does not match.
 #ifndef FFI_KERNELS_BOUNDARY_H_
 #define FFI_KERNELS_BOUNDARY_H_
 

@@ -1,5 +1,5 @@
-// In:  nothing. Out: the names of the custom-call targets and their attributes: the contract between the pass, which
-// writes them into backend_config, and the handlers, which read them.
+// Names of the custom-call target and of its attributes: the contract between the pass, which writes them into
+// backend_config, and the FFI handlers, which read them.
 #ifndef FFI_KERNELS_CALL_ATTRIBUTES_H_
 #define FFI_KERNELS_CALL_ATTRIBUTES_H_
 

@@ -1,4 +1,4 @@
-// In:  the attributes of one custom-call. Out: CallSpec, or what is wrong with them. See call_spec.h.
+// Implementation of call_spec.h.
 #include "ffi_kernels/call_spec.h"
 
 #include <optional>

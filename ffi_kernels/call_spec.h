@@ -1,5 +1,5 @@
-// In:  the attributes of one custom-call, as they came. Out: CallSpec, the same parsed and checked: what both backends'
-// handlers are built from.
+// CallSpec: the attributes of one custom-call, parsed and validated. The CPU and the CUDA handler are both built from
+// it.
 #ifndef FFI_KERNELS_CALL_SPEC_H_
 #define FFI_KERNELS_CALL_SPEC_H_
 

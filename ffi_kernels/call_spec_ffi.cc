@@ -1,4 +1,4 @@
-// In:  the attributes of one custom-call from XLA's typed FFI. Out: CallSpec. See call_spec_ffi.h.
+// Implementation of call_spec_ffi.h.
 #include "ffi_kernels/call_spec_ffi.h"
 
 #include <algorithm>

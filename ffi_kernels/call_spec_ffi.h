@@ -1,4 +1,4 @@
-// In:  the attributes of one custom-call, as XLA's typed FFI hands them to a handler. Out: CallSpec.
+// Builds a CallSpec from the attributes that XLA's typed FFI passes to a handler.
 #ifndef FFI_KERNELS_CALL_SPEC_FFI_H_
 #define FFI_KERNELS_CALL_SPEC_FFI_H_
 

@@ -1,4 +1,4 @@
-// In:  an FFI handler, and what XLA would hand it. Out: what it answers. See fake_xla.h.
+// Implementation of fake_xla.h.
 #include "ffi_kernels/fake_xla.h"
 
 #include <future>

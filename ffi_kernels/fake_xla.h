@@ -1,5 +1,4 @@
-// In:  an FFI handler, and what XLA would hand it: attributes, buffers, a run's id. Out: what it answers. For tests
-// only.
+// For tests: calls an FFI handler as XLA would, with attributes, buffers and a run id, and returns its status.
 //
 // Plays XLA for handlers that keep a state from Instantiate and answer with a future in Execute. Several threads may
 // execute at the same time, as XLA's devices do.

@@ -1,4 +1,4 @@
-// In:  a valid RowProgram, every rank's input buffers. Out: one rank's output buffers. See evaluate.h.
+// Implementation of evaluate.h.
 //
 // Row by row, statement by statement. Choices that row_program.h leaves to this file:
 // - the sum over ranks starts from +0, so it is never -0;

@@ -1,5 +1,5 @@
-// In:  a valid RowProgram, every rank's input buffers. Out: one rank's output buffers. The scalar reference: slow,
-// obvious, and the definition every backend and test is held against.
+// The scalar reference: evaluates a row program on every rank's input buffers for one rank. Slow and simple; it defines
+// what every backend must compute.
 #ifndef ROW_PROGRAM_EVALUATE_H_
 #define ROW_PROGRAM_EVALUATE_H_
 

@@ -1,5 +1,5 @@
-// In:  small programs and inputs whose results are known by hand. Out: proof of how ranks are combined, rows reduced,
-// kinds broadcast and values rounded.
+// Tests how ranks are combined, rows reduced, kinds broadcast and values rounded, on programs with results known by
+// hand.
 #include "row_program/evaluate.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// In:  an operation, a type or a name. Out: the facts about it. See ops.h and row_program.h.
+// Implementation of ops.h.
 #include "row_program/ops.h"
 
 #include <cmath>

@@ -1,5 +1,4 @@
-// In:  nothing. Out: the one table of facts about operations and types that the parser, the validator and every
-// backend share, and the look-ups by name that go with it.
+// The table of operations and types that the parser, the validator and every backend share, with look-up by name.
 #ifndef ROW_PROGRAM_OPS_H_
 #define ROW_PROGRAM_OPS_H_
 

@@ -1,5 +1,5 @@
-// In:  the operation table, and the table in docs/row_program.md. Out: proof that names read back, that the two tables
-// agree, and that constants are rounded as their dtype asks.
+// Tests that names round-trip, that the table agrees with docs/row_program.md, and that constants are rounded to their
+// dtype.
 #include "row_program/ops.h"
 
 #include <gtest/gtest.h>

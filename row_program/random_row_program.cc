@@ -1,4 +1,4 @@
-// In:  a seed. Out: a valid RowProgram. See random_row_program.h.
+// Implementation of random_row_program.h.
 #include "row_program/random_row_program.h"
 
 #include <limits>

@@ -1,5 +1,4 @@
-// In:  a seed. Out: a valid RowProgram, the same for the same seed everywhere. For tests that hold something over many
-// programs: the text form, the backends against the evaluator.
+// For tests: a valid random row program, the same for the same seed on every machine.
 #ifndef ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_
 #define ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_
 

@@ -1,5 +1,4 @@
-// In:  nothing. Out: RowProgram, the little language shared by the pass (which emits it) and the kernels (which run
-// it).
+// RowProgram: the small language in which the pass tells the kernels what a call computes.
 //
 // A row program says what happens to one row after the ranks' partial rows were combined. The tensor is
 // [rows, width], all leading dimensions collapsed. Example: bf16 all-reduce, residual add, RMSNorm, two outputs:

@@ -1,4 +1,4 @@
-// In:  an elementwise operation and its operands as f32. Out: its f32 result. See scalar_ops.h.
+// Implementation of scalar_ops.h.
 //
 // Everything is computed in double and rounded to f32 once. For + - * / and sqrt that is f32 arithmetic to the bit
 // (double has more than twice f32's digits); for the others it is the nearest f32 or its neighbour, which no backend's

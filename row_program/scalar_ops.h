@@ -1,5 +1,4 @@
-// In:  an elementwise operation and its operands as f32. Out: the exact f32 meaning of the operation, before the result
-// is rounded to the statement's dtype. The one place that says what each operation computes.
+// The exact f32 meaning of every elementwise operation, before the result is rounded to the statement's dtype.
 #ifndef ROW_PROGRAM_SCALAR_OPS_H_
 #define ROW_PROGRAM_SCALAR_OPS_H_
 

@@ -1,5 +1,4 @@
-// In:  operations on chosen numbers. Out: proof of what HLO says of them where libraries differ: NaN, zeros' signs,
-// ties.
+// Tests operations where libraries differ: NaN, signs of zeros, ties.
 #include "row_program/scalar_ops.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// In:  row-program text (any bytes), or a RowProgram. Out: the RowProgram, valid, or what is wrong with the text; or
-// the canonical text. The grammar is in docs/row_program.md; it has no nesting, so the parser loops and never recurses.
+// Implementation of text.h. The grammar is in docs/row_program.md; it has no nesting, so the parser loops and never
+// recurses.
 #include "row_program/text.h"
 
 #include <charconv>

@@ -1,5 +1,5 @@
-// In:  a RowProgram. Out: its canonical one-line text; and back. The text is the custom-call's `program` attribute,
-// the kernel cache key and what the report prints, so Parse(Print(p)) == p and Print(Parse(t)) is canonical.
+// The canonical one-line text of a row program, and its parser. The text is the custom-call's `program` attribute, the
+// kernel cache key and what the report prints, so Parse(Print(p)) == p and Print(Parse(t)) is canonical.
 //
 //   v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0; x1: f32 row = convert x0 } -> (x1: row)
 //

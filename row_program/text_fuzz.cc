@@ -1,5 +1,4 @@
-// In:  any bytes, from libFuzzer. Out: a crash if Parse misbehaves, or if an accepted text does not print to a fixed
-// point.
+// libFuzzer target: Parse on any bytes; an accepted text must print to a fixed point.
 //
 //   bazel build --config=fuzz //row_program:text_fuzz && build/bazel-bin/row_program/text_fuzz
 #include <cstddef>

@@ -1,5 +1,4 @@
-// In:  row-program texts, good and bad, and random programs. Out: proof that Parse and Print are each other's inverse
-// and that every error names the place, what was expected and what came.
+// Tests that Parse and Print are inverse, and that every error names the place, what was expected and what was found.
 #include "row_program/text.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// In:  any bytes. Out: the tokens of the row-program text. See tokenizer.h.
+// Implementation of tokenizer.h.
 #include "row_program/tokenizer.h"
 
 namespace jax_oneshot {

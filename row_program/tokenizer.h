@@ -1,5 +1,5 @@
-// In:  any bytes. Out: the tokens of the row-program text, one at a time: punctuation, words, the end, or something
-// that is neither. Never reads past the text, never fails.
+// Splits row program text into tokens: punctuation, words, the end, or something that is neither. Never reads past the
+// text and never fails.
 #ifndef ROW_PROGRAM_TOKENIZER_H_
 #define ROW_PROGRAM_TOKENIZER_H_
 

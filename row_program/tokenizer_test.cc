@@ -1,4 +1,4 @@
-// In:  bytes. Out: proof of where tokens begin and end.
+// Tests where tokens begin and end.
 #include "row_program/tokenizer.h"
 
 #include <gtest/gtest.h>

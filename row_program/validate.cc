@@ -1,4 +1,4 @@
-// In:  a RowProgram from anywhere. Out: "ok", or every rule it breaks, in one message, one line per broken rule.
+// Implementation of validate.h.
 //
 // The rules, by the place they speak of: limits (program), inputs, statements (operands first; the dtype and kind
 // rules of a statement are looked at only when its operands exist), outputs, use of inputs.

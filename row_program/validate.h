@@ -1,4 +1,4 @@
-// In:  a RowProgram from anywhere. Out: "ok", or every rule it breaks, in one message.
+// Checks a row program from any source; the error lists every rule it breaks.
 #ifndef ROW_PROGRAM_VALIDATE_H_
 #define ROW_PROGRAM_VALIDATE_H_
 

@@ -1,4 +1,4 @@
-// In:  a valid program with one thing changed. Out: proof that every rule is held, and of what its message says.
+// Tests every rule and its message on a valid program with one thing changed.
 #include "row_program/validate.h"
 
 #include <gtest/gtest.h>

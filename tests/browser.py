@@ -1,4 +1,4 @@
-"""In: nothing. Out: a headless Chromium (Debian's) under Selenium, or the reason why there is none."""
+"""Starts a headless Chromium (Debian's) under Selenium, or says why there is none."""
 
 from __future__ import annotations
 

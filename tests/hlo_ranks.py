@@ -1,4 +1,4 @@
-"""In: HLO text (before or after the pass) and every rank's parameters. Out: every rank's result, by numpy.
+"""Evaluates HLO text, before or after the pass, for every rank with numpy.
 
 Understands the few instructions that tests/test_pass_shards_properties.py and tests/test_pass_sinking_properties.py
 write, and the pass's own call, which the row program's scalar evaluator computes. All ranks form one group. Every

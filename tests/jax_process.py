@@ -1,4 +1,4 @@
-"""In: Python to run. Out: how it ended, in a process of its own with JAX on 8 CPU devices; and a model for it to run.
+"""Runs Python in a process of its own with JAX on 8 CPU devices; and a model for it to run.
 
 The plug-in acts when JAX starts, once per process, so whatever involves it is tested from outside.
 """

@@ -1,4 +1,4 @@
-"""In: a case (pattern, dtype, shape, mesh). Out: its inputs, and the pattern's function, for JAX or for float64.
+"""Numerics cases (pattern, dtype, shape, mesh): their inputs, and the pattern's function for JAX and in float64.
 
 A pattern is written once, against `Ops`, and gives a tuple of outputs.
 """

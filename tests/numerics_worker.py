@@ -1,4 +1,4 @@
-"""In: a file to write, and names of cases to leave all others out. Out: in that file every rank's outputs, bit by bit.
+"""Writes every rank's outputs of the numerics cases, bit by bit, into a file.
 
 Run as a script, with the pass on or off. Prints one JSON object: the traceback of each case that failed, by name.
 """

@@ -1,4 +1,4 @@
-"""In: the sources. Out: every sentence they can put into a verdict's reason, with `…` where a name or a number goes.
+"""Finds every sentence in the sources that can become a verdict's reason, with `…` for names and numbers.
 
 Nothing is listed by hand: C++ sentences are the string literals of `Err(...)` in the pass's matching half and of the
 functions of xla_pass/verdict/reasons.cc, joined; Python's are the constants of hook.py whose names end in _REASON.

@@ -1,4 +1,4 @@
-"""In: nothing. Out: a dump folder with two small modules, made by the real pass: fused, plain and kept all-reduces.
+"""Makes a dump folder with two small modules by the real pass: fused, plain and kept all-reduces.
 
 `python tests/report_folder.py` writes tests/data/report.json anew: what `jax-oneshot report --json` says of the folder.
 """

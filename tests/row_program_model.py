@@ -1,4 +1,4 @@
-"""In: a row program as Python values. Out: its text, and what it computes, by numpy in float64.
+"""Row programs as Python values: their text, and what they compute, in float64 by numpy.
 
 A second implementation, to hold the project's scalar evaluator against: every operation in float64, rounded to f32
 and then to the statement's dtype. Written from docs/row_program.md, on whole arrays; a value is [rows, width] with a 1

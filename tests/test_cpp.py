@@ -1,4 +1,4 @@
-"""In: the C++ tests, run by Bazel. Out: one pytest result per Bazel target, with its log when it fails."""
+"""Runs the C++ tests through Bazel: one pytest result per target, with its log on failure."""
 
 from __future__ import annotations
 

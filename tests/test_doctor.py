@@ -11,7 +11,7 @@ from typing import Any
 
 import jax_oneshot
 import pytest
-from jax_oneshot.doctor import look_here, verdicts
+from jax_oneshot.doctor import local_checks, verdicts
 from jax_oneshot.doctor.findings import Finding
 from jax_process import RunPython
 
@@ -157,8 +157,8 @@ xla.register_xla_transform_c_api = refuse
 
 
 def test_an_entry_point_that_is_not_seen_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look_here, "ENTRY_POINT_GROUP", "some_other_group")
-    (finding,) = (one for one in look_here.look({}) if one.topic == "entry point")
+    monkeypatch.setattr(local_checks, "ENTRY_POINT_GROUP", "some_other_group")
+    (finding,) = (one for one in local_checks.look({}) if one.topic == "entry point")
     assert finding.level == "stop"
     assert "not seen by this Python: JAX will not load the plug-in" in finding.value
     assert "-m pip install ." in finding.fix
@@ -167,7 +167,7 @@ def test_an_entry_point_that_is_not_seen_stops(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("variable", ["JAX_ONESHOT_DUMP_TO", "JAX_COMPILATION_CACHE_DIR"])
 def test_a_folder_that_cannot_be_written_to_is_noted_with_what_to_set(tmp_path: pathlib.Path, variable: str) -> None:
     (tmp_path / "file").touch()
-    findings = look_here.look(ON | {variable: str(tmp_path / "file" / "below")})
+    findings = local_checks.look(ON | {variable: str(tmp_path / "file" / "below")})
     (finding,) = (one for one in findings if one.topic in ("dump folder", "compilation cache") and one.fix)
     assert finding.level == "warn"
     assert finding.value == f"{tmp_path}/file/below cannot be used: Not a directory: {tmp_path}/file/below"
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_written_to_is_noted_with_what_to_set(tmp_path: 
 def test_a_folder_under_a_file_system_that_takes_none_is_noted() -> None:
     """Root passes every check of permissions there."""
     (finding,) = (
-        one for one in look_here.look(ON | {"JAX_ONESHOT_DUMP_TO": "/proc/a/b"}) if one.topic == "dump folder"
+        one for one in local_checks.look(ON | {"JAX_ONESHOT_DUMP_TO": "/proc/a/b"}) if one.topic == "dump folder"
     )
     assert finding.level == "warn"
     assert finding.value.startswith("/proc/a/b cannot be used: ")
@@ -185,14 +185,14 @@ def test_a_folder_under_a_file_system_that_takes_none_is_noted() -> None:
 
 def test_folders_that_can_be_made_or_are_elsewhere_are_fine(tmp_path: pathlib.Path) -> None:
     environ = {"JAX_ONESHOT_DUMP_TO": str(tmp_path / "a" / "b"), "JAX_COMPILATION_CACHE_DIR": "gs://bucket/cache"}
-    found = {one.topic: one for one in look_here.look(environ)}
+    found = {one.topic: one for one in local_checks.look(environ)}
     assert found["dump folder"].value == f"{tmp_path}/a/b, which will be made"
     assert not list(tmp_path.iterdir())  # tried, and removed again
     assert "not on this machine's disks" in found["compilation cache"].value
 
 
 def test_an_old_python_stops() -> None:
-    finding = look_here._python((3, 11, 2))
+    finding = local_checks._python((3, 11, 2))
     assert finding.level == "stop"
     assert "expected 3.12 or newer" in finding.value
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from jax_oneshot.config import Config, Platform
-from jax_oneshot.hook import EXCLUDED_REASON, Hook, Surroundings
+from jax_oneshot.hook import EXCLUDED_REASON, Hook, HookDependencies
 from jax_oneshot.message_limits import NEVER, default_limits
 from jax_oneshot.rewrite_counter import RewriteCounter
 from report_fixture import NATIVE, VERDICT
@@ -37,7 +37,7 @@ class FakePass:
         return self
 
 
-AROUND = Surroundings(
+AROUND = HookDependencies(
     run_pass=FakePass(),
     gpu_architecture=lambda: None,
     gpu_obstacle=lambda calls: "",

@@ -1,4 +1,4 @@
-"""In: random row programs, shapes and buffers. Out: proof that the scalar evaluator agrees with numpy in float64.
+"""Tests the scalar evaluator against numpy in float64 on random row programs, shapes and buffers.
 
 Values are compared exactly, without a tolerance: both sides compute in double and round to f32, so they part only where
 numpy's and the C library's functions fall on different sides of an f32 tie. NaN payloads and the signs of zeros are

@@ -1,4 +1,4 @@
-"""In: the configuration class and the list of reasons. Out: docs/environment.md, docs/reasons.md, README's table.
+"""Writes docs/environment.md, docs/reasons.md and README's table of variables from the code.
 
 python tools/fill_docs.py            writes them
 python tools/fill_docs.py --check    exit status 1 when one would change

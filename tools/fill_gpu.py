@@ -1,4 +1,4 @@
-"""In: benchmarks/results/decode-*.json. Out: the table of docs/gpu.md; none of its figures is typed by hand.
+"""Writes the table of docs/gpu.md from benchmarks/results/decode-*.json; no figure is typed by hand.
 
 python tools/fill_gpu.py            writes docs/gpu.md
 python tools/fill_gpu.py --check    exit status 1 when it would change

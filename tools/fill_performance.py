@@ -1,4 +1,4 @@
-"""In: the kernel results of benchmarks/results. Out: the part of docs/performance.md that shows figures, none typed.
+"""Writes the figures of docs/performance.md from benchmarks/results/kernel-*.json; none is typed by hand.
 
 python tools/fill_performance.py            writes docs/performance.md
 python tools/fill_performance.py --check    exit status 1 when it would change

@@ -1,4 +1,4 @@
-"""In: benchmarks/results/{cpu*,kernel-h200,kernel-*-each,step-*}.json. Out: the figures of README.md.
+"""Writes README's figures from benchmarks/results.
 
 None is typed by hand.
 

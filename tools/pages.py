@@ -1,4 +1,4 @@
-"""In: results files, and pages with a part between two markers. Out: tables, that part filled, the page written.
+"""Fills the part of a page between two markers with tables made from results files.
 
 What the tools share that fill README and docs (fill_*.py). Each of them, with --check, writes nothing and exits with
 status 1 when a page would change.

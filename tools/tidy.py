@@ -1,4 +1,4 @@
-"""In: the C++ sources git knows, tests left out. Out: what clang-tidy objects to; exit status 1 when it does.
+"""Runs clang-tidy on the C++ sources that git knows, tests excluded; exit status 1 on any finding.
 
 A file is looked at again only when it, a header, or .clang-tidy changed since it last passed (build/tidy).
 """

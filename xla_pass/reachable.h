@@ -1,5 +1,4 @@
-// In:  a module. Out: the computations that run as code of their own (not inside a fusion, a reduction, ...), and
-// whether a loop repeats them.
+// The computations that execute on their own (not inside a fusion, a reduction, ...), and whether a loop repeats them.
 #ifndef XLA_PASS_REACHABLE_H_
 #define XLA_PASS_REACHABLE_H_
 

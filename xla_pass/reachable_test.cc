@@ -11,17 +11,17 @@
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandInstruction;
-using hlo::HandParameter;
+using hlo::TestComputation;
+using hlo::TestInstruction;
+using hlo::TestParameter;
 
-HandComputation Calling(int64_t id, const std::string& name, const std::string& opcode, std::vector<int64_t> callees) {
-  HandInstruction call = HandOp(2, name + ".call", opcode, {1});
+TestComputation Calling(int64_t id, const std::string& name, const std::string& opcode, std::vector<int64_t> callees) {
+  TestInstruction call = TestOp(2, name + ".call", opcode, {1});
   call.called_computations = std::move(callees);
-  return {id, name, {HandParameter(1, 0), call}, 2};
+  return {id, name, {TestParameter(1, 0), call}, 2};
 }
 
-HandComputation Leaf(int64_t id, const std::string& name) { return {id, name, {HandParameter(1, 0)}, 1}; }
+TestComputation Leaf(int64_t id, const std::string& name) { return {id, name, {TestParameter(1, 0)}, 1}; }
 
 std::vector<std::string> Names(const TestGraph& test) {
   std::vector<std::string> names;
@@ -44,8 +44,8 @@ TEST(FindReachable, DoesNotEnterFusionsAndReducers) {
 }
 
 TEST(FindReachable, ListsAComputationOnceAndInALoopWhenAnyCallerIs) {
-  HandComputation main = Calling(3, "main", "call", {1});
-  HandInstruction loop = HandOp(5, "loop", "while", {1});
+  TestComputation main = Calling(3, "main", "call", {1});
+  TestInstruction loop = TestOp(5, "loop", "while", {1});
   loop.called_computations = {2};
   main.instructions.push_back(loop);
   const TestGraph test({Leaf(1, "shared"), Calling(2, "body", "call", {1}), main}, 3);

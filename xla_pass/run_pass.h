@@ -1,5 +1,5 @@
-// In:  the bytes of one HloModuleProto, and how the user configured the pass. Out: new bytes (or nothing: unchanged)
-// and one verdict per all-reduce. The whole pass; Python calls only this.
+// The whole pass, which is all that Python calls: a serialized HloModuleProto and options in, new bytes (or nothing)
+// and one verdict per all-reduce out.
 #ifndef XLA_PASS_RUN_PASS_H_
 #define XLA_PASS_RUN_PASS_H_
 

@@ -1,4 +1,4 @@
-// In:  any bytes, from libFuzzer. Out: a crash if the pass misbehaves, or if what it wrote does not read back.
+// libFuzzer target: the pass on any bytes; what it writes must parse again.
 //
 //   bazel build --config=fuzz //xla_pass:run_pass_fuzz && build/bazel-bin/xla_pass/run_pass_fuzz tests/data
 #include <cstddef>

@@ -1,4 +1,4 @@
-// In:  a call's group mode and groups. Out: which seat a (replica, partition) takes. See groups.h.
+// Implementation of groups.h.
 #include "ffi_kernels/comm/groups.h"
 
 #include <algorithm>
@@ -62,20 +62,20 @@ Result<Groups> Groups::Create(std::string_view mode, std::vector<int64_t> ids, i
              "\", expected flattened_id, cross_replica or cross_partition");
 }
 
-Result<Seat> Groups::Find(uint32_t replica, uint32_t partition) const {
+Result<RankSlot> Groups::Find(uint32_t replica, uint32_t partition) const {
   if (mode_ == Mode::kFlattenedId && replica != 0 && partition != 0) {
     return Err("replica " + std::to_string(replica) + ", partition " + std::to_string(partition) +
                ": a flattened id needs the number of partitions, which is known only where a module has one replica or "
                "one partition");
   }
-  Seat seat;
+  RankSlot slot;
   int64_t id = static_cast<int64_t>(replica) + partition;  // flattened: one of the two is zero
   if (mode_ == Mode::kCrossReplica) {
     id = replica;
-    seat.instance = partition;
+    slot.instance = partition;
   } else if (mode_ == Mode::kCrossPartition) {
     id = partition;
-    seat.instance = replica;
+    slot.instance = replica;
   }
   const int32_t position = id < static_cast<int64_t>(position_.size()) ? position_[static_cast<size_t>(id)] : -1;
   if (position < 0) {
@@ -84,9 +84,9 @@ Result<Seat> Groups::Find(uint32_t replica, uint32_t partition) const {
                                                         : "id ";
     return Err(kind + std::to_string(id) + " is in none of the groups " + Text());
   }
-  seat.group = position / group_size_;
-  seat.index = position % group_size_;
-  return seat;
+  slot.group = position / group_size_;
+  slot.index = position % group_size_;
+  return slot;
 }
 
 std::vector<std::vector<int64_t>> Groups::Lists() const {

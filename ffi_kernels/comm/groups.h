@@ -1,6 +1,6 @@
-// In:  a call's group mode and groups, as the pass wrote them. Out: which seat a (replica, partition) takes.
+// In:  a call's group mode and groups, as the pass wrote them. Out: which slot a (replica, partition) takes.
 //
-//   cross_partition  {{0,1,2,3},{4,5,6,7}}   partition 6 of replica 0 -> group 1, seat 2, apart from other replicas
+//   cross_partition  {{0,1,2,3},{4,5,6,7}}   partition 6 of replica 0 -> group 1, slot 2, apart from other replicas
 #ifndef FFI_KERNELS_COMM_GROUPS_H_
 #define FFI_KERNELS_COMM_GROUPS_H_
 
@@ -13,7 +13,7 @@
 
 namespace jax_oneshot {
 
-struct Seat {
+struct RankSlot {
   int group = 0;
   int index = 0;         // within the group: the rank, which is the order of the sum
   int64_t instance = 0;  // ranks meet only those of the same group and instance
@@ -26,7 +26,7 @@ class Groups {
 
   // Fails when the id stands in no group, and where it cannot be told (flattened ids of a module that has both
   // several replicas and several partitions).
-  Result<Seat> Find(uint32_t replica, uint32_t partition) const;
+  Result<RankSlot> Find(uint32_t replica, uint32_t partition) const;
 
   int group_size() const { return group_size_; }
   std::vector<std::vector<int64_t>> Lists() const;  // the ids, one list per group

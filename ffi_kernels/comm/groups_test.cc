@@ -1,4 +1,4 @@
-// Which seat each device takes, and what is said when it has none.
+// Which slot each device takes, and what is said when it has none.
 #include "ffi_kernels/comm/groups.h"
 
 #include <gtest/gtest.h>
@@ -45,9 +45,9 @@ TEST(Groups, ReadAFlattenedIdWhereOneOfTheTwoIsZero) {
 }
 
 TEST(Groups, RefuseAFlattenedIdOfManyReplicasAndPartitions) {
-  const Result<Seat> seat = Make("flattened_id", {}, 4).Find(1, 1);
-  ASSERT_FALSE(seat.has_value());
-  EXPECT_EQ(seat.error(),
+  const Result<RankSlot> slot = Make("flattened_id", {}, 4).Find(1, 1);
+  ASSERT_FALSE(slot.has_value());
+  EXPECT_EQ(slot.error(),
             "replica 1, partition 1: a flattened id needs the number of partitions, which is known only where a module "
             "has one replica or one partition");
 }

@@ -2,7 +2,7 @@
 //
 //   rank's thread                                  whoever completes the call
 //   ticket = wait.Begin(/*stays=*/true);
-//   ... arrives ...                                if (!wait.End(kDone)) resumer->Post(rank);
+//   ... arrives ...                                if (!wait.End(kDone)) continuation_executor->Post(rank);
 //   wait.Wait(ticket, 10 ms) == kDone
 //
 // One object per rank slot, used again by later calls. Linux: sleeps on a futex.

@@ -1,8 +1,8 @@
-// In:  guests, one per rank, in any order and from any thread. Out: the whole party, given to whoever came last; or an
+// In:  participants, one per rank, in any order and from any thread. Out: the whole round, given to whoever came last; or an
 // error for everybody who came, when somebody did not come in time. Nobody blocks.
 //
-// A meeting is named by (run, group, instance). The same name may meet again and again (a call within a loop): a rank
-// can come back only after it was let go, so a name has one open meeting at a time.
+// A round is named by (run, group, instance). The same name may meet again and again (a call within a loop): a rank
+// can come back only after it was let go, so a name has one open round at a time.
 #ifndef FFI_KERNELS_COMM_RENDEZVOUS_H_
 #define FFI_KERNELS_COMM_RENDEZVOUS_H_
 
@@ -22,22 +22,22 @@
 
 namespace jax_oneshot {
 
-// One seat at a meeting, used again by later meetings. Either Resume or Fail is called once for each time it is taken;
-// both must move out what they need, for the seat may be taken again before they return.
-class Guest {
+// One slot at a round, used again by later rounds. Either Resume or Fail is called once for each time it is taken;
+// both must move out what they need, for the slot may be taken again before they return.
+class Participant {
  public:
-  virtual ~Guest() = default;
+  virtual ~Participant() = default;
   virtual void Resume() = 0;
   virtual void Fail(const std::string& message) = 0;
 };
 
-struct Meeting {
+struct RendezvousRound {
   int64_t run_id = 0;
-  Seat seat;  // of the first to arrive; group and instance are everybody's
+  RankSlot slot;  // of the first to arrive; group and instance are everybody's
   std::chrono::steady_clock::time_point deadline;
   int arrived = 0;
   std::vector<bool> here;                      // by index within the group
-  std::vector<std::unique_ptr<Guest>> guests;  // by index within the group
+  std::vector<std::unique_ptr<Participant>> participants;  // by index within the group
   std::atomic<int> users{0};                   // who still needs this object; see Rendezvous::Release
 };
 
@@ -46,41 +46,41 @@ class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
   struct Options {
     std::string call;  // "one-shot all-reduce 3 (channel 7)"
     std::chrono::milliseconds timeout{0};
-    std::function<std::unique_ptr<Guest>()> make_guest;
+    std::function<std::unique_ptr<Participant>()> make_participant;
   };
   Rendezvous(Groups groups, Options options) : groups_(std::move(groups)), options_(std::move(options)) {}
   ~Rendezvous();
 
   const Groups& groups() const { return groups_; }
 
-  // Lets `fill` put what the rank brings into its seat. Returns null unless this was the last of its group; then the
-  // whole meeting, which nobody else can see any more. The caller sets `users` and sees to every guest.
-  Result<Meeting*> Arrive(int64_t run_id, const Seat& seat, const std::function<void(Guest*)>& fill);
+  // Lets `fill` put what the rank brings into its slot. Returns null unless this was the last of its group; then the
+  // whole round, which nobody else can see any more. The caller sets `users` and sees to every participant.
+  Result<RendezvousRound*> Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(Participant*)>& fill);
 
-  // Ends the meeting that `seat` would go to: all who wait in it, and all who come to it later in this run, fail with
+  // Ends the round that `slot` would go to: all who wait in it, and all who come to it later in this run, fail with
   // `message`.
-  void Cancel(int64_t run_id, const Seat& seat, const std::string& message);
+  void Cancel(int64_t run_id, const RankSlot& slot, const std::string& message);
 
-  // One user less; the last one's call makes the meeting free for use again.
-  void Release(Meeting* meeting);
+  // One user less; the last one's call makes the round free for use again.
+  void Release(RendezvousRound* round);
 
  private:
   struct Failure {
     int64_t run_id;
-    Seat seat;
+    RankSlot slot;
     std::string message;
   };
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  Meeting* FindOpen(int64_t run_id, const Seat& seat);
-  const Failure* FindFailure(int64_t run_id, const Seat& seat) const;
-  Result<Meeting*> Open(int64_t run_id, const Seat& seat);
+  RendezvousRound* FindOpen(int64_t run_id, const RankSlot& slot);
+  const Failure* FindFailure(int64_t run_id, const RankSlot& slot) const;
+  Result<RendezvousRound*> Open(int64_t run_id, const RankSlot& slot);
   Result<void> StartWatch();
-  void Close(Meeting* meeting);
-  void Remember(int64_t run_id, const Seat& seat, const std::string& message);
-  void FailAll(Meeting* meeting, const std::string& message);
-  std::string TwiceMessage(const Seat& seat) const;
-  std::string LateMessage(const Meeting& meeting) const;
+  void Close(RendezvousRound* round);
+  void Remember(int64_t run_id, const RankSlot& slot, const std::string& message);
+  void FailAll(RendezvousRound* round, const std::string& message);
+  std::string TwiceMessage(const RankSlot& slot) const;
+  std::string LateMessage(const RendezvousRound& round) const;
 
   // Outlives the rendezvous where its thread does, so that destroying one never waits for a thread (which may be the
   // very thread that destroys it).
@@ -92,7 +92,7 @@ class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
   };
 
   static void Watch(const std::weak_ptr<Rendezvous>& self, const std::shared_ptr<Alarm>& alarm);
-  bool WatchOnce(TimePoint* wake, std::vector<std::pair<Meeting*, std::string>>* late);
+  bool WatchOnce(TimePoint* wake, std::vector<std::pair<RendezvousRound*, std::string>>* late);
 
   const Groups groups_;
   const Options options_;
@@ -100,8 +100,8 @@ class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
   const std::shared_ptr<Alarm> alarm_ = std::make_shared<Alarm>();
 
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Meeting>> all_;
-  std::vector<Meeting*> open_, free_;
+  std::vector<std::unique_ptr<RendezvousRound>> all_;
+  std::vector<RendezvousRound*> open_, free_;
   std::vector<Failure> failures_;  // the latest few
   bool watching_ = false;
   bool opened_since_watch_ = false;

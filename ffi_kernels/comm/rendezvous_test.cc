@@ -1,4 +1,4 @@
-// Who gets the party, who gets an error, and when.
+// Who gets the round, who gets an error, and when.
 #include "ffi_kernels/comm/rendezvous.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Collects what became of each guest, by the number it was seated with.
+// Collects what became of each participant, by the number it was placed with.
 struct Ledger {
   std::mutex mutex;
   std::condition_variable changed;
@@ -25,8 +25,8 @@ struct Ledger {
   }
 };
 
-struct TestGuest : Guest {
-  explicit TestGuest(Ledger* ledger) : ledger(ledger) {}
+struct TestParticipant : Participant {
+  explicit TestParticipant(Ledger* ledger) : ledger(ledger) {}
   void Resume() override {}
   void Fail(const std::string& message) override {
     std::lock_guard<std::mutex> lock(ledger->mutex);
@@ -41,13 +41,13 @@ class RendezvousTest : public ::testing::Test {
  protected:
   std::shared_ptr<Rendezvous> Make(int ranks, milliseconds timeout) {
     Rendezvous::Options options{"one-shot all-reduce 3 (channel 7)", timeout,
-                                [this] { return std::make_unique<TestGuest>(&ledger_); }};
+                                [this] { return std::make_unique<TestParticipant>(&ledger_); }};
     return std::make_shared<Rendezvous>(*Groups::Create("cross_partition", {}, ranks), std::move(options));
   }
 
-  Result<Meeting*> Arrive(Rendezvous* rendezvous, int64_t run, uint32_t rank, int number, uint32_t replica = 0) {
+  Result<RendezvousRound*> Arrive(Rendezvous* rendezvous, int64_t run, uint32_t rank, int number, uint32_t replica = 0) {
     return rendezvous->Arrive(run, *rendezvous->groups().Find(replica, rank),
-                              [&](Guest* guest) { static_cast<TestGuest*>(guest)->number = number; });
+                              [&](Participant* participant) { static_cast<TestParticipant*>(participant)->number = number; });
   }
 
   Ledger ledger_;
@@ -57,9 +57,9 @@ TEST_F(RendezvousTest, GivesThePartyToTheLastInTheOrderOfTheGroup) {
   const auto rendezvous = Make(3, milliseconds(60000));
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 2, 102), nullptr);
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 0, 100), nullptr);
-  Meeting* meeting = *Arrive(rendezvous.get(), 1, 1, 101);
-  ASSERT_NE(meeting, nullptr);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(static_cast<TestGuest*>(meeting->guests[i].get())->number, 100 + i);
+  RendezvousRound* round = *Arrive(rendezvous.get(), 1, 1, 101);
+  ASSERT_NE(round, nullptr);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(static_cast<TestParticipant*>(round->participants[i].get())->number, 100 + i);
 }
 
 TEST_F(RendezvousTest, KeepsRunsAndInstancesApart) {
@@ -75,10 +75,10 @@ TEST_F(RendezvousTest, MeetsAgainUnderTheSameName) {
   const auto rendezvous = Make(2, milliseconds(60000));
   for (int generation = 0; generation < 100; ++generation) {
     EXPECT_EQ(*Arrive(rendezvous.get(), 1, generation % 2, 0), nullptr);
-    Meeting* meeting = *Arrive(rendezvous.get(), 1, 1 - generation % 2, 0);
-    ASSERT_NE(meeting, nullptr);
-    meeting->users = 1;
-    if (generation % 3 == 0) rendezvous->Release(meeting);  // else still in use: another object serves
+    RendezvousRound* round = *Arrive(rendezvous.get(), 1, 1 - generation % 2, 0);
+    ASSERT_NE(round, nullptr);
+    round->users = 1;
+    if (generation % 3 == 0) rendezvous->Release(round);  // else still in use: another object serves
   }
 }
 
@@ -125,7 +125,7 @@ TEST_F(RendezvousTest, FailsEveryoneWhenARankComesTwice) {
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 0, 0), nullptr);
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 2, 2), nullptr);
   const std::string expected =
-      "one-shot all-reduce 3 (channel 7): rank 2 of group {0,1,2} arrived twice at one meeting; expected each rank "
+      "one-shot all-reduce 3 (channel 7): rank 2 of group {0,1,2} arrived twice at one round; expected each rank "
       "once "
       "(two devices of this run have the same logical id)";
   EXPECT_EQ(Arrive(rendezvous.get(), 1, 2, 3).error(), expected);

@@ -1,4 +1,4 @@
-// In:  the ranks of a call, one by one. Out: their results. See call_site.h.
+// Implementation of call_site.h.
 #include "ffi_kernels/cpu/call_site.h"
 
 #include <algorithm>
@@ -30,15 +30,15 @@ struct CallSite::Work {
     std::atomic<int64_t> next{0};
   };
 
-  struct Helper : Guest {
+  struct Helper : Participant {
     explicit Helper(Work* work) : work(work) {}
     void Resume() override { Run(work); }
     void Fail(const std::string&) override {}
     Work* const work;
   };
 
-  std::shared_ptr<Party> party;  // set while in flight
-  Meeting* meeting = nullptr;
+  std::shared_ptr<Round> round;  // set while in flight
+  RendezvousRound* round = nullptr;
   std::vector<RankBuffers> ranks;
   InPlace::Copies copies;
   std::atomic<int64_t> left{0};  // blocks not yet done
@@ -46,7 +46,7 @@ struct CallSite::Work {
   int share_count = 1;           // as many as threads are asked for
   std::atomic<int> threads{0};   // that have not left yet
   Helper helper{this};
-  std::vector<Guest*> to_resume;
+  std::vector<Participant*> to_resume;
 
   void Split(int shares, int64_t blocks);
   int64_t RunShare(Share* share);  // as much of it as nobody else took; how many blocks
@@ -60,7 +60,7 @@ struct CallSite::Work {
 // Waiting in vain costs kInPlace, so each time it happens ranks stay away from it for twice as many calls as before.
 class WaitsInPlace {
  public:
-  bool IsWorth(const Resumer::Cost& cost) {
+  bool IsWorth(const ContinuationExecutor::Cost& cost) {
     if (!cost.MayBlock()) return false;
     if (calls_elsewhere_.load(std::memory_order_relaxed) <= 0) return true;
     calls_elsewhere_.fetch_sub(1, std::memory_order_relaxed);
@@ -84,15 +84,15 @@ class WaitsInPlace {
 };
 
 // What a call in flight needs. Kept by it, for the executable may die as soon as its last rank is let go.
-struct CallSite::Party {
-  explicit Party(CallSiteOptions options)
+struct CallSite::Round {
+  explicit Round(CallSiteOptions options)
       : engine(std::move(options.program), options.rows, options.width, BestLoops()), name(std::move(options.name)) {}
 
   const Engine engine;
   const std::string name;
   std::shared_ptr<Rendezvous> rendezvous;
-  const std::shared_ptr<Resumer> resumer = Resumer::Shared();
-  const std::shared_ptr<Resumer::Cost> cost = std::make_shared<Resumer::Cost>();
+  const std::shared_ptr<ContinuationExecutor> continuation_executor = ContinuationExecutor::Shared();
+  const std::shared_ptr<ContinuationExecutor::Cost> cost = std::make_shared<ContinuationExecutor::Cost>();
   WaitsInPlace in_place;
 
   std::mutex mutex;
@@ -102,53 +102,53 @@ struct CallSite::Party {
 
 void WaitingRank::Fail(const std::string& message) {
   Refuse(message);
-  wait_.End(InPlaceWait::kFailed);  // this object is the meeting's until everybody in it has failed
+  wait_.End(InPlaceWait::kFailed);  // this object is the round's until everybody in it has failed
 }
 
 void WaitingRank::Leave() {
   const std::shared_ptr<Rendezvous> rendezvous = std::move(rendezvous_);
-  rendezvous->Release(meeting_);
+  rendezvous->Release(round_);
 }
 
 CallSite::CallSite(CallSiteOptions options, std::function<std::unique_ptr<WaitingRank>()> make_rank) {
-  Rendezvous::Options meeting{options.name, options.timeout, std::move(make_rank)};
-  auto rendezvous = std::make_shared<Rendezvous>(options.groups, std::move(meeting));
-  party_ = std::make_shared<Party>(std::move(options));
-  party_->rendezvous = std::move(rendezvous);
+  Rendezvous::Options round{options.name, options.timeout, std::move(make_rank)};
+  auto rendezvous = std::make_shared<Rendezvous>(options.groups, std::move(round));
+  round_ = std::make_shared<Round>(std::move(options));
+  round_->rendezvous = std::move(rendezvous);
 }
 
-const Engine& CallSite::engine() const { return party_->engine; }
-const Groups& CallSite::groups() const { return party_->rendezvous->groups(); }
-const std::string& CallSite::name() const { return party_->name; }
-const std::shared_ptr<Resumer::Cost>& CallSite::cost() const { return party_->cost; }
+const Engine& CallSite::engine() const { return round_->engine; }
+const Groups& CallSite::groups() const { return round_->rendezvous->groups(); }
+const std::string& CallSite::name() const { return round_->name; }
+const std::shared_ptr<ContinuationExecutor::Cost>& CallSite::cost() const { return round_->cost; }
 
-Result<void> CallSite::Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill) {
-  Resumer::Cost::StopClock(run_id);
+Result<void> CallSite::Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(WaitingRank*)>& fill) {
+  ContinuationExecutor::Cost::StopClock(run_id);
   // A rank that does not wait here may be resumed before this returns, and its executable may die.
-  const std::shared_ptr<Party> party = party_;
-  const bool stays = party->in_place.IsWorth(*party->cost);
+  const std::shared_ptr<Round> round = round_;
+  const bool stays = round->in_place.IsWorth(*round->cost);
   struct {
     const std::function<void(WaitingRank*)>& fill;
     const bool stays;
     WaitingRank* rank;
     uint32_t ticket;
   } arrival{fill, stays, nullptr, 0};
-  const Result<Meeting*> meeting = party->rendezvous->Arrive(run_id, seat, [&arrival](Guest* guest) {
-    arrival.rank = static_cast<WaitingRank*>(guest);
+  const Result<RendezvousRound*> round = round->rendezvous->Arrive(run_id, slot, [&arrival](Participant* participant) {
+    arrival.rank = static_cast<WaitingRank*>(participant);
     arrival.ticket = arrival.rank->wait_.Begin(arrival.stays);
     arrival.fill(arrival.rank);
   });
-  if (!meeting) return Err(meeting.error());
-  if (*meeting != nullptr) Start(TakeWork(party, *meeting));
+  if (!round) return Err(round.error());
+  if (*round != nullptr) Start(TakeWork(round, *round));
   if (!stays) return {};
   switch (arrival.rank->wait_.Wait(arrival.ticket, kInPlace)) {
     case InPlaceWait::kDone:
-      party->in_place.WasGood();
+      round->in_place.WasGood();
       arrival.rank->Resume();
-      Resumer::Cost::StartClock(party->cost, run_id);
+      ContinuationExecutor::Cost::StartClock(round->cost, run_id);
       break;
     case InPlaceWait::kLeft:
-      party->in_place.WasInVain();
+      round->in_place.WasInVain();
       break;
     case InPlaceWait::kFailed:
       break;
@@ -157,40 +157,40 @@ Result<void> CallSite::Arrive(int64_t run_id, const Seat& seat, const std::funct
 }
 
 void CallSite::Start(Work* work) {
-  const std::shared_ptr<Party> party = work->party;  // Run may end the call
-  const int64_t blocks = party->engine.block_count();
-  const int threads = static_cast<int>(std::min<int64_t>(Resumer::Cores(), blocks));
+  const std::shared_ptr<Round> round = work->round;  // Run may end the call
+  const int64_t blocks = round->engine.block_count();
+  const int threads = static_cast<int>(std::min<int64_t>(ContinuationExecutor::Cores(), blocks));
   work->threads = threads;
   work->Split(threads, blocks);
-  if (threads > 1) party->resumer->Help(&work->helper, threads - 1, blocks >= kBlocksWorthWaking);
+  if (threads > 1) round->continuation_executor->Help(&work->helper, threads - 1, blocks >= kBlocksWorthWaking);
   Run(work);
 }
 
-CallSite::Work* CallSite::TakeWork(const std::shared_ptr<Party>& party, Meeting* meeting) {
+CallSite::Work* CallSite::TakeWork(const std::shared_ptr<Round>& round, RendezvousRound* round) {
   Work* work;
   {
-    std::lock_guard<std::mutex> lock(party->mutex);
-    if (party->idle.empty()) {
-      party->works.push_back(std::make_unique<Work>());
-      party->idle.push_back(party->works.back().get());
+    std::lock_guard<std::mutex> lock(round->mutex);
+    if (round->idle.empty()) {
+      round->works.push_back(std::make_unique<Work>());
+      round->idle.push_back(round->works.back().get());
     }
-    work = party->idle.back();
-    party->idle.pop_back();
+    work = round->idle.back();
+    round->idle.pop_back();
   }
-  work->party = party;
-  work->meeting = meeting;
-  work->left = party->engine.block_count();
+  work->round = round;
+  work->round = round;
+  work->left = round->engine.block_count();
   work->ranks.clear();
-  for (const std::unique_ptr<Guest>& guest : meeting->guests) {
-    const auto& rank = static_cast<const WaitingRank&>(*guest);
+  for (const std::unique_ptr<Participant>& participant : round->participants) {
+    const auto& rank = static_cast<const WaitingRank&>(*participant);
     work->ranks.push_back({rank.inputs.data(), rank.outputs.data()});
   }
-  party->engine.Protect(&work->ranks, &work->copies);
+  round->engine.Protect(&work->ranks, &work->copies);
   return work;
 }
 
 void CallSite::Work::Split(int count, int64_t blocks) {
-  if (shares.empty()) shares = std::vector<Share>(static_cast<size_t>(Resumer::Cores()));
+  if (shares.empty()) shares = std::vector<Share>(static_cast<size_t>(ContinuationExecutor::Cores()));
   share_count = count;
   for (int i = 0; i < count; ++i) {
     shares[i].next.store(blocks * i / count, std::memory_order_relaxed);
@@ -202,7 +202,7 @@ int64_t CallSite::Work::RunShare(Share* share) {
   const int64_t take = share_count > 1 ? 1 : share->end;  // a thread alone does everything in one go, which costs less
   int64_t done = 0;
   for (int64_t block; (block = share->next.fetch_add(take, std::memory_order_relaxed)) < share->end; done += take) {
-    party->engine.RunBlocks(block, block + take, ranks.data(), static_cast<int>(ranks.size()));
+    round->engine.RunBlocks(block, block + take, ranks.data(), static_cast<int>(ranks.size()));
   }
   return done;
 }
@@ -210,34 +210,34 @@ int64_t CallSite::Work::RunShare(Share* share) {
 void CallSite::Run(Work* work) {
   const int shares = work->share_count;
   int64_t done = 0;
-  for (int i = 0; i < shares; ++i) done += work->RunShare(&work->shares[(Resumer::ThreadNumber() + i) % shares]);
+  for (int i = 0; i < shares; ++i) done += work->RunShare(&work->shares[(ContinuationExecutor::ThreadNumber() + i) % shares]);
   if (done > 0 && work->left.fetch_sub(done, std::memory_order_acq_rel) == done) Finish(work);
   if (work->threads.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    const std::shared_ptr<Party> party = std::move(work->party);
-    std::lock_guard<std::mutex> lock(party->mutex);
-    party->idle.push_back(work);
+    const std::shared_ptr<Round> round = std::move(work->round);
+    std::lock_guard<std::mutex> lock(round->mutex);
+    round->idle.push_back(work);
   }
 }
 
 void CallSite::Finish(Work* work) {
-  Meeting* meeting = work->meeting;
-  const std::shared_ptr<Rendezvous> rendezvous = work->party->rendezvous;
-  const int64_t run_id = meeting->run_id;
-  meeting->users.store(static_cast<int>(meeting->guests.size()) + 1);  // one more for the walks over its guests
-  for (const std::unique_ptr<Guest>& guest : meeting->guests) {
-    auto& rank = static_cast<WaitingRank&>(*guest);
+  RendezvousRound* round = work->round;
+  const std::shared_ptr<Rendezvous> rendezvous = work->round->rendezvous;
+  const int64_t run_id = round->run_id;
+  round->users.store(static_cast<int>(round->participants.size()) + 1);  // one more for the walks over its participants
+  for (const std::unique_ptr<Participant>& participant : round->participants) {
+    auto& rank = static_cast<WaitingRank&>(*participant);
     rank.rendezvous_ = rendezvous;
-    rank.meeting_ = meeting;
+    rank.round_ = round;
   }
   work->to_resume.clear();
-  for (const std::unique_ptr<Guest>& guest : meeting->guests) {
-    if (!static_cast<WaitingRank&>(*guest).wait_.End(InPlaceWait::kDone)) work->to_resume.push_back(guest.get());
+  for (const std::unique_ptr<Participant>& participant : round->participants) {
+    if (!static_cast<WaitingRank&>(*participant).wait_.End(InPlaceWait::kDone)) work->to_resume.push_back(participant.get());
   }
   if (!work->to_resume.empty()) {
-    work->party->resumer->Post(work->to_resume.data(), static_cast<int>(work->to_resume.size()), work->party->cost,
+    work->round->continuation_executor->Post(work->to_resume.data(), static_cast<int>(work->to_resume.size()), work->round->cost,
                                run_id);
   }
-  rendezvous->Release(meeting);
+  rendezvous->Release(round);
 }
 
 }  // namespace jax_oneshot

@@ -1,5 +1,5 @@
 // In:  one rank's buffers, each time it comes by. Out: its results, once all ranks of its group have come. One CallSite
-// per one-shot call of an executable: the engine, the groups, the meeting place. No XLA in here.
+// per one-shot call of an executable: the engine, the groups, the round place. No XLA in here.
 #ifndef FFI_KERNELS_CPU_CALL_SITE_H_
 #define FFI_KERNELS_CPU_CALL_SITE_H_
 
@@ -13,14 +13,14 @@
 #include "base/result.h"
 #include "ffi_kernels/comm/in_place_wait.h"
 #include "ffi_kernels/comm/rendezvous.h"
-#include "ffi_kernels/comm/resumer.h"
+#include "ffi_kernels/comm/continuation_executor.h"
 #include "ffi_kernels/cpu/engine.h"
 
 namespace jax_oneshot {
 
 // A rank that waits at a call site. What it waits with (a promise) is its subclass's, which also writes Resume and
 // Refuse: both take that out of this object first; Resume then calls Leave; then comes the promise's turn.
-class WaitingRank : public Guest {
+class WaitingRank : public Participant {
  public:
   void Fail(const std::string& message) final;
 
@@ -37,7 +37,7 @@ class WaitingRank : public Guest {
   friend class CallSite;
   InPlaceWait wait_;
   std::shared_ptr<Rendezvous> rendezvous_;  // from the last arrival to Leave
-  Meeting* meeting_ = nullptr;
+  RendezvousRound* round_ = nullptr;
 };
 
 struct CallSiteOptions {
@@ -55,25 +55,25 @@ class CallSite {
   const Engine& engine() const;
   const Groups& groups() const;
   const std::string& name() const;
-  const std::shared_ptr<Resumer::Cost>& cost() const;  // of what follows a call
+  const std::shared_ptr<ContinuationExecutor::Cost>& cost() const;  // of what follows a call
 
-  // `fill` puts the rank's buffers, and what it waits with, into its seat. An error says why this rank cannot meet the
+  // `fill` puts the rank's buffers, and what it waits with, into its slot. An error says why this rank cannot meet the
   // others; they hear of it now or at the deadline. May wait for the others on the calling thread, for a short time; a
   // rank that has not been resumed or failed by then is so later, on another thread. Allocates nothing of its own once
   // as many calls as ever were in flight together (a `fill` that captures more than two pointers allocates in
   // std::function).
-  Result<void> Arrive(int64_t run_id, const Seat& seat, const std::function<void(WaitingRank*)>& fill);
+  Result<void> Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(WaitingRank*)>& fill);
 
  private:
   struct Work;
-  struct Party;
+  struct Round;
 
-  static Work* TakeWork(const std::shared_ptr<Party>& party, Meeting* meeting);
+  static Work* TakeWork(const std::shared_ptr<Round>& round, RendezvousRound* round);
   static void Start(Work* work);
   static void Run(Work* work);
   static void Finish(Work* work);
 
-  std::shared_ptr<Party> party_;
+  std::shared_ptr<Round> round_;
 };
 
 }  // namespace jax_oneshot

@@ -173,7 +173,7 @@ void RunRanksThatBlock(CallSite* site, int repeats, const RankData& data) {
       for (int i = 0; i < repeats; ++i) {
         // What follows a call is timed on the thread that runs it, here as there.
         ASSERT_EQ(Call(site, 1, rank, data), "");
-        Resumer::Cost::StartClock(site->cost(), 1);
+        ContinuationExecutor::Cost::StartClock(site->cost(), 1);
         collective.Run();
       }
     });

@@ -1,4 +1,4 @@
-// In:  a valid RowProgram and its shape. Out: its blocks, run on request. See engine.h.
+// Implementation of engine.h.
 #include "ffi_kernels/cpu/engine.h"
 
 #include <algorithm>

@@ -1,6 +1,5 @@
-// In:  a valid RowProgram, the shape, and raw pointers to every rank's operands and results. Out: every rank's results.
-// The arithmetic of the CPU backend, without XLA: sums once per group, runs the epilogue once per distinct set of local
-// operands (usually there is one), and cuts the work into blocks that any threads may run in any order.
+// The arithmetic of the CPU backend, without XLA. Sums once per group, runs the epilogue once per distinct set of local
+// operands (usually one), and splits the work into blocks that threads may run in any order.
 #ifndef FFI_KERNELS_CPU_ENGINE_H_
 #define FFI_KERNELS_CPU_ENGINE_H_
 

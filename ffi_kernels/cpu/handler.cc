@@ -1,7 +1,7 @@
-// In:  XLA's calls of the custom-call target on CPU. Out: the handlers. See handler.h.
+// Implementation of handler.h.
 //
 // Instantiate makes a CallSite from the attributes, once per call of an executable. Execute checks one rank's buffers,
-// lets it take its seat and returns a future; the last rank to come does the work.
+// lets it take its slot and returns a future; the last rank to come does the work.
 #include "ffi_kernels/cpu/handler.h"
 
 #include <memory>
@@ -70,7 +70,7 @@ ffi::Future Failed(ffi::ErrorCode code, const std::string& message) {
   return future;
 }
 
-// Addresses of one rank's buffers, on their way to its seat. Each buffer is decoded once, which is a good part of what
+// Addresses of one rank's buffers, on their way to its slot. Each buffer is decoded once, which is a good part of what
 // one rank's arrival costs; nothing is allocated.
 struct Arrival {
   const void* operands[kMaxInputs + 2];
@@ -99,7 +99,7 @@ struct Arrival {
   uint32_t replica_id() const { return *static_cast<const uint32_t*>(operands[operand_count - 2]); }
   uint32_t partition_id() const { return *static_cast<const uint32_t*>(operands[operand_count - 1]); }
 
-  void TakeSeat(WaitingRank* rank) {
+  void FindSlot(WaitingRank* rank) {
     rank->inputs.assign(operands, operands + operand_count - 2);
     rank->outputs.assign(results, results + result_count);
     static_cast<FfiRank*>(rank)->promise = std::move(promise);
@@ -113,12 +113,12 @@ ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::RemainingArgs args
     return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": the buffers do not fit the row program:" +
                                                         state->boundary.Problems(AllOf(args), AllOf(rets)));
   }
-  const Result<Seat> seat = site.groups().Find(arrival.replica_id(), arrival.partition_id());
-  if (!seat) return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": " + seat.error());
+  const Result<RankSlot> slot = site.groups().Find(arrival.replica_id(), arrival.partition_id());
+  if (!slot) return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": " + slot.error());
   ffi::Future future(arrival.promise);
   // The state may be gone when Arrive returns well: this rank's future is all that is left to touch.
   const Result<void> arrived =
-      site.Arrive(run.run_id, *seat, [&arrival](WaitingRank* rank) { arrival.TakeSeat(rank); });
+      site.Arrive(run.run_id, *slot, [&arrival](WaitingRank* rank) { arrival.FindSlot(rank); });
   if (!arrived) return Failed(ffi::ErrorCode::kAborted, arrived.error());
   return future;
 }

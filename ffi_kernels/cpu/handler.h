@@ -1,4 +1,4 @@
-// In:  XLA's calls of the custom-call target on CPU. Out: the handlers to register for it (platform "cpu", typed FFI).
+// The FFI handlers of the custom-call target for platform "cpu".
 //
 // Register {"instantiate": CpuInstantiateHandler(), "execute": CpuExecuteHandler()} and, before the first use, the
 // state's type {"type_id": CpuStateTypeId(), "type_info": CpuStateTypeInfo()} under the name kCpuStateTypeName.

@@ -1,4 +1,4 @@
-// In:  a Plan and the ranks' buffers. Out: copies of operands that would be overwritten too early. See in_place.h.
+// Implementation of in_place.h.
 #include "ffi_kernels/cpu/in_place.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// In:  a Plan, and where the ranks' buffers lie in one call. Out: the same, with copies of those operands that a result
-// would overwrite too early.
+// Copies operands that a result of the same call would overwrite before they are read (XLA may assign both the same
+// buffer).
 //
 // XLA:CPU decides about copies before the pass runs, so a result of a call may lie in the memory of one of its
 // operands: a loop's body writes next to each other what it read one iteration before.

@@ -1,4 +1,4 @@
-// In:  nothing. Out: glibc's allocator set to keep freed memory. See keep_freed_memory.h.
+// Implementation of keep_freed_memory.h.
 #include "ffi_kernels/cpu/keep_freed_memory.h"
 
 #include <cstdlib>

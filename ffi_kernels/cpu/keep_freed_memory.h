@@ -1,4 +1,4 @@
-// In:  nothing. Out: a process whose allocator keeps what XLA:CPU frees after a step for the next step.
+// Tunes glibc's allocator so that memory XLA:CPU frees after a step is reused by the next step.
 //
 // XLA:CPU allocates every device's temporary buffer anew for each execution. With blocking collectives each device
 // frees it on a thread, and so in an arena, of its own; with one-shot calls all devices advance together and free

@@ -1,4 +1,4 @@
-// In:  the CPU this process runs on. Out: the tables of loops it can run. See loops.h.
+// Implementation of loops.h.
 #include "ffi_kernels/cpu/loops.h"
 
 #include <limits>

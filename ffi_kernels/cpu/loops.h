@@ -1,6 +1,5 @@
-// In:  chunks of values and typed buffers. Out: the inner loops of the CPU engine, as one table of functions per
-// instruction set. Every table gives the same bits: the loops are compiled several times from one source, without
-// contraction of a*b+c, and differ in vector width only.
+// The inner loops of the CPU engine, one table of functions per instruction set. All tables give the same bits: the
+// loops are compiled several times from one source, without contraction of a*b+c, and differ in vector width only.
 #ifndef FFI_KERNELS_CPU_LOOPS_H_
 #define FFI_KERNELS_CPU_LOOPS_H_
 

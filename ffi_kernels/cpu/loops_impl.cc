@@ -1,5 +1,5 @@
-// In:  JAX_ONESHOT_LOOPS, the name of the table to define (the build compiles this file once per instruction set).
-// Out: that table. See loops.h.
+// The loops of loops.h. The build compiles this file once per instruction set; JAX_ONESHOT_LOOPS is the name of the
+// table to define.
 //
 // Nothing here may instantiate an inline function of the standard library: its one copy in the final binary could
 // then be the one compiled for an instruction set that the machine lacks. Hence the builtins, and hence only

@@ -1,4 +1,4 @@
-// In:  a valid RowProgram. Out: its Plan. See plan.h.
+// Implementation of plan.h.
 #include "ffi_kernels/cpu/plan.h"
 
 #include <algorithm>

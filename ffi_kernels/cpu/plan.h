@@ -1,5 +1,5 @@
-// In:  a valid RowProgram and a table of loops. Out: the same as steps over f32 buffers, cut into phases at row
-// reductions, with every buffer placed. Made once per call site.
+// Plan: a row program as steps over f32 buffers, split into phases at row reductions, with every buffer placed. Made
+// once per call site.
 //
 //   phase 0:  once per row     scalar steps
 //             per chunk        x0 = sum of ranks; x2 = x0 + load a1; t5 += reduce_sum(x2 * x2); store x2

@@ -1,4 +1,4 @@
-// In:  a RowProgram, a shape and a seed. Out: every rank's operands. See rank_data.h.
+// Implementation of rank_data.h.
 #include "ffi_kernels/cpu/rank_data.h"
 
 #include <random>

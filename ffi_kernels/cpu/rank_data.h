@@ -1,5 +1,4 @@
-// In:  a RowProgram, a shape, a number of ranks and a seed. Out: every rank's operands and room for its results. For
-// tests and benchmarks of the CPU backend.
+// Random operands and result buffers of every rank, for tests and benchmarks of the CPU backend.
 #ifndef FFI_KERNELS_CPU_RANK_DATA_H_
 #define FFI_KERNELS_CPU_RANK_DATA_H_
 

@@ -1,4 +1,4 @@
-// In:  one row of every rank's operands. Out: that row of every rank's results. See row_runner.h.
+// Implementation of row_runner.h.
 #include "ffi_kernels/cpu/row_runner.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  a Plan, a Workspace, every rank's buffers, a range of columns. Out: one row of every rank's results.
+// Runs a Plan on one row: reads that row of every rank's operands, writes that row of every rank's results.
 #ifndef FFI_KERNELS_CPU_ROW_RUNNER_H_
 #define FFI_KERNELS_CPU_ROW_RUNNER_H_
 

@@ -1,5 +1,4 @@
-// In:  a Plan and the row width. Out: the memory one thread needs to run it: slots, chunk buffers, row buffers, splats,
-// totals.
+// The scratch memory one thread needs to run a Plan: slots, chunk buffers, row buffers, splats, totals.
 #ifndef FFI_KERNELS_CPU_WORKSPACE_H_
 #define FFI_KERNELS_CPU_WORKSPACE_H_
 

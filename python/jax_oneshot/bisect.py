@@ -1,4 +1,4 @@
-"""In: a way to run a program with so many rewrites and say whether it was right. Out: the first rewrite that is wrong.
+"""Finds the first rewrite that makes a program wrong, by running it with fewer and fewer rewrites.
 
 With limit N the first N rewrites are made. Right with 0 and wrong with all of them, so somewhere between lies a number
 with which the program turns wrong; halving finds one. What is wrong is then rewrite number `last_wrong`, or it together

@@ -1,4 +1,4 @@
-"""In: the command line of `jax-oneshot`. Out: the chosen command, run; its exit status.
+"""The command line `jax-oneshot`: parses it, runs the command, returns its exit status.
 
     0  done        1  the work failed: bad input, a test of the command did not hold        2  wrong command line
 

@@ -1,4 +1,4 @@
-"""In: environment variables. Out: a `Config`, or a `ConfigError` that names every mistake at once."""
+"""Config: the settings from environment variables. A ConfigError names every mistake at once."""
 
 from __future__ import annotations
 

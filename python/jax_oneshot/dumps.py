@@ -1,4 +1,4 @@
-"""In: a module before and after the pass, and the pass's report. Out: three files per module in the dump folder.
+"""Writes three files per module into the dump folder: HLO before, HLO after, and the report.
 
     0007.jit_decode.cpu.before.hlo.txt
     0007.jit_decode.cpu.after.hlo.txt    the same text when nothing was rewritten

@@ -1,4 +1,4 @@
-"""In: the calls that the pass would make in a module. Out: why this machine's GPUs could not run them; empty: they can.
+"""Why this machine's GPUs cannot run the calls that the pass would emit for a module; empty if they can.
 
 Asked before the first rewrite of a module is handed to XLA: whatever is found here ends in a verdict of the report, and
 XLA runs the module its own way; what is found only at run time ends the program. Where no GPU is present nothing can

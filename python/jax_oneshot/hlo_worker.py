@@ -1,4 +1,5 @@
-"""In: an HLO module on stdin, unchecked. Out: the same module in the other notation on stdout, or exit status 1.
+"""Converts an HLO module between text and proto, stdin to stdout, in a process of its own: XLA may abort on invalid
+input.
 
     python -m jax_oneshot.hlo_worker to-proto < module.hlo.txt > module.pb
     python -m jax_oneshot.hlo_worker to-text  < module.pb      > module.hlo.txt

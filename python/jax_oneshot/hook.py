@@ -1,4 +1,5 @@
-"""In: the serialized module of each compile, from XLA. Out: the rewritten module, or None to leave it alone.
+"""The HLO hook: XLA calls it with every serialized module; it returns the rewritten module, or None to leave it
+alone.
 
 Never raises an ordinary error: whatever goes wrong inside, the compile goes on with the module as it came, and the
 user is warned once.
@@ -41,7 +42,7 @@ RunPass = Callable[..., PassResult]
 
 
 @dataclasses.dataclass(frozen=True)
-class Surroundings:
+class HookDependencies:
     """What the hook asks of the process it runs in; functions, since the answers are not known at start-up.
 
     Attributes:
@@ -68,21 +69,21 @@ class Surroundings:
 class Hook:
     """The callback for one platform; XLA calls it once per compile, from any thread."""
 
-    def __init__(self, config: Config, platform: Platform, surroundings: Surroundings, counter: RewriteCounter) -> None:
+    def __init__(self, config: Config, platform: Platform, dependencies: HookDependencies, counter: RewriteCounter) -> None:
         """A hook for one platform.
 
         Args:
           config: how the user configured the pass.
           platform: what the modules are compiled for.
-          surroundings: what to ask of the process.
+          dependencies: what to ask of the process.
           counter: of the process's rewrites; all hooks share it.
         """
         self._config = config
         self._counter = counter
         self._platform = platform
-        self._around = surroundings
+        self._around = dependencies
         self._dumper = (
-            dumps.Dumper(config.dump_to, surroundings.hlo_text, surroundings.process_index) if config.dump_to else None
+            dumps.Dumper(config.dump_to, dependencies.hlo_text, dependencies.process_index) if config.dump_to else None
         )
         self._warned: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""In: our callbacks and handlers. Out: their registration with JAX. The only file that touches JAX's internals.
+"""Registers our hook and handlers with JAX. The only file that uses JAX's internals.
 
 Tried on jax/jaxlib 0.11.2 and 0.12.0.1. With another version, this is the file to compare with its source: each
 function names the internal it leans on. Everything is imported when called, so that importing this file costs nothing.

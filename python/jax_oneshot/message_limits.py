@@ -1,5 +1,4 @@
-"""In: a platform and a GPU's architecture. Out: the bytes of a rank's message from which its sums travel by two shots,
-and those up to which it is rewritten at all, by group size.
+"""The largest message per rank that is rewritten, by platform, GPU architecture and group size.
 
     bytes:   0 ........ two shots from ........ limit ........
               one shot              two shots          XLA's own all-reduce stays

@@ -1,4 +1,4 @@
-"""In: nothing. Out: the native module `jax_oneshot._native`, or an error that says how to get it."""
+"""Loads the native module `jax_oneshot._native`, or raises an error that says how to get it."""
 
 from __future__ import annotations
 

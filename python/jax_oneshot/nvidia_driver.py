@@ -1,4 +1,4 @@
-"""In: nothing. Out: how many NVIDIA GPUs the driver of this machine offers to this process, and of what architecture.
+"""How many NVIDIA GPUs the driver offers to this process, and their architecture.
 
 Modules that could really run here are checked before they are rewritten, those compiled for GPUs elsewhere are not.
 Only the driver knows for sure: /proc/driver/nvidia is missing in some containers and under WSL, and it knows nothing of

@@ -1,4 +1,4 @@
-"""In: Python's module path. Out: where NVIDIA's Python packages put their libraries; told to the native module, too.
+"""Finds the libraries in NVIDIA's Python packages and tells the native module where they are.
 
 The native module looks for NVRTC beside itself, where pip puts both. In a source tree, or with a PYTHONPATH, it lies
 elsewhere; only Python knows where its packages are.

@@ -11,7 +11,7 @@ import os
 TYPE_CHECKING = False  # typing's own costs an import
 if TYPE_CHECKING:
     from jax_oneshot.config import Config
-    from jax_oneshot.hook import Surroundings
+    from jax_oneshot.hook import HookDependencies
     from jax_oneshot.rewrite_counter import RewriteCounter
 
 PASS_NAME = "jax_oneshot"
@@ -69,13 +69,13 @@ def _start() -> None:
 
     from jax_oneshot import call_targets, gpu_obstacles, jax_internals, native, nvidia_driver
     from jax_oneshot import config as config_lib
-    from jax_oneshot.hook import Hook, Surroundings
+    from jax_oneshot.hook import Hook, HookDependencies
     from jax_oneshot.rewrite_counter import RewriteCounter
 
     config = config_lib.Config.from_environment(os.environ)
     # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
     library = call_targets.register()
-    surroundings = Surroundings(
+    dependencies = HookDependencies(
         run_pass=library.run_pass,
         gpu_architecture=nvidia_driver.architecture,
         gpu_obstacle=gpu_obstacles.GpuObstacles(
@@ -88,18 +88,18 @@ def _start() -> None:
         combine_limits=functools.cache(jax_internals.combine_limits),
     )
     counter = RewriteCounter(config.limit)
-    jax_internals.add_to_cache_key(lambda: _cache_key(config, native.digest(), surroundings, counter))
-    jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", surroundings, counter))
+    jax_internals.add_to_cache_key(lambda: _cache_key(config, native.digest(), dependencies, counter))
+    jax_internals.register_cpu_transform(PASS_NAME, Hook(config, "cpu", dependencies, counter))
     jax_internals.register_cuda_transform(
-        PASS_NAME, Hook(config, "cuda", surroundings, counter), _cuda_registration_failed
+        PASS_NAME, Hook(config, "cuda", dependencies, counter), _cuda_registration_failed
     )
 
 
-def _cache_key(config: Config, build: str, surroundings: Surroundings, counter: RewriteCounter) -> str:
+def _cache_key(config: Config, build: str, dependencies: HookDependencies, counter: RewriteCounter) -> str:
     """All that decides how the hook rewrites: a cache entry made on other terms must not be found."""
-    gpu = surroundings.gpu_architecture()
+    gpu = dependencies.gpu_architecture()
     # Whether, not which: the processes of a program share the executables for GPUs. JAX's key has the devices for CPU.
-    kept = f"single_process={surroundings.process_index() is None};gpu={gpu}"
+    kept = f"single_process={dependencies.process_index() is None};gpu={gpu}"
     return f"{config.fingerprint(gpu)};native={build};{kept};{counter.cache_key()}"
 
 

@@ -1,4 +1,4 @@
-"""In: the reason of a verdict. Out: what it means and what to do: the text of docs/reasons.md and of `report`'s advice.
+"""What each reason of a verdict means and what to do about it: docs/reasons.md and the advice in `report`.
 
 The sentences are made in xla_pass/match (reasons.cc, and `Err(...)` where a region ends) and in hook.py. Here each is
 listed once, with `…` where a name or a number stands; tests/test_reasons.py compares the lists, and docs/reasons.md is

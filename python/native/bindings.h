@@ -1,4 +1,4 @@
-// In:  the Python module. Out: the module with the functions of one part of the project added to it.
+// Functions that add each part of the project to the Python module.
 #ifndef PYTHON_NATIVE_BINDINGS_H_
 #define PYTHON_NATIVE_BINDINGS_H_
 

@@ -1,4 +1,4 @@
-// In:  nothing. Out: our FFI handlers and types as PyCapsules, in the dicts that jax.ffi's register functions take.
+// Returns our FFI handlers and types as PyCapsules, in the dicts that jax.ffi's register functions expect.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>

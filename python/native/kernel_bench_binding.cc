@@ -1,5 +1,4 @@
-// In:  Python's KernelBench(competitors=..., gpus=..., nccl=..., methods=...), .device() and .measure(...). Out: the
-// kernel benchmark's answers as dicts.
+// Binds the kernel benchmark: KernelBench(competitors=..., gpus=..., nccl=...), .device(), .measure(...).
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>

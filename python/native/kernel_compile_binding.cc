@@ -1,5 +1,4 @@
-// In:  Python's compile_cuda_kernel(program, rows, ...). Out: the compiler's log, with registers and spills; no GPU
-// needed.
+// Binds compile_cuda_kernel(program, rows, ...): the compiler's log with registers and spills; no GPU needed.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 

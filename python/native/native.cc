@@ -1,4 +1,4 @@
-// In:  the import of jax_oneshot._native. Out: the module; python/jax_oneshot/_native.pyi says what it holds.
+// The module jax_oneshot._native; _native.pyi documents it.
 #include <nanobind/nanobind.h>
 
 #include "python/native/bindings.h"

@@ -1,4 +1,4 @@
-// In:  Python's run_pass(bytes, options). Out: PassRun: the new bytes or None, and the report as a dict.
+// Binds run_pass(bytes, options): the new bytes or None, and the report as a dict.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>

@@ -1,4 +1,4 @@
-// In:  a row program's text and every rank's buffers from Python. Out: its canonical text, or one rank's outputs.
+// Binds the row program parser and the scalar evaluator.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>

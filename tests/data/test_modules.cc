@@ -1,4 +1,4 @@
-// In:  nothing. Out: the serialized modules beside this file. See test_modules.h.
+// Implementation of test_modules.h.
 #include "tests/data/test_modules.h"
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// In:  nothing. Out: the serialized modules beside this file, for C++ tests run by Bazel from the workspace's root.
+// The serialized modules beside this file, for C++ tests that Bazel runs from the workspace root.
 #ifndef TESTS_DATA_TEST_MODULES_H_
 #define TESTS_DATA_TEST_MODULES_H_
 

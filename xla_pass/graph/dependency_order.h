@@ -1,4 +1,4 @@
-// In:  a computation's nodes and the regions accepted so far. Out: the answer to "would fusing these make a cycle?".
+// Answers "would fusing these instructions create a cycle?" for a computation with the regions accepted so far.
 //
 //   {%ar, %y, %n} accepted, reads %d and %x    ->  one node between {%d, %x} and what reads %ar, %y or %n outside
 //

@@ -8,16 +8,16 @@
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandParameter;
+using hlo::TestComputation;
+using hlo::TestParameter;
 
 // p -> a -> b -> d;  p -> c -> d
 TestGraph Diamond() {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 5};
-  main.instructions.push_back(HandOp(2, "a", "negate", {1}));
-  main.instructions.push_back(HandOp(3, "b", "negate", {2}));
-  main.instructions.push_back(HandOp(4, "c", "abs", {1}));
-  main.instructions.push_back(HandOp(5, "d", "add", {3, 4}));
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 5};
+  main.instructions.push_back(TestOp(2, "a", "negate", {1}));
+  main.instructions.push_back(TestOp(3, "b", "negate", {2}));
+  main.instructions.push_back(TestOp(4, "c", "abs", {1}));
+  main.instructions.push_back(TestOp(5, "d", "add", {3, 4}));
   return TestGraph({main}, 1);
 }
 
@@ -46,12 +46,12 @@ TEST(DependencyOrder, CountsAMemberAsDependingOnItsOwnSet) {
 
 // Two chains: p -> a1 -> a2, p -> b1 -> b2. With {a1, b2} one node, a2 depends on b1, which no path showed before.
 TEST(DependencyOrder, FollowsPathsThatOnlyExistThroughARegion) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 6};
-  main.instructions.push_back(HandOp(2, "a1", "negate", {1}));
-  main.instructions.push_back(HandOp(3, "a2", "negate", {2}));
-  main.instructions.push_back(HandOp(4, "b1", "abs", {1}));
-  main.instructions.push_back(HandOp(5, "b2", "abs", {4}));
-  main.instructions.push_back(HandOp(6, "both", "add", {3, 5}));
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
+  main.instructions.push_back(TestOp(2, "a1", "negate", {1}));
+  main.instructions.push_back(TestOp(3, "a2", "negate", {2}));
+  main.instructions.push_back(TestOp(4, "b1", "abs", {1}));
+  main.instructions.push_back(TestOp(5, "b2", "abs", {4}));
+  main.instructions.push_back(TestOp(6, "both", "add", {3, 5}));
   const TestGraph test({main}, 1);
   StepBudget steps(1000);
   DependencyOrder order(test.graph(), 0, &steps);
@@ -73,12 +73,12 @@ TEST(DependencyOrder, KeepsEveryUserAboveARegionItReads) {
 
 // x -> ar -> wide -> sum: the call makes `wide` inside while a copy of it stays outside, read by `other`.
 TestGraph WithACopyOutside() {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 6};
-  main.instructions.push_back(HandOp(2, "ar", "negate", {1}));
-  main.instructions.push_back(HandOp(3, "wide", "convert", {2}));
-  main.instructions.push_back(HandOp(4, "sum", "abs", {3}));
-  main.instructions.push_back(HandOp(5, "other", "negate", {3}));
-  main.instructions.push_back(HandOp(6, "both", "add", {4, 5}));
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
+  main.instructions.push_back(TestOp(2, "ar", "negate", {1}));
+  main.instructions.push_back(TestOp(3, "wide", "convert", {2}));
+  main.instructions.push_back(TestOp(4, "sum", "abs", {3}));
+  main.instructions.push_back(TestOp(5, "other", "negate", {3}));
+  main.instructions.push_back(TestOp(6, "both", "add", {4, 5}));
   return TestGraph({main}, 1);
 }
 
@@ -110,12 +110,12 @@ TEST(DependencyOrder, RefusesACallThatReadsWhatIsMadeOfItsResults) {
 
 // p -> a1 -> a2, p -> b1 -> b2; {a1, b2} is one call, {a2, b1} another: each waits for the other.
 TEST(DependencyOrder, RefusesTwoCallsThatWaitForEachOther) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 6};
-  main.instructions.push_back(HandOp(2, "a1", "negate", {1}));
-  main.instructions.push_back(HandOp(3, "a2", "negate", {2}));
-  main.instructions.push_back(HandOp(4, "b1", "abs", {1}));
-  main.instructions.push_back(HandOp(5, "b2", "abs", {4}));
-  main.instructions.push_back(HandOp(6, "both", "add", {3, 5}));
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
+  main.instructions.push_back(TestOp(2, "a1", "negate", {1}));
+  main.instructions.push_back(TestOp(3, "a2", "negate", {2}));
+  main.instructions.push_back(TestOp(4, "b1", "abs", {1}));
+  main.instructions.push_back(TestOp(5, "b2", "abs", {4}));
+  main.instructions.push_back(TestOp(6, "both", "add", {3, 5}));
   const TestGraph test({main}, 1);
   StepBudget steps(1000);
   DependencyOrder order(test.graph(), 0, &steps);
@@ -126,10 +126,10 @@ TEST(DependencyOrder, RefusesTwoCallsThatWaitForEachOther) {
 }
 
 TEST(DependencyOrder, FollowsControlDependenciesBehindARegion) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 4};
-  main.instructions.push_back(HandOp(2, "a", "negate", {1}));
-  main.instructions.push_back(HandOp(3, "b", "abs", {1}));
-  main.instructions.push_back(HandOp(4, "c", "negate", {3}));
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 4};
+  main.instructions.push_back(TestOp(2, "a", "negate", {1}));
+  main.instructions.push_back(TestOp(3, "b", "abs", {1}));
+  main.instructions.push_back(TestOp(4, "c", "negate", {3}));
   main.instructions[2].control_predecessors = {2};
   const TestGraph test({main}, 1);
   StepBudget steps(1000);

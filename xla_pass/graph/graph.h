@@ -1,4 +1,4 @@
-// In:  a parsed module. Out: its instructions as numbered nodes, with users, and a view through fusions.
+// The instructions of a module as numbered nodes, with users, and a view through fusions and loops.
 //
 //   %f = fusion(%x, %g), calls=%fc        Node of %f's root  = Inner(%f)
 //   %fc { %p0 = parameter(0) ... }        Outer(%p0)         = Node of %x

@@ -13,21 +13,21 @@
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandInstruction;
-using hlo::HandParameter;
+using hlo::TestComputation;
+using hlo::TestInstruction;
+using hlo::TestParameter;
 
 // main(p) { f = fusion(p), calls=fused { ROOT n = negate(q) }; [g = fusion(p), calls=fused]; ROOT r = add(f, p) }
 TestGraph FusionModule(bool called_twice) {
-  HandComputation fused{1, "fused", {HandParameter(10, 0), HandOp(11, "n", "negate", {10})}, 11};
+  TestComputation fused{1, "fused", {TestParameter(10, 0), TestOp(11, "n", "negate", {10})}, 11};
   fused.instructions[0].name = "q";
-  HandComputation main{2, "main", {HandParameter(20, 0)}, 23};
+  TestComputation main{2, "main", {TestParameter(20, 0)}, 23};
   main.instructions[0].name = "p";
   for (int64_t id : called_twice ? std::vector<int64_t>{21, 22} : std::vector<int64_t>{21}) {
-    main.instructions.push_back(HandOp(id, id == 21 ? "f" : "g", "fusion", {20}));
+    main.instructions.push_back(TestOp(id, id == 21 ? "f" : "g", "fusion", {20}));
     main.instructions.back().called_computations = {1};
   }
-  main.instructions.push_back(HandOp(23, "r", "add", {21, 20}));
+  main.instructions.push_back(TestOp(23, "r", "add", {21, 20}));
   return TestGraph({fused, main}, 2);
 }
 
@@ -61,35 +61,35 @@ TEST(Graph, GivesAnEntryParameterNoOuterValue) {
 }
 
 TEST(Graph, KnowsBothEndsOfAControlDependency) {
-  HandComputation main{1, "main", {HandParameter(1, 0), HandOp(2, "a", "negate", {1}), HandOp(3, "b", "abs", {1})}, 3};
+  TestComputation main{1, "main", {TestParameter(1, 0), TestOp(2, "a", "negate", {1}), TestOp(3, "b", "abs", {1})}, 3};
   main.instructions[2].control_predecessors = {2};
-  main.instructions.push_back(HandOp(4, "c", "negate", {3}));
+  main.instructions.push_back(TestOp(4, "c", "negate", {3}));
   const TestGraph test({main}, 1);
   EXPECT_TRUE(test.graph().has_control_edges(test["a"]));
   EXPECT_TRUE(test.graph().has_control_edges(test["b"]));
   EXPECT_FALSE(test.graph().has_control_edges(test["c"]));
 }
 
-HandInstruction Element(int64_t id, std::string name, int64_t tuple, int64_t index) {
-  HandInstruction element = HandOp(id, std::move(name), "get-tuple-element", {tuple});
+TestInstruction Element(int64_t id, std::string name, int64_t tuple, int64_t index) {
+  TestInstruction element = TestOp(id, std::move(name), "get-tuple-element", {tuple});
   element.more = wire::Writer().Integer(hlo::fields::hlo_instruction::kTupleIndex, index).Take();
   return element;
 }
 
 // start = tuple(a, b); while(start) { x = state[0]; y = state[1]; next = tuple(negate(x), y) }
 TEST(Graph, FindsWhatALoopNeverChangesInFrontOfIt) {
-  HandComputation body{1, "body", {HandParameter(10, 0)}, 14};
+  TestComputation body{1, "body", {TestParameter(10, 0)}, 14};
   body.instructions.push_back(Element(11, "x", 10, 0));
   body.instructions.push_back(Element(12, "y", 10, 1));
-  body.instructions.push_back(HandOp(13, "next_x", "negate", {11}));
-  body.instructions.push_back(HandOp(14, "next", "tuple", {13, 12}));
-  HandComputation condition{2, "condition", {HandParameter(20, 0)}, 21};
+  body.instructions.push_back(TestOp(13, "next_x", "negate", {11}));
+  body.instructions.push_back(TestOp(14, "next", "tuple", {13, 12}));
+  TestComputation condition{2, "condition", {TestParameter(20, 0)}, 21};
   condition.instructions.push_back(Element(21, "c", 20, 1));
-  HandComputation main{3, "main", {HandParameter(30, 0), HandParameter(31, 1)}, 34};
+  TestComputation main{3, "main", {TestParameter(30, 0), TestParameter(31, 1)}, 34};
   main.instructions[0].name = "a";
   main.instructions[1].name = "b";
-  main.instructions.push_back(HandOp(32, "start", "tuple", {30, 31}));
-  main.instructions.push_back(HandOp(33, "loop", "while", {32}));
+  main.instructions.push_back(TestOp(32, "start", "tuple", {30, 31}));
+  main.instructions.push_back(TestOp(33, "loop", "while", {32}));
   main.instructions.back().called_computations = {1, 2};
   main.instructions.push_back(Element(34, "result", 33, 1));
   const TestGraph test({body, condition, main}, 3);

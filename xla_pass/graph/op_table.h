@@ -1,4 +1,4 @@
-// In:  an HLO opcode. Out: the row program's operation for it, if it is elementwise there.
+// The row program operation of an elementwise HLO opcode, if there is one.
 #ifndef XLA_PASS_GRAPH_OP_TABLE_H_
 #define XLA_PASS_GRAPH_OP_TABLE_H_
 

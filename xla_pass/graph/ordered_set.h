@@ -1,5 +1,5 @@
-// In:  keys, one by one: nodes, mostly. Out: a set that numbers its keys in the order they came, and can take back the
-// latest. With a vector of values by number it is a map.
+// A set that numbers its keys in insertion order and can remove the latest. With a vector of values by number it serves
+// as a map.
 //
 // For the tables that are made for every region and hold some dozens of keys: two pieces of memory, where the standard
 // library's containers allocate for every key.

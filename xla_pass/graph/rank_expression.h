@@ -1,5 +1,4 @@
-// In:  a scalar integer expression of partition-id or replica-id, as offsets of slices are. Out: its value for one
-// logical id.
+// Evaluates a scalar integer expression of partition-id or replica-id (an offset of a slice) for one logical id.
 //
 //   multiply(convert(partition-id), 64)                                  at id 3 -> 192
 //   reshape(dynamic-slice(constant {0, 64, 0, 64}, partition-id))        at id 3 -> 64

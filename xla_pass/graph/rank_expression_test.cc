@@ -15,25 +15,25 @@ namespace jax_oneshot {
 namespace {
 
 using hlo::GroupMode;
-using hlo::HandComputation;
-using hlo::HandInstruction;
-using hlo::HandParameter;
-using hlo::HandShape;
+using hlo::TestComputation;
+using hlo::TestInstruction;
+using hlo::TestParameter;
+using hlo::TestShape;
 using hlo::PrimitiveType;
 
 // Instructions of the entry computation, numbered from 1 on as they are added.
 class Body {
  public:
   int64_t Add(const std::string& opcode, std::vector<int64_t> operands,
-              const std::string& shape = HandShape(PrimitiveType::kS32, {})) {
-    main_.instructions.push_back(HandOp(Next(), "i" + std::to_string(Next()), opcode, std::move(operands)));
+              const std::string& shape = TestShape(PrimitiveType::kS32, {})) {
+    main_.instructions.push_back(TestOp(Next(), "i" + std::to_string(Next()), opcode, std::move(operands)));
     main_.instructions.back().shape = shape;
     return main_.root_id = Next() - 1;
   }
 
   int64_t Constant(const std::vector<int64_t>& values, const std::vector<int64_t>& dimensions = {}) {
     namespace literal = hlo::fields::literal;
-    const std::string shape = HandShape(PrimitiveType::kS32, dimensions);
+    const std::string shape = TestShape(PrimitiveType::kS32, dimensions);
     const int64_t id = Add("constant", {}, shape);
     const std::string bytes = wire::Writer().Bytes(literal::kShape, shape).Packed(literal::kS32s, values).Take();
     main_.instructions.back().more = wire::Writer().Bytes(hlo::fields::hlo_instruction::kLiteral, bytes).Take();
@@ -46,8 +46,8 @@ class Body {
   }
 
   int64_t Parameter() {
-    main_.instructions.push_back(HandParameter(Next(), 0));
-    main_.instructions.back().shape = HandShape(PrimitiveType::kS32, {});
+    main_.instructions.push_back(TestParameter(Next(), 0));
+    main_.instructions.back().shape = TestShape(PrimitiveType::kS32, {});
     return Next() - 1;
   }
 
@@ -66,11 +66,11 @@ class Body {
  private:
   int64_t Next() const { return static_cast<int64_t>(main_.instructions.size()) + 1; }
 
-  HandComputation main_{1, "main", {}, 0};
+  TestComputation main_{1, "main", {}, 0};
 };
 
-std::string U32(const std::vector<int64_t>& dimensions = {}) { return HandShape(PrimitiveType::kU32, dimensions); }
-std::string Pred() { return HandShape(PrimitiveType::kPred, {}); }
+std::string U32(const std::vector<int64_t>& dimensions = {}) { return TestShape(PrimitiveType::kU32, dimensions); }
+std::string Pred() { return TestShape(PrimitiveType::kPred, {}); }
 
 TEST(RankExpression, MultipliesTheConvertedId) {
   Body body;
@@ -83,7 +83,7 @@ TEST(RankExpression, LooksUpAConstantAndClampsTheIndexAsADynamicSliceDoes) {
   Body body;
   const int64_t table = body.Constant({0, 8, 0, 8}, {4});
   const int64_t id = body.Add("partition-id", {}, U32());
-  const int64_t one = body.Add("dynamic-slice", {table, id}, HandShape(PrimitiveType::kS32, {1}));
+  const int64_t one = body.Add("dynamic-slice", {table, id}, TestShape(PrimitiveType::kS32, {1}));
   body.Add("reshape", {one});
   EXPECT_EQ(body.Values({0, 1, 2, 3, 9}), "0 8 0 8 8");
 }
@@ -94,7 +94,7 @@ TEST(RankExpression, LooksUpATableOfTwoDimensions) {
   const int64_t id = body.Add("partition-id", {}, U32());
   const int64_t row = body.Add("divide", {id, body.Constant({3})}, U32());
   const int64_t column = body.Add("remainder", {id, body.Constant({3})}, U32());
-  body.Add("dynamic-slice", {table, row, column}, HandShape(PrimitiveType::kS32, {1, 1}));
+  body.Add("dynamic-slice", {table, row, column}, TestShape(PrimitiveType::kS32, {1, 1}));
   EXPECT_EQ(body.Values({0, 1, 2, 3, 4, 5}), "1 2 3 4 5 6");
 }
 
@@ -138,7 +138,7 @@ TEST(RankExpression, WrapsAsTheTypeDoes) {
   const int64_t one = body.Constant({1});
   body.Add("subtract", {zero, one}, U32());
   EXPECT_EQ(body.Values({0}), "4294967295");
-  body.Add("convert", {body.Constant({300})}, HandShape(PrimitiveType::kU8, {}));
+  body.Add("convert", {body.Constant({300})}, TestShape(PrimitiveType::kU8, {}));
   EXPECT_EQ(body.Values({0}), "44");
 }
 
@@ -162,10 +162,10 @@ TEST(RankExpression, RefusesWhatTheRankAloneDoesNotDecide) {
   body.Add("negate", {body.Parameter()});
   EXPECT_EQ(body.Values({0}), "%p0 (parameter) is not a number that the rank alone decides");
   Body floating;
-  floating.Add("convert", {floating.Constant({1})}, HandShape(PrimitiveType::kF32, {}));
+  floating.Add("convert", {floating.Constant({1})}, TestShape(PrimitiveType::kF32, {}));
   EXPECT_EQ(floating.Values({0}), "%i2 (convert) is no integer of at most 63 bits");
   Body wide;
-  wide.Add("broadcast", {wide.Constant({1})}, HandShape(PrimitiveType::kS32, {4}));
+  wide.Add("broadcast", {wide.Constant({1})}, TestShape(PrimitiveType::kS32, {4}));
   EXPECT_EQ(wide.Values({0}), "%i2 (broadcast) is no scalar");
 }
 

@@ -1,4 +1,4 @@
-// In:  a reduction computation (to_apply). Out: what it computes, whatever it is called.
+// What a reduction computation (to_apply) computes, whatever its name.
 //
 //   %region_1 (a, b) { ROOT add(a, b) }                            -> kSum
 //   %x.promoted (a, b) { ROOT convert(maximum(convert(a), ...)) }  -> kMax

@@ -8,16 +8,16 @@
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandParameter;
+using hlo::TestComputation;
+using hlo::TestParameter;
 
-Reducer Classify(HandComputation computation) {
+Reducer Classify(TestComputation computation) {
   const TestGraph test({std::move(computation)}, 1);
   return ClassifyReducer(test.module().computations[0]);
 }
 
-HandComputation Binary(const std::string& opcode, std::vector<int64_t> operands) {
-  return {1, "anything", {HandParameter(1, 0), HandParameter(2, 1), HandOp(3, "out", opcode, std::move(operands))}, 3};
+TestComputation Binary(const std::string& opcode, std::vector<int64_t> operands) {
+  return {1, "anything", {TestParameter(1, 0), TestParameter(2, 1), TestOp(3, "out", opcode, std::move(operands))}, 3};
 }
 
 TEST(ClassifyReducer, KnowsSumMaximumAndMinimumInEitherOrder) {
@@ -28,20 +28,20 @@ TEST(ClassifyReducer, KnowsSumMaximumAndMinimumInEitherOrder) {
 }
 
 TEST(ClassifyReducer, LooksThroughConverts) {
-  HandComputation promoted{1, "promoted", {HandParameter(1, 0), HandParameter(2, 1)}, 6};
-  promoted.instructions.push_back(HandOp(3, "a", "convert", {1}));
-  promoted.instructions.push_back(HandOp(4, "b", "convert", {2}));
-  promoted.instructions.push_back(HandOp(5, "sum", "add", {3, 4}));
-  promoted.instructions.push_back(HandOp(6, "out", "convert", {5}));
+  TestComputation promoted{1, "promoted", {TestParameter(1, 0), TestParameter(2, 1)}, 6};
+  promoted.instructions.push_back(TestOp(3, "a", "convert", {1}));
+  promoted.instructions.push_back(TestOp(4, "b", "convert", {2}));
+  promoted.instructions.push_back(TestOp(5, "sum", "add", {3, 4}));
+  promoted.instructions.push_back(TestOp(6, "out", "convert", {5}));
   EXPECT_EQ(Classify(promoted), Reducer::kSum);
 }
 
 TEST(ClassifyReducer, RefusesOneArgumentTwiceAndOtherOperations) {
   EXPECT_EQ(Classify(Binary("add", {1, 1})), Reducer::kOther);
   EXPECT_EQ(Classify(Binary("multiply", {1, 2})), Reducer::kOther);
-  HandComputation negated{1, "add", {HandParameter(1, 0), HandParameter(2, 1)}, 4};
-  negated.instructions.push_back(HandOp(3, "sum", "add", {1, 2}));
-  negated.instructions.push_back(HandOp(4, "out", "negate", {3}));
+  TestComputation negated{1, "add", {TestParameter(1, 0), TestParameter(2, 1)}, 4};
+  negated.instructions.push_back(TestOp(3, "sum", "add", {1, 2}));
+  negated.instructions.push_back(TestOp(4, "out", "negate", {3}));
   EXPECT_EQ(Classify(negated), Reducer::kOther);
 }
 

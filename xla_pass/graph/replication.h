@@ -1,4 +1,4 @@
-// In:  a module and a group. Out: which instructions certainly have the same value on every rank of the group.
+// Which instructions are known to have the same value on every rank of a group.
 //
 //   %ar = all-reduce(..)  over the group          the same          %p = partition-id()                 not
 //   %y = add(%ar, constant)                       the same          %x = parameter(0), of the entry     only where its

@@ -7,34 +7,34 @@
 #include <vector>
 
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_groups.h"
+#include "xla_pass/hlo_view/replica_groups_builder.h"
 #include "xla_pass/graph/test_graph.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandInstruction;
-using hlo::HandParameter;
-using hlo::HandShape;
+using hlo::TestComputation;
+using hlo::TestInstruction;
+using hlo::TestParameter;
+using hlo::TestShape;
 using hlo::PrimitiveType;
 
 const hlo::ReplicaGroups kHalves = {hlo::GroupMode::kFlattenedId, {{0, 1}, {2, 3}}};
 
 // An all-reduce among these groups, with global device ids; called computations are left out, the pass asks elsewhere.
-HandInstruction Collective(int64_t id, std::string name, std::string opcode, int64_t operand,
+TestInstruction Collective(int64_t id, std::string name, std::string opcode, int64_t operand,
                            const std::vector<std::vector<int64_t>>& groups) {
   namespace field = hlo::fields::hlo_instruction;
-  HandInstruction instruction = HandOp(id, std::move(name), std::move(opcode), {operand});
+  TestInstruction instruction = TestOp(id, std::move(name), std::move(opcode), {operand});
   wire::Writer more;
-  for (const auto& group : groups) more.Bytes(field::kReplicaGroups, hlo::HandGroup(group));
+  for (const auto& group : groups) more.Bytes(field::kReplicaGroups, hlo::TestGroup(group));
   instruction.more = more.Integer(field::kUseGlobalDeviceIds, 1).Integer(field::kChannelId, 1).Take();
   return instruction;
 }
 
-HandInstruction Element(int64_t id, std::string name, int64_t tuple, int64_t index) {
-  HandInstruction instruction = HandOp(id, std::move(name), "get-tuple-element", {tuple});
+TestInstruction Element(int64_t id, std::string name, int64_t tuple, int64_t index) {
+  TestInstruction instruction = TestOp(id, std::move(name), "get-tuple-element", {tuple});
   instruction.more = wire::Writer().Integer(hlo::fields::hlo_instruction::kTupleIndex, index).Take();
   return instruction;
 }
@@ -42,7 +42,7 @@ HandInstruction Element(int64_t id, std::string name, int64_t tuple, int64_t ind
 std::string Tuple(int elements) {
   wire::Writer out;
   out.Integer(hlo::fields::shape::kElementType, static_cast<int64_t>(PrimitiveType::kTuple));
-  for (int i = 0; i < elements; ++i) out.Bytes(hlo::fields::shape::kTupleShapes, HandShape(PrimitiveType::kF32, {8}));
+  for (int i = 0; i < elements; ++i) out.Bytes(hlo::fields::shape::kTupleShapes, TestShape(PrimitiveType::kF32, {8}));
   return out.Take();
 }
 
@@ -56,33 +56,33 @@ std::string Same(const TestGraph& test, const std::vector<std::string>& names) {
 }
 
 TEST(Replication, ComesFromCollectivesThatSpanTheGroupAndFromConstants) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 8};
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 8};
   main.instructions.push_back(Collective(2, "within", "all-reduce", 1, {{1, 0}, {2, 3}}));
   main.instructions.push_back(Collective(3, "all", "all-gather", 1, {{0, 1, 2, 3}}));
   main.instructions.push_back(Collective(4, "across", "all-reduce", 1, {{0, 2}, {1, 3}}));
   main.instructions.push_back(Collective(5, "scatter", "reduce-scatter", 1, {{0, 1}, {2, 3}}));
-  main.instructions.push_back(HandOp(6, "number", "constant", {}));
-  main.instructions.push_back(HandOp(7, "id", "partition-id", {}));
-  main.instructions.push_back(HandOp(8, "sum", "add", {2, 6}));
+  main.instructions.push_back(TestOp(6, "number", "constant", {}));
+  main.instructions.push_back(TestOp(7, "id", "partition-id", {}));
+  main.instructions.push_back(TestOp(8, "sum", "add", {2, 6}));
   const TestGraph test({main}, 1);
   EXPECT_EQ(Same(test, {"p0", "within", "all", "across", "scatter", "number", "id", "sum"}), "within all number sum");
 }
 
 TEST(Replication, IsLostToOneOperandAndToWhatMayHaveAStateOfItsOwn) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 6};
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
   main.instructions.push_back(Collective(2, "same", "all-reduce", 1, {{0, 1}, {2, 3}}));
-  main.instructions.push_back(HandOp(3, "mixed", "add", {1, 2}));
-  main.instructions.push_back(HandOp(4, "called", "custom-call", {2}));
-  main.instructions.push_back(HandOp(5, "drawn", "rng", {2}));
-  main.instructions.push_back(HandOp(6, "kept", "dot", {2, 2}));
+  main.instructions.push_back(TestOp(3, "mixed", "add", {1, 2}));
+  main.instructions.push_back(TestOp(4, "called", "custom-call", {2}));
+  main.instructions.push_back(TestOp(5, "drawn", "rng", {2}));
+  main.instructions.push_back(TestOp(6, "kept", "dot", {2, 2}));
   const TestGraph test({main}, 1);
   EXPECT_EQ(Same(test, {"mixed", "called", "drawn", "kept"}), "kept");
 }
 
 TEST(Replication, GoesThroughTuplesByElement) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 5};
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 5};
   main.instructions.push_back(Collective(2, "same", "all-reduce", 1, {{0, 1}, {2, 3}}));
-  main.instructions.push_back(HandOp(3, "pair", "tuple", {1, 2}));
+  main.instructions.push_back(TestOp(3, "pair", "tuple", {1, 2}));
   main.instructions.back().shape = Tuple(2);
   main.instructions.push_back(Element(4, "first", 3, 0));
   main.instructions.push_back(Element(5, "second", 3, 1));
@@ -92,27 +92,27 @@ TEST(Replication, GoesThroughTuplesByElement) {
 // while(tuple(same, p, number)): the body gives (f(same element), that plus the other, number).
 TestGraph Loop(bool condition_reads_parameter) {
   const std::string state = Tuple(3);
-  HandComputation body{1, "body", {HandParameter(10, 0)}, 16};
+  TestComputation body{1, "body", {TestParameter(10, 0)}, 16};
   body.instructions[0].shape = state;
   body.instructions.push_back(Element(11, "x", 10, 0));
   body.instructions.push_back(Element(12, "y", 10, 1));
   body.instructions.push_back(Element(13, "n", 10, 2));
-  body.instructions.push_back(HandOp(14, "next_x", "negate", {11}));
-  body.instructions.push_back(HandOp(15, "next_n", "add", {13, 12}));
-  body.instructions.push_back(HandOp(16, "next", "tuple", {14, 12, 15}));
+  body.instructions.push_back(TestOp(14, "next_x", "negate", {11}));
+  body.instructions.push_back(TestOp(15, "next_n", "add", {13, 12}));
+  body.instructions.push_back(TestOp(16, "next", "tuple", {14, 12, 15}));
   body.instructions.back().shape = state;
-  HandComputation condition{2, "condition", {HandParameter(20, 0)}, 22};
+  TestComputation condition{2, "condition", {TestParameter(20, 0)}, 22};
   condition.instructions[0].name = "condition_state";
   condition.instructions[0].shape = state;
   condition.instructions.push_back(Element(21, "counter", 20, condition_reads_parameter ? 1 : 0));
-  condition.instructions.push_back(HandOp(22, "less", "compare", {21, 21}));
-  condition.instructions.back().shape = HandShape(PrimitiveType::kPred, {});
-  HandComputation main{3, "main", {HandParameter(30, 0)}, 35};
+  condition.instructions.push_back(TestOp(22, "less", "compare", {21, 21}));
+  condition.instructions.back().shape = TestShape(PrimitiveType::kPred, {});
+  TestComputation main{3, "main", {TestParameter(30, 0)}, 35};
   main.instructions.push_back(Collective(31, "same", "all-reduce", 30, {{0, 1}, {2, 3}}));
-  main.instructions.push_back(HandOp(32, "number", "constant", {}));
-  main.instructions.push_back(HandOp(33, "start", "tuple", {31, 30, 32}));
+  main.instructions.push_back(TestOp(32, "number", "constant", {}));
+  main.instructions.push_back(TestOp(33, "start", "tuple", {31, 30, 32}));
   main.instructions.back().shape = state;
-  main.instructions.push_back(HandOp(34, "loop", "while", {33}));
+  main.instructions.push_back(TestOp(34, "loop", "while", {33}));
   main.instructions.back().shape = state;
   main.instructions.back().called_computations = {1, 2};
   main.instructions.push_back(Element(35, "result", 34, 0));
@@ -130,14 +130,14 @@ TEST(Replication, IsLostWhereRanksMayLeaveTheLoopAtDifferentTimes) {
 
 TEST(Replication, EntersAFusionButNothingThatIsCalledTwice) {
   for (const bool twice : {false, true}) {
-    HandComputation fused{1, "fused", {HandParameter(10, 0), HandOp(11, "inner", "negate", {10})}, 11};
+    TestComputation fused{1, "fused", {TestParameter(10, 0), TestOp(11, "inner", "negate", {10})}, 11};
     fused.instructions[0].name = "q";
-    HandComputation main{2, "main", {HandParameter(20, 0)}, 22};
+    TestComputation main{2, "main", {TestParameter(20, 0)}, 22};
     main.instructions.push_back(Collective(21, "same", "all-reduce", 20, {{0, 1}, {2, 3}}));
-    main.instructions.push_back(HandOp(22, "outer", "fusion", {21}));
+    main.instructions.push_back(TestOp(22, "outer", "fusion", {21}));
     main.instructions.back().called_computations = {1};
     if (twice) {
-      main.instructions.push_back(HandOp(23, "again", "fusion", {20}));
+      main.instructions.push_back(TestOp(23, "again", "fusion", {20}));
       main.instructions.back().called_computations = {1};
     }
     EXPECT_EQ(Same(TestGraph({fused, main}, 2), {"q", "inner", "outer"}), twice ? "" : "q inner outer");
@@ -166,8 +166,8 @@ std::string ParameterShardings(const std::vector<int>& split) {
 }
 
 TEST(Replication, TakesTheModulesWordForItsParameters) {
-  HandComputation main{1, "main", {HandParameter(1, 0), HandParameter(2, 1), HandParameter(3, 2)}, 4};
-  main.instructions.push_back(HandOp(4, "sum", "add", {1, 2}));
+  TestComputation main{1, "main", {TestParameter(1, 0), TestParameter(2, 1), TestParameter(3, 2)}, 4};
+  main.instructions.push_back(TestOp(4, "sum", "add", {1, 2}));
   const std::vector<std::string> names = {"p0", "p1", "p2", "sum"};
   EXPECT_EQ(Same(TestGraph({main}, 1, ParameterShardings({-1, 0, 1})), names), "p0 p1 sum")
       << "the halves lie along the second axis, which splits the last parameter";
@@ -196,7 +196,7 @@ TEST(Replication, GoesThroughSortsAndCountsButNotThroughScatteredSumsOfFloats) {
 }
 
 TEST(ReplicationCache, LooksOncePerGroup) {
-  HandComputation main{1, "main", {HandParameter(1, 0)}, 2};
+  TestComputation main{1, "main", {TestParameter(1, 0)}, 2};
   main.instructions.push_back(Collective(2, "same", "all-reduce", 1, {{0, 1}, {2, 3}}));
   const TestGraph test({main}, 1);
   ReplicationCache cache(test.graph());

@@ -1,5 +1,4 @@
-// In:  a module written by hand, as a list or as HLO text. Out: its graph, and its instructions by name. For tests
-// only.
+// For tests: the graph of a module written by hand, and its instructions by name.
 //
 //   const TestGraph test(std::string(kReducers) + R"(
 //     main { x = f32[8,64] parameter(0)
@@ -14,8 +13,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "xla_pass/hlo_view/hand_module.h"
-#include "xla_pass/hlo_view/hand_text.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
+#include "xla_pass/hlo_view/hlo_text_builder.h"
 #include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
@@ -32,13 +31,13 @@ inline constexpr char kReducers[] = R"(
 class TestGraph {
  public:
   // `more`: further fields of the module, serialized.
-  TestGraph(const std::vector<hlo::HandComputation>& computations, int64_t entry_id, const std::string& more = "")
-      : bytes_(hlo::HandModule(computations, entry_id) + more),
+  TestGraph(const std::vector<hlo::TestComputation>& computations, int64_t entry_id, const std::string& more = "")
+      : bytes_(hlo::TestModule(computations, entry_id) + more),
         module_(hlo::ParseModule(bytes_)),
         graph_(std::make_unique<Graph>(module_.value())) {}
 
   explicit TestGraph(std::string_view text)
-      : bytes_(hlo::HandText(text)),
+      : bytes_(hlo::ModuleFromText(text)),
         module_(hlo::ParseModule(bytes_)),
         graph_(std::make_unique<Graph>(module_.value())) {}
 
@@ -70,8 +69,8 @@ class TestGraph {
 };
 
 // An instruction by opcode; its id is its own, unique within the computation.
-inline hlo::HandInstruction HandOp(int64_t id, std::string name, std::string opcode, std::vector<int64_t> operands) {
-  hlo::HandInstruction instruction;
+inline hlo::TestInstruction TestOp(int64_t id, std::string name, std::string opcode, std::vector<int64_t> operands) {
+  hlo::TestInstruction instruction;
   instruction.id = id;
   instruction.name = std::move(name);
   instruction.opcode = std::move(opcode);

@@ -1,5 +1,4 @@
-// In:  short lists of integers. Out: the same lists in memory that lives as long as the arena: one allocation for
-// thousands of them, none freed one by one.
+// Arena of short integer lists: one allocation for thousands of lists, all freed with the arena.
 #ifndef XLA_PASS_HLO_VIEW_ARENA_H_
 #define XLA_PASS_HLO_VIEW_ARENA_H_
 

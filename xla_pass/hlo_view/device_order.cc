@@ -1,4 +1,4 @@
-// In:  an order of devices. Out: the ids. See device_order.h.
+// Implementation of device_order.h.
 #include "xla_pass/hlo_view/device_order.h"
 
 #include <numeric>

@@ -1,4 +1,4 @@
-// In:  an order of devices: iota(n) reshaped and transposed, or a list. Out: the ids, and selections along axes.
+// An order of devices (iota(n) reshaped and transposed, or a list) expanded to ids, and selections along its axes.
 #ifndef XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
 #define XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
 

@@ -1,5 +1,5 @@
-// In:  nothing. Out: the field numbers of the HLO protos that the pass reads or writes. The only place that names
-// them; a namespace is a message, names are the proto's own.
+// Field numbers of the HLO protos that the pass reads or writes, named only here; a namespace is a message, names are
+// the proto's own.
 #ifndef XLA_PASS_HLO_VIEW_FIELDS_H_
 #define XLA_PASS_HLO_VIEW_FIELDS_H_
 

@@ -1,4 +1,4 @@
-// In:  the bytes of a serialized HloModuleProto. Out: the view onto them. See hlo_view.h.
+// Implementation of hlo_view.h.
 #include "xla_pass/hlo_view/hlo_view.h"
 
 #include <algorithm>

@@ -1,6 +1,5 @@
-// In:  the bytes of a serialized HloModuleProto. Out: Module / Computation / Instruction, read-only, pointing into
-// those bytes (which must outlive the view). Nothing is copied that a string_view can point at, and every reference
-// by id is resolved to an index and checked once, here.
+// A read-only view of a serialized HloModuleProto as Module, Computation and Instruction. It points into the bytes,
+// which must outlive it; references by id are resolved to indices and checked once, here.
 #ifndef XLA_PASS_HLO_VIEW_HLO_VIEW_H_
 #define XLA_PASS_HLO_VIEW_HLO_VIEW_H_
 

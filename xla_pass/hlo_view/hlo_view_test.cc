@@ -9,7 +9,7 @@
 
 #include "tests/data/test_modules.h"
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot::hlo {
@@ -17,8 +17,8 @@ namespace {
 
 using wire::Writer;
 
-HandInstruction Hand(int64_t id, const std::string& name, const std::string& opcode, std::vector<int64_t> operands) {
-  HandInstruction instruction;
+TestInstruction Hand(int64_t id, const std::string& name, const std::string& opcode, std::vector<int64_t> operands) {
+  TestInstruction instruction;
   instruction.id = id;
   instruction.name = name;
   instruction.opcode = opcode;
@@ -27,9 +27,9 @@ HandInstruction Hand(int64_t id, const std::string& name, const std::string& opc
 }
 
 // %add (p0, p1) { ROOT sum }; ENTRY main (p0) { ar = all-reduce(p0), to_apply=add; ROOT out = negate(ar) }
-std::vector<HandComputation> AllReduceModule() {
-  HandComputation add{1, "add", {HandParameter(10, 0), HandParameter(11, 1), Hand(12, "sum", "add", {10, 11})}, 12};
-  HandComputation main{2, "main", {HandParameter(20, 0), Hand(21, "ar", "all-reduce", {20})}, 22};
+std::vector<TestComputation> AllReduceModule() {
+  TestComputation add{1, "add", {TestParameter(10, 0), TestParameter(11, 1), Hand(12, "sum", "add", {10, 11})}, 12};
+  TestComputation main{2, "main", {TestParameter(20, 0), Hand(21, "ar", "all-reduce", {20})}, 22};
   main.instructions[1].called_computations = {1};
   main.instructions.push_back(Hand(22, "out", "negate", {21}));
   return {add, main};
@@ -40,12 +40,12 @@ std::string ErrorOf(const std::string& bytes) {
   return module ? "parsed" : module.error();
 }
 
-std::string ErrorOf(const std::vector<HandComputation>& computations) { return ErrorOf(HandModule(computations, 2)); }
+std::string ErrorOf(const std::vector<TestComputation>& computations) { return ErrorOf(TestModule(computations, 2)); }
 
 std::vector<int> ToVector(Span<int> span) { return {span.begin(), span.end()}; }
 
 TEST(ParseModule, ResolvesEveryReference) {
-  const std::string bytes = HandModule(AllReduceModule(), 2);
+  const std::string bytes = TestModule(AllReduceModule(), 2);
   const Result<Module> module = ParseModule(bytes);
   ASSERT_TRUE(module) << module.error();
   EXPECT_EQ(module->name, "hand");
@@ -67,7 +67,7 @@ TEST(ParseModule, ResolvesEveryReference) {
 }
 
 TEST(ParseModule, TakesTheSameIdsInTwoComputations) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[1].instructions[0].id = 10;
   computations[1].instructions[1].operands = {10};
   EXPECT_EQ(ErrorOf(computations), "parsed");
@@ -75,9 +75,9 @@ TEST(ParseModule, TakesTheSameIdsInTwoComputations) {
 
 TEST(ParseModule, TakesIdsThatHoldTheirComputationsId) {
   const int64_t upper = int64_t{2} << 32;
-  const HandComputation main{
-      2, "main", {HandParameter(upper + 7, 0), Hand(upper + 3, "out", "negate", {upper + 7})}, upper + 3};
-  const std::string bytes = HandModule({main}, 2);
+  const TestComputation main{
+      2, "main", {TestParameter(upper + 7, 0), Hand(upper + 3, "out", "negate", {upper + 7})}, upper + 3};
+  const std::string bytes = TestModule({main}, 2);
   const Result<Module> module = ParseModule(bytes);
   ASSERT_TRUE(module) << module.error();
   EXPECT_TRUE(module->HasIdsPerComputation());
@@ -90,7 +90,7 @@ TEST(ParseModule, ReadsScheduleAndDeviceAssignment) {
                                      .Integer(fields::device_assignment::kComputationCount, 4)
                                      .Take();
   const std::string bytes =
-      HandModule(AllReduceModule(), 2) + Writer()
+      TestModule(AllReduceModule(), 2) + Writer()
                                              .Bytes(fields::hlo_module::kSchedule, "\x0a\x00")
                                              .Bytes(fields::hlo_module::kDeviceAssignment, assignment)
                                              .str();
@@ -102,14 +102,14 @@ TEST(ParseModule, ReadsScheduleAndDeviceAssignment) {
 }
 
 TEST(ParseModule, RefusesAnOperandThatDoesNotExist) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[1].instructions[2].operands = {12};  // lives in %add
   EXPECT_EQ(ErrorOf(computations),
             "malformed HloModuleProto: computation %main: instruction %out: operand id 12 names nothing");
 }
 
 TEST(ParseModule, RefusesAnOperandThatComesAfterItsUser) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[1].instructions[1].operands = {22};
   EXPECT_EQ(ErrorOf(computations),
             "malformed HloModuleProto: computation %main: instruction %ar: operand id 22 comes after its user");
@@ -119,7 +119,7 @@ TEST(ParseModule, RefusesAnOperandThatComesAfterItsUser) {
 }
 
 TEST(ParseModule, RefusesAControlPredecessorThatDoesNotExistButTakesOneThatDoes) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[1].instructions[2].control_predecessors = {20};
   EXPECT_EQ(ErrorOf(computations), "parsed");
   computations[1].instructions[2].control_predecessors = {99};
@@ -128,7 +128,7 @@ TEST(ParseModule, RefusesAControlPredecessorThatDoesNotExistButTakesOneThatDoes)
 }
 
 TEST(ParseModule, RefusesACallOfItsOwnComputation) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[1].instructions[1].called_computations = {2};
   EXPECT_EQ(
       ErrorOf(computations),
@@ -136,7 +136,7 @@ TEST(ParseModule, RefusesACallOfItsOwnComputation) {
 }
 
 TEST(ParseModule, RefusesTwoThingsWithOneId) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[1].instructions[2].id = 21;
   EXPECT_EQ(ErrorOf(computations), "malformed HloModuleProto: computation %main: two instructions have one id");
   computations = AllReduceModule();
@@ -145,24 +145,24 @@ TEST(ParseModule, RefusesTwoThingsWithOneId) {
 }
 
 TEST(ParseModule, RefusesARootOrAnEntryThatDoesNotExist) {
-  std::vector<HandComputation> computations = AllReduceModule();
+  std::vector<TestComputation> computations = AllReduceModule();
   computations[0].root_id = 13;
   EXPECT_EQ(ErrorOf(computations), "malformed HloModuleProto: computation %add: root id 13 names nothing");
-  EXPECT_EQ(ErrorOf(HandModule(AllReduceModule(), 3)),
+  EXPECT_EQ(ErrorOf(TestModule(AllReduceModule(), 3)),
             "malformed HloModuleProto: entry computation id 3 names nothing");
 }
 
 TEST(ParseModule, RefusesParametersThatAreNotNumberedThrough) {
-  std::vector<HandComputation> computations = AllReduceModule();
-  computations[0].instructions[1] = HandParameter(11, 0);
+  std::vector<TestComputation> computations = AllReduceModule();
+  computations[0].instructions[1] = TestParameter(11, 0);
   EXPECT_EQ(ErrorOf(computations), "malformed HloModuleProto: computation %add: parameter 0 occurs twice");
-  computations[0].instructions[1] = HandParameter(11, 2);
+  computations[0].instructions[1] = TestParameter(11, 2);
   EXPECT_EQ(ErrorOf(computations), "malformed HloModuleProto: computation %add: a parameter is missing");
-  computations[0].instructions[1] = HandParameter(11, int64_t{1} << 40);
+  computations[0].instructions[1] = TestParameter(11, int64_t{1} << 40);
   EXPECT_EQ(ErrorOf(computations),
             "malformed HloModuleProto: computation %add: parameter number 1099511627776 of %p1099511627776 is out of "
             "range");
-  computations[0].instructions[1] = HandParameter(11, -1);
+  computations[0].instructions[1] = TestParameter(11, -1);
   EXPECT_EQ(ErrorOf(computations),
             "malformed HloModuleProto: computation %add: parameter number -1 of %p-1 is out of range");
 }
@@ -193,11 +193,11 @@ TEST(ParseModule, RefusesOrParsesEveryStrictPrefixOfWhatTheCompilersWrite) {
 }
 
 TEST(MayContainOpcode, LooksForTheOpcodeAndNotForTheWord) {
-  std::vector<HandComputation> computations = AllReduceModule();
-  EXPECT_TRUE(MayContainOpcode(HandModule(computations, 2), "all-reduce"));
+  std::vector<TestComputation> computations = AllReduceModule();
+  EXPECT_TRUE(MayContainOpcode(TestModule(computations, 2), "all-reduce"));
   computations[1].instructions[1].name = "all-reduce";
   computations[1].instructions[1].opcode = "all-reduce-done";
-  EXPECT_FALSE(MayContainOpcode(HandModule(computations, 2), "all-reduce"));
+  EXPECT_FALSE(MayContainOpcode(TestModule(computations, 2), "all-reduce"));
   EXPECT_FALSE(MayContainOpcode("", "all-reduce"));
   EXPECT_FALSE(MayContainOpcode(std::string_view(), "all-reduce"));  // its data is null
 }

@@ -1,4 +1,4 @@
-// In:  ids in order. Out: position by id. See id_index.h.
+// Implementation of id_index.h.
 #include "xla_pass/hlo_view/id_index.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
-// In:  the ids of a list of things, in order. Out: which position has a given id. For the ids of instructions within a
-// computation, and of computations within a module.
+// Maps ids to positions: instructions within a computation, computations within a module.
 #ifndef XLA_PASS_HLO_VIEW_ID_INDEX_H_
 #define XLA_PASS_HLO_VIEW_ID_INDEX_H_
 
@@ -9,7 +8,7 @@
 
 namespace jax_oneshot::hlo {
 
-// XLA numbers densely, so a table serves nearly always; ids spread too far apart for one are sorted.
+// XLA numbers densely, so a table serves nearly always; ids distribution too far apart for one are sorted.
 class IdIndex {
  public:
   // Replaces what was there. False when an id occurs twice.

@@ -1,4 +1,4 @@
-// In:  a serialized LiteralProto. Out: its elements. See literal.h.
+// Implementation of literal.h.
 //
 // A LiteralProto keeps the elements of each type in a field of its own: varints (packed), fixed-width floats (packed),
 // or little-endian bytes. All three become raw bits first.

@@ -1,4 +1,4 @@
-// In:  a serialized LiteralProto (the value of a constant). Out: its value as a double, or its elements as integers.
+// Reads a serialized LiteralProto (the value of a constant) as a double or as integers.
 #ifndef XLA_PASS_HLO_VIEW_LITERAL_H_
 #define XLA_PASS_HLO_VIEW_LITERAL_H_
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot::hlo {
@@ -17,12 +17,12 @@ using wire::Writer;
 
 std::string Varints(PrimitiveType type, uint32_t field, const std::vector<int64_t>& values,
                     const std::vector<int64_t>& dimensions) {
-  return Writer().Bytes(fields::literal::kShape, HandShape(type, dimensions)).Packed(field, values).Take();
+  return Writer().Bytes(fields::literal::kShape, TestShape(type, dimensions)).Packed(field, values).Take();
 }
 
 std::string Bytes(PrimitiveType type, uint32_t field, const std::string& bytes,
                   const std::vector<int64_t>& dimensions) {
-  return Writer().Bytes(fields::literal::kShape, HandShape(type, dimensions)).Bytes(field, bytes).Take();
+  return Writer().Bytes(fields::literal::kShape, TestShape(type, dimensions)).Bytes(field, bytes).Take();
 }
 
 double Splat(const std::string& literal) {
@@ -47,7 +47,7 @@ TEST(DecodeSplatLiteral, ReadsScalarsOfEveryFloatType) {
 
 TEST(DecodeSplatLiteral, ReadsAnUnpackedFloat) {
   const std::string literal =
-      Writer().Bytes(fields::literal::kShape, HandShape(PrimitiveType::kF32, {})).str() + "\x45\0\0\x20\x40"s;
+      Writer().Bytes(fields::literal::kShape, TestShape(PrimitiveType::kF32, {})).str() + "\x45\0\0\x20\x40"s;
   EXPECT_EQ(Splat(literal), 2.5);
 }
 

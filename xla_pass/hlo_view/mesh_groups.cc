@@ -1,4 +1,4 @@
-// In:  a serialized MeshAxesReplicaGroupListProto. Out: its groups. See mesh_groups.h.
+// Implementation of mesh_groups.h.
 #include "xla_pass/hlo_view/mesh_groups.h"
 
 #include <algorithm>

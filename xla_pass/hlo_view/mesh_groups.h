@@ -1,4 +1,4 @@
-// In:  a serialized MeshAxesReplicaGroupListProto. Out: its groups as explicit lists.
+// Expands a serialized MeshAxesReplicaGroupListProto to explicit groups.
 //
 //   mesh['dp'=2,'tp'=4] {'tp'}          ->  {{0,1,2,3},{4,5,6,7}}
 //   mesh['x'=8] {'x':(2)4}              ->  groups along the minor four of x

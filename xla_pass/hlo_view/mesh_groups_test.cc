@@ -3,26 +3,26 @@
 
 #include <gtest/gtest.h>
 
-#include "xla_pass/hlo_view/hand_groups.h"
+#include "xla_pass/hlo_view/replica_groups_builder.h"
 
 namespace jax_oneshot::hlo {
 namespace {
 
 using Groups = std::vector<std::vector<int64_t>>;
 
-Groups Expand(const HandMesh& mesh, const std::vector<HandAxis>& axes) {
-  Result<Groups> groups = ExpandMeshGroups(HandMeshGroups(mesh, axes));
+Groups Expand(const TestMesh& mesh, const std::vector<TestMeshAxis>& axes) {
+  Result<Groups> groups = ExpandMeshGroups(TestMeshGroups(mesh, axes));
   EXPECT_TRUE(groups) << groups.error();
   return groups.value_or(Groups());
 }
 
-std::string ErrorOf(const HandMesh& mesh, const std::vector<HandAxis>& axes) {
-  const Result<Groups> groups = ExpandMeshGroups(HandMeshGroups(mesh, axes));
+std::string ErrorOf(const TestMesh& mesh, const std::vector<TestMeshAxis>& axes) {
+  const Result<Groups> groups = ExpandMeshGroups(TestMeshGroups(mesh, axes));
   return groups ? "expanded" : groups.error();
 }
 
 TEST(ExpandMeshGroups, FollowsXlaForWholeAxesInTheOrderOfTheReferences) {
-  const HandMesh mesh = {{2, 4}};
+  const TestMesh mesh = {{2, 4}};
   EXPECT_EQ(Expand(mesh, {{1}}), (Groups{{0, 1, 2, 3}, {4, 5, 6, 7}}));
   EXPECT_EQ(Expand(mesh, {{0}}), (Groups{{0, 4}, {1, 5}, {2, 6}, {3, 7}}));
   EXPECT_EQ(Expand(mesh, {{0}, {1}}), (Groups{{0, 1, 2, 3, 4, 5, 6, 7}}));

@@ -1,4 +1,4 @@
-// In:  HLO's name of an opcode. Out: the Opcode. See opcode.h.
+// Implementation of opcode.h.
 #include "xla_pass/hlo_view/opcode.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// In:  HLO's name of an opcode. Out: the Opcode, or kOther for those the pass has no opinion about.
+// Opcode from HLO's name; kOther for those the pass does not distinguish.
 #ifndef XLA_PASS_HLO_VIEW_OPCODE_H_
 #define XLA_PASS_HLO_VIEW_OPCODE_H_
 

@@ -1,4 +1,4 @@
-// In:  any bytes, from libFuzzer. Out: a crash if ParseModule, or a look-up on what it gave, misbehaves.
+// libFuzzer target: ParseModule on any bytes, and look-ups on what it returns.
 //
 //   bazel build --config=fuzz //xla_pass/hlo_view:parse_fuzz && build/bazel-bin/xla_pass/hlo_view/parse_fuzz tests/data
 #include <cstddef>

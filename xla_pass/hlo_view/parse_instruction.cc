@@ -1,4 +1,4 @@
-// In:  the bytes of one HloInstructionProto. Out: an Instruction. See parse_instruction.h.
+// Implementation of parse_instruction.h.
 #include "xla_pass/hlo_view/parse_instruction.h"
 
 #include <string>

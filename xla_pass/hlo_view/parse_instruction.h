@@ -1,4 +1,4 @@
-// In:  the bytes of one HloInstructionProto. Out: an Instruction; what it refers to by id, apart.
+// Parses one HloInstructionProto; references by id are returned separately, to be resolved later.
 #ifndef XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 #define XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot::hlo {
@@ -33,15 +33,15 @@ class ParseInstructionTest : public testing::Test {
   InstructionLists lists_;
 };
 
-HandInstruction Hand(const std::string& name, const std::string& opcode) {
-  HandInstruction hand;
+TestInstruction Hand(const std::string& name, const std::string& opcode) {
+  TestInstruction hand;
   hand.name = name;
   hand.opcode = opcode;
   return hand;
 }
 
-HandInstruction Collective() {
-  HandInstruction hand{7, "ar", "all-reduce", {3, 4}, {5}, {1}, "", HandShape(PrimitiveType::kBF16, {8, 64})};
+TestInstruction Collective() {
+  TestInstruction hand{7, "ar", "all-reduce", {3, 4}, {5}, {1}, "", TestShape(PrimitiveType::kBF16, {8, 64})};
   hand.more = Writer()
                   .Integer(field::kChannelId, 9)
                   .Integer(field::kUseGlobalDeviceIds, 1)
@@ -77,16 +77,16 @@ TEST_F(ParseInstructionTest, AppendsItsListsBehindThoseBefore) {
 }
 
 TEST_F(ParseInstructionTest, KeepsTheNumberOfAParameterAndOfATupleElement) {
-  ASSERT_TRUE(Parse(HandParameter(1, 6).Encode()));
+  ASSERT_TRUE(Parse(TestParameter(1, 6).Encode()));
   EXPECT_EQ(instruction_.number, 6);
-  HandInstruction element{2, "e", "get-tuple-element", {1}, {}, {}, Writer().Integer(field::kTupleIndex, 3).Take()};
+  TestInstruction element{2, "e", "get-tuple-element", {1}, {}, {}, Writer().Integer(field::kTupleIndex, 3).Take()};
   ASSERT_TRUE(Parse(element.Encode()));
   EXPECT_EQ(instruction_.number, 3);
 }
 
 TEST_F(ParseInstructionTest, KnowsATotalOrderInBothNotations) {
   const auto is_total = [&](uint32_t number, std::string_view value) {
-    HandInstruction compare{3, "c", "compare", {1, 2}, {}, {}, Writer().Bytes(number, value).Take()};
+    TestInstruction compare{3, "c", "compare", {1, 2}, {}, {}, Writer().Bytes(number, value).Take()};
     EXPECT_TRUE(Parse(compare.Encode()));
     return instruction_.is_total_order();
   };

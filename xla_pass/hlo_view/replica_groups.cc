@@ -1,4 +1,4 @@
-// In:  a collective instruction. Out: its groups as explicit lists. See replica_groups.h.
+// Implementation of replica_groups.h.
 #include "xla_pass/hlo_view/replica_groups.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  a collective instruction. Out: its groups as explicit lists of logical ids, and how those ids are meant.
+// The replica groups of a collective as explicit lists of logical ids, and what the ids mean.
 //
 //   replica_groups=mesh['dp'=2,'tp'=4] {'tp'}   ->  {{0,1,2,3},{4,5,6,7}}
 //   replica_groups=[2,4]<=[8]                   ->  the same

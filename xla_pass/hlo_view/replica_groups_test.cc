@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_groups.h"
+#include "xla_pass/hlo_view/replica_groups_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot::hlo {
@@ -37,22 +37,22 @@ std::string ErrorOf(const std::string& bytes) {
 
 std::string Explicit(const Groups& groups) {
   Writer out;
-  for (const auto& group : groups) out.Bytes(field::kReplicaGroups, HandGroup(group));
+  for (const auto& group : groups) out.Bytes(field::kReplicaGroups, TestGroup(group));
   return out.Take();
 }
 
 std::string DeviceList(const Groups& groups) {
   Writer list;
-  for (const auto& group : groups) list.Bytes(fields::collective_device_list::kReplicaGroups, HandGroup(group));
+  for (const auto& group : groups) list.Bytes(fields::collective_device_list::kReplicaGroups, TestGroup(group));
   return Writer().Bytes(field::kCollectiveDeviceList, list.str()).Take();
 }
 
 std::string Iota(int64_t groups, int64_t size, const std::vector<int64_t>& dims, const std::vector<int64_t>& perm) {
-  return Writer().Bytes(field::kIotaCollectiveDeviceList, HandIotaGroups(groups, size, dims, perm)).Take();
+  return Writer().Bytes(field::kIotaCollectiveDeviceList, TestIotaGroups(groups, size, dims, perm)).Take();
 }
 
-std::string Mesh(const HandMesh& mesh, const std::vector<HandAxis>& axes) {
-  return Writer().Bytes(field::kMeshAxesReplicaGroupList, HandMeshGroups(mesh, axes)).Take();
+std::string Mesh(const TestMesh& mesh, const std::vector<TestMeshAxis>& axes) {
+  return Writer().Bytes(field::kMeshAxesReplicaGroupList, TestMeshGroups(mesh, axes)).Take();
 }
 
 TEST(DecodeReplicaGroups, ReadsAllNotationsAlike) {
@@ -68,7 +68,7 @@ TEST(DecodeReplicaGroups, ReadsATransposedIota) {
 
 TEST(DecodeReplicaGroups, ReadsAnIotaInsideADeviceListAsOlderXlaWroteIt) {
   const std::string list =
-      Writer().Bytes(fields::collective_device_list::kIotaReplicaGroupList, HandIotaGroups(2, 4, {8}, {0})).Take();
+      Writer().Bytes(fields::collective_device_list::kIotaReplicaGroupList, TestIotaGroups(2, 4, {8}, {0})).Take();
   EXPECT_EQ(GroupsOf(Writer().Bytes(field::kCollectiveDeviceList, list).str()), kTwoOfFour);
 }
 

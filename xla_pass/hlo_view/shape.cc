@@ -1,4 +1,4 @@
-// In:  a serialized ShapeProto. Out: Shape. See shape.h.
+// Implementation of shape.h.
 #include "xla_pass/hlo_view/shape.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  a serialized ShapeProto. Out: Shape: element type, dimensions, layout, or a tuple of shapes.
+// Shape: element type, dimensions, layout, or a tuple of shapes, from a serialized ShapeProto.
 #ifndef XLA_PASS_HLO_VIEW_SHAPE_H_
 #define XLA_PASS_HLO_VIEW_SHAPE_H_
 

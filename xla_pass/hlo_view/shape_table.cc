@@ -1,4 +1,4 @@
-// In:  serialized ShapeProtos. Out: Shapes, each parsed once. See shape_table.h.
+// Implementation of shape_table.h.
 #include "xla_pass/hlo_view/shape_table.h"
 
 #include <utility>

@@ -1,5 +1,4 @@
-// In:  serialized ShapeProtos. Out: Shapes, each distinct one parsed once: a module of thousands of instructions has a
-// few dozen shapes.
+// Parses each distinct ShapeProto once: a module of thousands of instructions has a few dozen shapes.
 #ifndef XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_
 #define XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_
 

@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 
 namespace jax_oneshot::hlo {
 namespace {
 
 TEST(ShapeTable, GivesEqualBytesOneShape) {
   ShapeTable table;
-  const std::string first = HandShape(PrimitiveType::kBF16, {8, 64});
-  const std::string again = HandShape(PrimitiveType::kBF16, {8, 64});
-  const std::string columns_first = HandShape(PrimitiveType::kBF16, {8, 64}, {0, 1});
+  const std::string first = TestShape(PrimitiveType::kBF16, {8, 64});
+  const std::string again = TestShape(PrimitiveType::kBF16, {8, 64});
+  const std::string columns_first = TestShape(PrimitiveType::kBF16, {8, 64}, {0, 1});
   ASSERT_NE(first.data(), again.data());
   EXPECT_EQ(table.Find(first).value(), table.Find(again).value());
   EXPECT_NE(table.Find(first).value(), table.Find(columns_first).value()) << "another layout is another shape";
@@ -24,7 +24,7 @@ TEST(ShapeTable, GivesEqualBytesOneShape) {
 
 TEST(ShapeTable, KeepsShapesInPlaceWhileItGrows) {
   std::vector<std::string> bytes;
-  for (int64_t size = 1; size <= 1000; ++size) bytes.push_back(HandShape(PrimitiveType::kF32, {size}));
+  for (int64_t size = 1; size <= 1000; ++size) bytes.push_back(TestShape(PrimitiveType::kF32, {size}));
   ShapeTable table;
   const Shape* const first = table.Find(bytes[0]).value();
   for (const std::string& shape : bytes) ASSERT_TRUE(table.Find(shape));
@@ -35,7 +35,7 @@ TEST(ShapeTable, KeepsShapesInPlaceWhileItGrows) {
 
 TEST(ShapeTable, RefusesBytesThatAreNoShapeEachTime) {
   ShapeTable table;
-  const std::string cut = HandShape(PrimitiveType::kF32, {8}).substr(0, 3);
+  const std::string cut = TestShape(PrimitiveType::kF32, {8}).substr(0, 3);
   const Result<const Shape*> first = table.Find(cut);
   ASSERT_FALSE(first);
   EXPECT_FALSE(first.error().empty());

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot::hlo {
@@ -43,7 +43,7 @@ std::string Tuple(const std::vector<std::string>& elements) {
 }
 
 TEST(ParseShape, ReadsAnArrayAndPrintsItAsHloDoes) {
-  const std::string bytes = HandShape(PrimitiveType::kBF16, {8, 4096});
+  const std::string bytes = TestShape(PrimitiveType::kBF16, {8, 4096});
   const Shape shape = Parse(bytes);
   EXPECT_EQ(shape.ToString(), "bf16[8,4096]");
   EXPECT_EQ(shape.ElementCount(), 8 * 4096);
@@ -54,24 +54,24 @@ TEST(ParseShape, ReadsAnArrayAndPrintsItAsHloDoes) {
 }
 
 TEST(ParseShape, ReadsAScalarAndATuple) {
-  const std::string tuple = Tuple({HandShape(PrimitiveType::kF32, {}), HandShape(PrimitiveType::kPred, {2})});
+  const std::string tuple = Tuple({TestShape(PrimitiveType::kF32, {}), TestShape(PrimitiveType::kPred, {2})});
   EXPECT_EQ(Parse(tuple).ToString(), "(f32[], pred[2])");
-  EXPECT_EQ(Parse(HandShape(PrimitiveType::kF32, {})).ElementCount(), 1);
+  EXPECT_EQ(Parse(TestShape(PrimitiveType::kF32, {})).ElementCount(), 1);
 }
 
 TEST(ParseShape, KeepsATypeItHasNoNameFor) {
-  EXPECT_EQ(Parse(HandShape(static_cast<PrimitiveType>(99), {2})).ToString(), "unknown[2]");
+  EXPECT_EQ(Parse(TestShape(static_cast<PrimitiveType>(99), {2})).ToString(), "unknown[2]");
   EXPECT_EQ(PrimitiveTypeBytes(static_cast<PrimitiveType>(99)), 0);
 }
 
 TEST(ShapeIsRowMajor, HoldsForRowMajorLayoutsOnly) {
-  EXPECT_TRUE(Parse(HandShape(PrimitiveType::kF32, {2, 3, 4}, {2, 1, 0})).IsRowMajor());
-  EXPECT_FALSE(Parse(HandShape(PrimitiveType::kF32, {2, 3, 4}, {1, 2, 0})).IsRowMajor());
+  EXPECT_TRUE(Parse(TestShape(PrimitiveType::kF32, {2, 3, 4}, {2, 1, 0})).IsRowMajor());
+  EXPECT_FALSE(Parse(TestShape(PrimitiveType::kF32, {2, 3, 4}, {1, 2, 0})).IsRowMajor());
 }
 
 TEST(ShapeIsRowMajor, LetsDimensionsOfSizeOneStandAnywhere) {
-  EXPECT_TRUE(Parse(HandShape(PrimitiveType::kF32, {2, 1, 4}, {1, 2, 0})).IsRowMajor());
-  EXPECT_TRUE(Parse(HandShape(PrimitiveType::kF32, {1, 4}, {0, 1})).IsRowMajor());
+  EXPECT_TRUE(Parse(TestShape(PrimitiveType::kF32, {2, 1, 4}, {1, 2, 0})).IsRowMajor());
+  EXPECT_TRUE(Parse(TestShape(PrimitiveType::kF32, {1, 4}, {0, 1})).IsRowMajor());
 }
 
 TEST(ShapeIsRowMajor, HoldsWithoutALayoutButNotWithATiledOne) {
@@ -94,41 +94,41 @@ TEST(ShapeIsPlain, RefusesWhatMovesOrPadsElements) {
 }
 
 TEST(ShapeIsPlain, RefusesADynamicDimensionButNotAFalseFlag) {
-  const std::string shape = HandShape(PrimitiveType::kF32, {8});
+  const std::string shape = TestShape(PrimitiveType::kF32, {8});
   EXPECT_FALSE(Parse(shape + Writer().Packed(fields::shape::kIsDynamicDimension, {1}).str()).is_plain);
   EXPECT_TRUE(Parse(shape + Writer().Packed(fields::shape::kIsDynamicDimension, {0}).str()).is_plain);
 }
 
 TEST(ShapeElementCount, SaturatesInsteadOfOverflowing) {
-  EXPECT_EQ(Parse(HandShape(PrimitiveType::kF32, {int64_t{1} << 40, int64_t{1} << 40})).ElementCount(), kMax);
-  EXPECT_EQ(Parse(HandShape(PrimitiveType::kF32, {int64_t{1} << 40, int64_t{1} << 40, 0})).ElementCount(), 0);
-  EXPECT_EQ(Parse(HandShape(PrimitiveType::kF32, {-1, 4})).ElementCount(), kMax);
+  EXPECT_EQ(Parse(TestShape(PrimitiveType::kF32, {int64_t{1} << 40, int64_t{1} << 40})).ElementCount(), kMax);
+  EXPECT_EQ(Parse(TestShape(PrimitiveType::kF32, {int64_t{1} << 40, int64_t{1} << 40, 0})).ElementCount(), 0);
+  EXPECT_EQ(Parse(TestShape(PrimitiveType::kF32, {-1, 4})).ElementCount(), kMax);
 }
 
 TEST(ParseShape, RefusesALayoutThatIsNoPermutation) {
-  EXPECT_EQ(ErrorOf(HandShape(PrimitiveType::kF32, {2, 3}, {0, 0})),
+  EXPECT_EQ(ErrorOf(TestShape(PrimitiveType::kF32, {2, 3}, {0, 0})),
             "the layout of f32[2,3] is no permutation of its dimensions");
-  EXPECT_EQ(ErrorOf(HandShape(PrimitiveType::kF32, {2, 3}, {0})),
+  EXPECT_EQ(ErrorOf(TestShape(PrimitiveType::kF32, {2, 3}, {0})),
             "the layout of f32[2,3] is no permutation of its dimensions");
-  EXPECT_EQ(ErrorOf(HandShape(PrimitiveType::kF32, {2, 3}, {1, 2})),
+  EXPECT_EQ(ErrorOf(TestShape(PrimitiveType::kF32, {2, 3}, {1, 2})),
             "the layout of f32[2,3] is no permutation of its dimensions");
 }
 
 TEST(ParseShape, RefusesTuplesNestedTooDeepButNotDeepOnes) {
-  std::string shape = HandShape(PrimitiveType::kF32, {});
+  std::string shape = TestShape(PrimitiveType::kF32, {});
   for (int depth = 0; depth < 32; ++depth) shape = Tuple({shape});
   EXPECT_EQ(ErrorOf(shape), "parsed");
   EXPECT_EQ(ErrorOf(Tuple({shape})), "a tuple shape is nested over 32 deep");
 }
 
 TEST(ParseShape, RefusesTooManyDimensionsButNotTheMost) {
-  EXPECT_EQ(ErrorOf(HandShape(PrimitiveType::kF32, std::vector<int64_t>(64, 1))), "parsed");
-  EXPECT_EQ(ErrorOf(HandShape(PrimitiveType::kF32, std::vector<int64_t>(65, 1))),
+  EXPECT_EQ(ErrorOf(TestShape(PrimitiveType::kF32, std::vector<int64_t>(64, 1))), "parsed");
+  EXPECT_EQ(ErrorOf(TestShape(PrimitiveType::kF32, std::vector<int64_t>(65, 1))),
             "a shape has 65 dimensions, expected at most 64");
 }
 
 TEST(ParseShape, RefusesACutShape) {
-  const std::string shape = HandShape(PrimitiveType::kF32, {8, 4096});
+  const std::string shape = TestShape(PrimitiveType::kF32, {8, 4096});
   EXPECT_EQ(ErrorOf(shape.substr(0, shape.size() - 1)),
             "ShapeProto: a length points behind the end of the message at byte 7 of a message");
 }

@@ -1,5 +1,4 @@
-// In:  a serialized OpSharding, as a module has one for each parameter of its entry. Out: which devices hold the same
-// data.
+// Which devices hold the same data, from a serialized OpSharding (a module has one per entry parameter).
 //
 //   {replicated}                              ->  {}                         everybody
 //   {mesh['dp'=2,'tp'=4] ['dp', none]}        ->  {{0,1,2,3},{4,5,6,7}}      those along 'tp'

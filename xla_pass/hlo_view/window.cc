@@ -1,4 +1,4 @@
-// In:  a serialized Window. Out: its dimensions. See window.h.
+// Implementation of window.h.
 #include "xla_pass/hlo_view/window.h"
 
 #include "xla_pass/hlo_view/fields.h"

@@ -1,4 +1,4 @@
-// In:  a serialized Window (of a reduce-window). Out: its dimensions.
+// The dimensions of a serialized Window (of a reduce-window).
 #ifndef XLA_PASS_HLO_VIEW_WINDOW_H_
 #define XLA_PASS_HLO_VIEW_WINDOW_H_
 

@@ -1,5 +1,5 @@
-// In:  the members of a region that sums nothing. Out: those that an absorbed collective needs or follows; what only
-// hangs on the shards it was grown from is no business of an exchange.
+// For a region grown from shards: the members that an absorbed collective reads, or that depend on one. Members that
+// depend only on the source shards are dropped.
 #ifndef XLA_PASS_REGIONS_AROUND_COLLECTIVES_H_
 #define XLA_PASS_REGIONS_AROUND_COLLECTIVES_H_
 

@@ -48,7 +48,7 @@ class Decider {
   void Decide(SiteRef seed) {
     Result<Region> region = Grow(seed);
     if (!region) return Keep(seed, region.error());
-    if (std::optional<Region> norm = NormThatItBreaks(*region); norm && Take(*std::move(norm))) {
+    if (std::optional<Region> norm = FindSplitNorm(*region); norm && Take(*std::move(norm))) {
       if (order_.region(sites_.element(seed).results[0]) >= 0) return;
       region = Grow(seed);
       if (!region) return Keep(seed, region.error());
@@ -110,7 +110,7 @@ class Decider {
   }
 
   // The norm of shards that begins with a row sum in `region`, if that is so and it can be grown without the region.
-  std::optional<Region> NormThatItBreaks(const Region& region) const {
+  std::optional<Region> FindSplitNorm(const Region& region) const {
     for (const Node output : region.outputs) {
       const SiteRef sum = SumThatAloneReads(output);
       if (sum.site < 0 || order_.region(sites_.element(sum).results[0]) >= 0) continue;

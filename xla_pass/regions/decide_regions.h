@@ -1,5 +1,5 @@
-// In:  the sites of a computation. Out: the regions that become calls, and why the other sites are kept. Nothing is
-// changed here but `order`, which learns what each region contracts.
+// Decides which regions of a computation become calls, and why other sites are kept. Reads only; `order` records the
+// regions it contracts.
 //
 //   sites in the order of the module; each grows a region from what no region has yet
 //

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "xla_pass/regions/hand_growth.h"
+#include "xla_pass/regions/test_regions.h"
 
 namespace jax_oneshot {
 namespace {
@@ -86,10 +86,10 @@ TEST(DecideRegions, EndsWhereAMemberReadsACopyThatStaysOutside) {
          q = f32[8,128] custom(wide)
          sum = f32[8] reduce(wide, zero), dimensions={1}, to_apply=add
          narrow = bf16[8] convert(sum)
-         spread = bf16[8,128] broadcast(narrow), dimensions={0}
-         apart = bf16[8,128] subtract(ar, spread)
+         distribution = bf16[8,128] broadcast(narrow), dimensions={0}
+         apart = bf16[8,128] subtract(ar, distribution)
          z = bf16[8,128] custom(apart))"),
-            "[ar sum narrow spread apart]");
+            "[ar sum narrow distribution apart]");
 }
 
 TEST(DecideRegions, ReturnsWhatAnotherRegionReadsByLookingThrough) {
@@ -101,8 +101,8 @@ TEST(DecideRegions, ReturnsWhatAnotherRegionReadsByLookingThrough) {
          one = f32[] constant(1)
          ones = f32[128] broadcast(one), dimensions={}
          plus = f32[128] add(flat, ones)
-         spread = f32[8,128] broadcast(plus), dimensions={1}
-         y = f32[8,128] multiply(ar, spread)
+         distribution = f32[8,128] broadcast(plus), dimensions={1}
+         y = f32[8,128] multiply(ar, distribution)
          q = f32[8,32] custom(y))");
   const Region second = growth.Grow("ar");
   EXPECT_EQ(growth.Operands(second), "d scale");

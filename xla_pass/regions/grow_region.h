@@ -1,4 +1,4 @@
-// In:  one all-reduce. Out: the Region behind it: how far row-wise math reaches, what it reads, what leaves it.
+// Grows the region behind an all-reduce: how far row-wise math reaches, what it reads, what it returns.
 //
 //   %ar = all-reduce(%dot); %y = add(%x, %ar); %n = norm(%y); %d = dot(%n, %w); ... uses of %y ...
 //   -> members {%ar, %y, %n's parts}, operands {%dot, %x, gamma}, outputs {%n, %y}, ends before %d

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "xla_pass/regions/hand_growth.h"
+#include "xla_pass/regions/test_regions.h"
 
 namespace jax_oneshot {
 namespace {

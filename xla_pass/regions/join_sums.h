@@ -1,5 +1,5 @@
-// In:  a growing region and a value it reads. Out: the all-reduce behind that value which can be summed in the same
-// exchange; and afterwards, which of the sums the region's program has no use for.
+// Finds, behind a value that a growing region reads, an all-reduce that can be summed in the same exchange; and
+// afterwards the sums that the region's program does not use.
 //
 //   %a = all-reduce(..); %b = all-reduce(..); %y = add(%a, reshape(%b))    grown from %a: %b is behind reshape(%b)
 #ifndef XLA_PASS_REGIONS_JOIN_SUMS_H_

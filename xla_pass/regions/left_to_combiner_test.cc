@@ -6,7 +6,7 @@
 #include <string>
 
 #include "xla_pass/regions/combined_collectives.h"
-#include "xla_pass/regions/hand_growth.h"
+#include "xla_pass/regions/test_regions.h"
 
 namespace jax_oneshot {
 namespace {

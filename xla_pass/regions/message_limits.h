@@ -1,5 +1,4 @@
-// In:  the bytes of a message and the size of its group. Out: whether it may be rewritten, and how its sums travel. The
-// numbers come with the pass's options (python/jax_oneshot/message_limits.py has the table).
+// MessageLimits: the largest message that is rewritten, by group size.
 //
 //   bytes:   0 ............ two_shot_from ............ max_bytes ............
 //             one shot              two shots                  XLA's own

@@ -1,4 +1,4 @@
-// In:  the regions decided for one computation. Out: the number of the rewrite that each is part of.
+// Numbers the rewrites of a computation, by region.
 //
 //   regions of all-reduces {a}, {b, c}, {d, first element}, {d, second element}; first number 1  ->  1, 2, 3, 3
 //

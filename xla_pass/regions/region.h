@@ -1,4 +1,4 @@
-// In:  nothing. Out: Region, the decision about one custom-call: what it replaces, reads and returns.
+// Region: the decision about one custom-call, what it replaces, reads and returns.
 #ifndef XLA_PASS_REGIONS_REGION_H_
 #define XLA_PASS_REGIONS_REGION_H_
 

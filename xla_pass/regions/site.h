@@ -1,4 +1,4 @@
-// In:  the graph and one all-reduce. Out: a Site, the facts a region can be grown from; or the reason it is left alone.
+// Site: the facts about one all-reduce that a region can be grown from; or the reason it is kept.
 //
 //   %ar = bf16[2,4,512] all-reduce(%x)          one element, rows 8, width 512
 //   %ar = bf16[64,8,1] all-reduce(%x)           rows 64, width 8: dimensions of one behind it do not count

@@ -140,9 +140,9 @@ TEST(CheckSite, KeepsAnAllReduceOthersAreOrderedAfter) {
 
 TEST(CheckSite, TakesAnyOrderOfDimensionsButNoDynamicOnes) {
   EXPECT_EQ(WhyKept("bf16[8,64]{0,1}"), "");
-  hlo::HandComputation add{1, "add", {hlo::HandParameter(1, 0), hlo::HandParameter(2, 1)}, 3};
-  add.instructions.push_back(HandOp(3, "r", "add", {1, 2}));
-  hlo::HandComputation main{2, "main", {hlo::HandParameter(4, 0), HandOp(5, "ar", "all-reduce", {4})}, 5};
+  hlo::TestComputation add{1, "add", {hlo::TestParameter(1, 0), hlo::TestParameter(2, 1)}, 3};
+  add.instructions.push_back(TestOp(3, "r", "add", {1, 2}));
+  hlo::TestComputation main{2, "main", {hlo::TestParameter(4, 0), TestOp(5, "ar", "all-reduce", {4})}, 5};
   main.instructions[1].called_computations = {1};
   main.instructions[1].shape += wire::Writer().Packed(hlo::fields::shape::kIsDynamicDimension, {1}).Take();
   const TestGraph dynamic({add, main}, 2);

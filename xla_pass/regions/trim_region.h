@@ -1,4 +1,4 @@
-// In:  the units a region could absorb. Out: those it should: what cannot be returned or gains nothing is let go.
+// Trims a region to what it should absorb: units that cannot be returned, or that gain nothing, are dropped.
 //
 //   %c = convert(%y) to f32, read outside only   -> stays outside, reads %y     (a narrower output)
 //   %p = partial row sum with a reader outside   -> let go, and all behind it   (cannot be returned)

@@ -1,5 +1,5 @@
-// In:  a region and its groups. Out: the custom-call's backend_config: an MLIR dictionary attribute as text, which XLA
-// parses into the typed FFI attributes named in ffi_kernels/call_attributes.h.
+// The custom-call's backend_config: an MLIR dictionary attribute as text, which XLA parses into the typed FFI
+// attributes named in ffi_kernels/call_attributes.h.
 //
 //   {algorithm = "one_shot", call = 0 : i64, channel_id = 1 : i64, group_mode = "flattened_id", group_size = 2 : i64,
 //    groups = array<i64: 0, 1>, program = "v1 (...) {...} -> (...)", rows = 8 : i64, timeout_ms = 60000 : i64, ...}

@@ -1,4 +1,4 @@
-// In:  a computation. Out: which of its all-gathers do what an earlier one does already.
+// Finds all-gathers that repeat an earlier one.
 //
 //   %a = all-gather(%x), channel_id=1, ..;  %b = all-gather(%x), channel_id=2, ..   ->  %b is %a
 //

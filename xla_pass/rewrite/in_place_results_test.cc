@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "xla_pass/regions/hand_growth.h"
+#include "xla_pass/regions/test_regions.h"
 
 namespace jax_oneshot {
 namespace {

@@ -1,4 +1,4 @@
-// In:  what a new instruction is. Out: its serialized HloInstructionProto.
+// Serializes a new HloInstructionProto.
 #ifndef XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
 #define XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
 

@@ -8,14 +8,14 @@
 
 #include "ffi_kernels/call_attributes.h"
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandParameter;
+using hlo::TestComputation;
+using hlo::TestParameter;
 using hlo::PrimitiveType;
 
 // A computation of parameter 1 and these serialized instructions, the last one the root, parsed again.
@@ -23,7 +23,7 @@ class ReadBack {
  public:
   explicit ReadBack(const std::vector<std::string>& instructions, int64_t root_id) {
     namespace field = hlo::fields;
-    const HandComputation computation{1, "main", {HandParameter(1, 0)}, root_id};
+    const TestComputation computation{1, "main", {TestParameter(1, 0)}, root_id};
     std::string body = computation.Encode();
     wire::Writer more;
     for (const std::string& instruction : instructions) {
@@ -46,7 +46,7 @@ class ReadBack {
 };
 
 TEST(InstructionBytes, WritesACallAndTheElementsOfItsTuple) {
-  const std::string shape = hlo::HandShape(PrimitiveType::kF32, {8});
+  const std::string shape = hlo::TestShape(PrimitiveType::kF32, {8});
   CustomCall call;
   call.target = kCallTarget;
   call.identity = {"jax_oneshot.0", 2, "meta"};
@@ -73,7 +73,7 @@ TEST(InstructionBytes, WritesLogicalIdsAsUnsignedScalars) {
 }
 
 TEST(InstructionBytes, ClonesUnderAnotherIdentityAndKeepsTheRest) {
-  hlo::HandInstruction slice{7, "slice", "dynamic-slice", {1}, {}, {}, "", hlo::HandShape(PrimitiveType::kBF16, {64})};
+  hlo::TestInstruction slice{7, "slice", "dynamic-slice", {1}, {}, {}, "", hlo::TestShape(PrimitiveType::kBF16, {64})};
   slice.more = wire::Writer().Packed(hlo::fields::hlo_instruction::kDynamicSliceSizes, {64}).Take();
   const std::string bytes = slice.Encode();
   hlo::Instruction original;
@@ -103,7 +103,7 @@ TEST(InstructionBytes, GivesAShapeWithoutLayoutTheRowMajorOne) {
 }
 
 TEST(InstructionBytes, CopiesBetweenLayouts) {
-  const std::string columns_first = hlo::HandShape(PrimitiveType::kBF16, {4, 8}, {0, 1});
+  const std::string columns_first = hlo::TestShape(PrimitiveType::kBF16, {4, 8}, {0, 1});
   const Result<hlo::Shape> shape = hlo::ParseShape(columns_first);
   ASSERT_TRUE(shape) << shape.error();
   const std::string row_major = RowMajorShape(*shape);

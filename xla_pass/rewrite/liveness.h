@@ -1,5 +1,5 @@
-// In:  a computation and the regions decided for it. Out: which instructions go: the absorbed ones, and those that had
-// a reader before and have none now (a broadcast gamma, a promoted operand's convert).
+// Which instructions a rewrite removes: the absorbed ones, and those whose last reader goes (a broadcast gamma, a
+// promoted operand's convert).
 #ifndef XLA_PASS_REWRITE_LIVENESS_H_
 #define XLA_PASS_REWRITE_LIVENESS_H_
 

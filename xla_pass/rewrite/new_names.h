@@ -1,5 +1,4 @@
-// In:  a module. Out: how new instructions are named so that no other has their name, in whatever computation: XLA
-// refuses a module with two equal names.
+// Names for new instructions that no instruction of the module has: XLA refuses duplicates.
 //
 //   %jax_oneshot.0, %jax_oneshot_operand.1, %partition-id.1  ->  the next is %jax_oneshot.2
 //

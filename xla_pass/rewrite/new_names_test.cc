@@ -1,17 +1,17 @@
-// In:  modules with names of all kinds. Out: the number behind the next new name.
+// Tests the number of the next new name on modules with many kinds of names.
 #include "xla_pass/rewrite/new_names.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "xla_pass/hlo_view/hand_text.h"
+#include "xla_pass/hlo_view/hlo_text_builder.h"
 
 namespace jax_oneshot {
 namespace {
 
 int64_t FreeBeside(const std::string& name) {
-  const std::string bytes = hlo::HandText("main { " + name + " = f32[8,64] parameter(0) }");
+  const std::string bytes = hlo::ModuleFromText("main { " + name + " = f32[8,64] parameter(0) }");
   return FirstFreeNumber(hlo::ParseModule(bytes).value());
 }
 

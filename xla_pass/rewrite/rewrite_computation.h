@@ -1,4 +1,4 @@
-// In:  a computation and the regions decided for it. Out: its new list of instructions.
+// The new instruction list of a computation, given the regions decided for it.
 //
 //   %ar = all-reduce(%d); %y = add(%x, %ar); ...; %n = multiply(..); %q = dot(%n, ..)
 //   ->

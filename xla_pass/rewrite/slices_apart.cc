@@ -1,4 +1,4 @@
-// In:  an operand or a result of a call. Out: whether a slice is next to it. See slices_apart.h.
+// Implementation of slices_apart.h.
 #include "xla_pass/rewrite/slices_apart.h"
 
 namespace jax_oneshot {

@@ -1,5 +1,4 @@
-// In:  an operand or a result of a call. Out: whether XLA:GPU would join it with a slice into one "dynamic-slice
-// fusion".
+// Whether XLA:GPU would fuse an operand or a result of a call with a slice into a "dynamic-slice fusion".
 //
 //   %s = dynamic-slice(%stack, %i, ..); %g = reshape(%s); call(.., %g)      ReadsSlice(%g)
 //   %r = reshape(%y), %y a result; %u = dynamic-update-slice(%all, %r, ..)  IsWrittenIntoSlice(%y)

@@ -1,4 +1,4 @@
-// In:  a parsed module and edits. Out: new module bytes. See splice.h.
+// Implementation of splice.h.
 #include "xla_pass/rewrite/splice.h"
 
 #include "xla_pass/hlo_view/fields.h"

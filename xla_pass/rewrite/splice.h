@@ -1,5 +1,5 @@
-// In:  a parsed module and, for some of its computations, a new list of instructions. Out: new module bytes. All
-// that is not named in an edit comes out byte for byte, in its old place.
+// New module bytes with the instruction lists of some computations replaced; everything else is copied byte for byte,
+// in place.
 #ifndef XLA_PASS_REWRITE_SPLICE_H_
 #define XLA_PASS_REWRITE_SPLICE_H_
 

@@ -7,23 +7,23 @@
 #include <vector>
 
 #include "tests/data/test_modules.h"
-#include "xla_pass/hlo_view/hand_module.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
 
-using hlo::HandComputation;
-using hlo::HandInstruction;
-using hlo::HandParameter;
+using hlo::TestComputation;
+using hlo::TestInstruction;
+using hlo::TestParameter;
 
-HandComputation Negate(int64_t id, const std::string& name) {
-  HandInstruction negate;
+TestComputation Negate(int64_t id, const std::string& name) {
+  TestInstruction negate;
   negate.id = 2;
   negate.name = "out";
   negate.opcode = "negate";
   negate.operands = {1};
-  return {id, name, {HandParameter(1, 0), negate}, 2};
+  return {id, name, {TestParameter(1, 0), negate}, 2};
 }
 
 // The edit that changes nothing.
@@ -47,31 +47,31 @@ TEST(SpliceModule, GivesTheSameBytesWhenEveryEditIsTheIdentity) {
 
 TEST(SpliceModule, ReplacesTheInstructionsOfOneComputationOnly) {
   const std::string unknown = wire::Writer().Bytes(999, "kept").Take();
-  const std::string before = hlo::HandModule({Negate(1, "a"), Negate(2, "b")}, 2) + unknown;
-  HandComputation changed = Negate(2, "b");
-  changed.instructions.insert(changed.instructions.begin() + 1, HandParameter(3, 1));
+  const std::string before = hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2) + unknown;
+  TestComputation changed = Negate(2, "b");
+  changed.instructions.insert(changed.instructions.begin() + 1, TestParameter(3, 1));
   const Result<hlo::Module> module = hlo::ParseModule(before);
   ASSERT_TRUE(module) << module.error();
   ComputationEdit edit = Identity(module->computations[1]);
   const std::string added = changed.instructions[1].Encode();
   edit.instructions.insert(edit.instructions.begin() + 1, added);
-  EXPECT_EQ(SpliceModule(*module, {edit}, {}), hlo::HandModule({Negate(1, "a"), changed}, 2) + unknown);
+  EXPECT_EQ(SpliceModule(*module, {edit}, {}), hlo::TestModule({Negate(1, "a"), changed}, 2) + unknown);
 }
 
 TEST(SpliceModule, LeavesOutARemovedComputation) {
-  const std::string before = hlo::HandModule({Negate(1, "a"), Negate(2, "b")}, 2);
+  const std::string before = hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2);
   const Result<hlo::Module> module = hlo::ParseModule(before);
   ASSERT_TRUE(module) << module.error();
-  EXPECT_EQ(SpliceModule(*module, {}, {0}), hlo::HandModule({Negate(2, "b")}, 2));
+  EXPECT_EQ(SpliceModule(*module, {}, {0}), hlo::TestModule({Negate(2, "b")}, 2));
 }
 
 TEST(SpliceModule, CountsComputationsAsTheParserDoes) {
   const std::string no_message = wire::Writer().Integer(3, 7).Take();  // the number of `computations`, as an integer
-  const std::string before = no_message + hlo::HandModule({Negate(1, "a"), Negate(2, "b")}, 2);
+  const std::string before = no_message + hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2);
   const Result<hlo::Module> module = hlo::ParseModule(before);
   ASSERT_TRUE(module) << module.error();
   EXPECT_EQ(SpliceModule(*module, {Identity(module->computations[1])}, {}), before);
-  EXPECT_EQ(SpliceModule(*module, {}, {0}), no_message + hlo::HandModule({Negate(2, "b")}, 2));
+  EXPECT_EQ(SpliceModule(*module, {}, {0}), no_message + hlo::TestModule({Negate(2, "b")}, 2));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "xla_pass/rotate/readers_in_time.h"
 
-#include "xla_pass/rotate/hand_loop.h"
+#include "xla_pass/rotate/test_loop.h"
 
 namespace jax_oneshot {
 namespace {

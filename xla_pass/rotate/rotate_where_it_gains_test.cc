@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "xla_pass/verdict/reasons.h"
-#include "xla_pass/rotate/hand_loop.h"
+#include "xla_pass/rotate/test_loop.h"
 
 namespace jax_oneshot {
 namespace {

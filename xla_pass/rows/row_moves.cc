@@ -73,14 +73,14 @@ struct Side {
 };
 
 // Of a transpose whose result has these dimensions; nothing, too, where they are not those of its operand.
-std::optional<Fold> FoldOfTransposed(const Dims& from, const Fold& fold, const Dims& permutation, const Dims& to) {
-  const auto after = FoldAfterTranspose(from, fold, permutation);
+std::optional<RowLayout> FoldOfTransposed(const Dims& from, const RowLayout& fold, const Dims& permutation, const Dims& to) {
+  const auto after = RowLayoutAfterTranspose(from, fold, permutation);
   return after ? FoldInto(to, ExtentAt(from, fold), after->columns_first) : std::nullopt;
 }
 
 }  // namespace
 
-std::optional<Fold> FoldAfterTranspose(const Dims& from, const Fold& fold, const Dims& permutation) {
+std::optional<RowLayout> RowLayoutAfterTranspose(const Dims& from, const RowLayout& fold, const Dims& permutation) {
   if (permutation.size() != from.size()) return std::nullopt;
   Side rows, columns;
   for (int i = 0; i < static_cast<int>(permutation.size()); ++i) {
@@ -93,8 +93,8 @@ std::optional<Fold> FoldAfterTranspose(const Dims& from, const Fold& fold, const
     if (side.end == 0) side.begin = i;
     side.end = i + 1;
   }
-  if (rows.end == 0 || columns.end == 0 || rows.end <= columns.begin) return Fold{rows.end, false};
-  if (columns.end <= rows.begin) return Fold{columns.end, true};
+  if (rows.end == 0 || columns.end == 0 || rows.end <= columns.begin) return RowLayout{rows.end, false};
+  if (columns.end <= rows.begin) return RowLayout{columns.end, true};
   return std::nullopt;
 }
 
@@ -105,19 +105,19 @@ bool BitcastReshapes(const hlo::Shape& from, const hlo::Shape& to) {
 }
 
 // Any bitcast is a transpose to the order in memory, a row-major reshape, and a transpose from the other's order.
-std::optional<Fold> FoldAfterBitcast(const hlo::Shape& from, const Fold& fold, const hlo::Shape& to) {
-  if (BitcastReshapes(from, to)) return FoldAfterReshape(from.dimensions, fold, to.dimensions);
+std::optional<RowLayout> RowLayoutAfterBitcast(const hlo::Shape& from, const RowLayout& fold, const hlo::Shape& to) {
+  if (BitcastReshapes(from, to)) return RowLayoutAfterReshape(from.dimensions, fold, to.dimensions);
   if (!from.is_plain || !to.is_plain) return std::nullopt;
   const Flattened before = Flatten(from);
   const Flattened after = Flatten(to);
   const auto back = Inverse(after.permutation);
-  const auto in_memory = FoldAfterTranspose(from.dimensions, fold, before.permutation);
+  const auto in_memory = RowLayoutAfterTranspose(from.dimensions, fold, before.permutation);
   if (!in_memory || !back) return std::nullopt;
-  const auto reshaped = FoldAfterReshape(before.dims, *in_memory, after.dims);
-  return reshaped ? FoldAfterTranspose(after.dims, *reshaped, *back) : std::nullopt;
+  const auto reshaped = RowLayoutAfterReshape(before.dims, *in_memory, after.dims);
+  return reshaped ? RowLayoutAfterTranspose(after.dims, *reshaped, *back) : std::nullopt;
 }
 
-Result<Fold> FoldAfterMove(const Graph& graph, Node move, const Fold& fold) {
+Result<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold) {
   const hlo::Instruction& instruction = graph.at(move);
   const hlo::Shape& from = *graph.at(graph.operand(move, 0)).shape;
   const hlo::Shape& to = *instruction.shape;
@@ -128,11 +128,11 @@ Result<Fold> FoldAfterMove(const Graph& graph, Node move, const Fold& fold) {
     return *after;
   }
   if (instruction.opcode == Opcode::kBitcast && !BitcastReshapes(from, to)) {
-    const auto after = FoldAfterBitcast(from, fold, to);
+    const auto after = RowLayoutAfterBitcast(from, fold, to);
     if (!after) return Err("bitcast changes the layout");
     return *after;
   }
-  const auto after = FoldAfterReshape(from.dimensions, fold, to.dimensions);
+  const auto after = RowLayoutAfterReshape(from.dimensions, fold, to.dimensions);
   if (!after) {
     return Err(std::string(instruction.opcode_name) + " from " + from.ToString() + " to " + to.ToString() +
                " mixes rows and width");
@@ -140,7 +140,7 @@ Result<Fold> FoldAfterMove(const Graph& graph, Node move, const Fold& fold) {
   return *after;
 }
 
-std::optional<Fold> FoldBeforeMove(const Graph& graph, Node move, const Fold& fold) {
+std::optional<RowLayout> RowLayoutBeforeMove(const Graph& graph, Node move, const RowLayout& fold) {
   const hlo::Instruction& instruction = graph.at(move);
   const hlo::Shape& from = *graph.at(graph.operand(move, 0)).shape;
   const hlo::Shape& to = *instruction.shape;
@@ -149,8 +149,8 @@ std::optional<Fold> FoldBeforeMove(const Graph& graph, Node move, const Fold& fo
     const auto back = Inverse(instruction.dimensions);
     return back ? FoldOfTransposed(to.dimensions, fold, *back, from.dimensions) : std::nullopt;
   }
-  if (instruction.opcode == Opcode::kBitcast) return FoldAfterBitcast(to, fold, from);
-  return FoldAfterReshape(to.dimensions, fold, from.dimensions);
+  if (instruction.opcode == Opcode::kBitcast) return RowLayoutAfterBitcast(to, fold, from);
+  return RowLayoutAfterReshape(to.dimensions, fold, from.dimensions);
 }
 
 }  // namespace jax_oneshot

@@ -1,5 +1,4 @@
-// In:  a reshape, copy, transpose or bitcast, and how its operand folds onto rows. Out: how its result does, or why
-// rows do not stay whole.
+// Follows a fold through a reshape, copy, transpose or bitcast, or says why rows do not stay whole.
 //
 //   transpose([8,1,512] {1}, {2,0,1}) -> [512,8,1] {1, columns_first}      only renames dimensions
 //   transpose([2,4,512] {2}, {1,0,2}) -> none                              rows change their order
@@ -17,12 +16,12 @@ namespace jax_oneshot {
 
 // Forward: the fold of the result, given that of the operand. Backward: the fold of the operand, given that of the
 // result. The move has one operand.
-Result<Fold> FoldAfterMove(const Graph& graph, Node move, const Fold& fold);
-std::optional<Fold> FoldBeforeMove(const Graph& graph, Node move, const Fold& fold);
+Result<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold);
+std::optional<RowLayout> RowLayoutBeforeMove(const Graph& graph, Node move, const RowLayout& fold);
 
-std::optional<Fold> FoldAfterTranspose(const Dims& from, const Fold& fold, const Dims& permutation);
+std::optional<RowLayout> RowLayoutAfterTranspose(const Dims& from, const RowLayout& fold, const Dims& permutation);
 
-std::optional<Fold> FoldAfterBitcast(const hlo::Shape& from, const Fold& fold, const hlo::Shape& to);
+std::optional<RowLayout> RowLayoutAfterBitcast(const hlo::Shape& from, const RowLayout& fold, const hlo::Shape& to);
 
 // A bitcast between two layouts is a reshape all the same where both are row-major, and where only dimensions of size
 // one come or go.

@@ -14,30 +14,30 @@ namespace {
 
 using V = std::vector<int64_t>;
 
-std::optional<Fold> RowsFirst(int split) { return Fold{split}; }
-std::optional<Fold> ColumnsFirst(int split) { return Fold{split, true}; }
+std::optional<RowLayout> RowsFirst(int split) { return RowLayout{split}; }
+std::optional<RowLayout> ColumnsFirst(int split) { return RowLayout{split, true}; }
 
-TEST(FoldAfterTranspose, LetsDimensionsOfSizeOneMove) {
-  EXPECT_EQ(FoldAfterTranspose(V{8, 1, 512}, {1}, V{1, 0, 2}), RowsFirst(2));
-  EXPECT_EQ(FoldAfterTranspose(V{8, 1}, {1}, V{1, 0}), RowsFirst(2)) << "one column";
-  EXPECT_EQ(FoldAfterTranspose(V{1, 512}, {1}, V{1, 0}), RowsFirst(0)) << "one row";
+TEST(RowLayoutAfterTranspose, LetsDimensionsOfSizeOneMove) {
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 1, 512}, {1}, V{1, 0, 2}), RowsFirst(2));
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 1}, {1}, V{1, 0}), RowsFirst(2)) << "one column";
+  EXPECT_EQ(RowLayoutAfterTranspose(V{1, 512}, {1}, V{1, 0}), RowsFirst(0)) << "one row";
 }
 
-TEST(FoldAfterTranspose, RenamesDimensionsWhereRowsStayWhole) {
-  EXPECT_EQ(FoldAfterTranspose(V{8, 1, 512}, {1}, V{2, 1, 0}), ColumnsFirst(1));
-  EXPECT_EQ(FoldAfterTranspose(V{8, 1, 512}, {2}, V{2, 0, 1}), ColumnsFirst(1));
-  EXPECT_EQ(FoldAfterTranspose(V{2, 4, 512}, {2}, V{2, 0, 1}), ColumnsFirst(1));
-  EXPECT_EQ(FoldAfterTranspose(V{512, 2, 4}, {1, true}, V{1, 2, 0}), RowsFirst(2));
-  EXPECT_EQ(FoldAfterTranspose(V{8, 8}, {1}, V{1, 0}), ColumnsFirst(1)) << "as many rows as columns";
+TEST(RowLayoutAfterTranspose, RenamesDimensionsWhereRowsStayWhole) {
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 1, 512}, {1}, V{2, 1, 0}), ColumnsFirst(1));
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 1, 512}, {2}, V{2, 0, 1}), ColumnsFirst(1));
+  EXPECT_EQ(RowLayoutAfterTranspose(V{2, 4, 512}, {2}, V{2, 0, 1}), ColumnsFirst(1));
+  EXPECT_EQ(RowLayoutAfterTranspose(V{512, 2, 4}, {1, true}, V{1, 2, 0}), RowsFirst(2));
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 8}, {1}, V{1, 0}), ColumnsFirst(1)) << "as many rows as columns";
 }
 
-TEST(FoldAfterTranspose, RefusesAnotherOrderOfRowsOrColumns) {
-  EXPECT_EQ(FoldAfterTranspose(V{2, 4, 512}, {2}, V{1, 0, 2}), std::nullopt);
-  EXPECT_EQ(FoldAfterTranspose(V{2, 4, 512}, {2}, V{2, 1, 0}), std::nullopt);
-  EXPECT_EQ(FoldAfterTranspose(V{8, 4, 128}, {1}, V{2, 1, 0}), std::nullopt);
-  EXPECT_EQ(FoldAfterTranspose(V{2, 4, 512}, {2}, V{0, 2, 1}), std::nullopt) << "columns in the middle of rows";
-  EXPECT_EQ(FoldAfterTranspose(V{8, 512}, {1}, V{0, 7}), std::nullopt);
-  EXPECT_EQ(FoldAfterTranspose(V{8, 512}, {1}, V{0}), std::nullopt);
+TEST(RowLayoutAfterTranspose, RefusesAnotherOrderOfRowsOrColumns) {
+  EXPECT_EQ(RowLayoutAfterTranspose(V{2, 4, 512}, {2}, V{1, 0, 2}), std::nullopt);
+  EXPECT_EQ(RowLayoutAfterTranspose(V{2, 4, 512}, {2}, V{2, 1, 0}), std::nullopt);
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 4, 128}, {1}, V{2, 1, 0}), std::nullopt);
+  EXPECT_EQ(RowLayoutAfterTranspose(V{2, 4, 512}, {2}, V{0, 2, 1}), std::nullopt) << "columns in the middle of rows";
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 512}, {1}, V{0, 7}), std::nullopt);
+  EXPECT_EQ(RowLayoutAfterTranspose(V{8, 512}, {1}, V{0}), std::nullopt);
 }
 
 hlo::Shape ShapeOf(V dimensions, V minor_to_major) {
@@ -48,8 +48,8 @@ hlo::Shape ShapeOf(V dimensions, V minor_to_major) {
   return shape;
 }
 
-std::optional<Fold> Bitcast(const hlo::Shape& from, const Fold& fold, const hlo::Shape& to) {
-  return FoldAfterBitcast(from, fold, to);
+std::optional<RowLayout> Bitcast(const hlo::Shape& from, const RowLayout& fold, const hlo::Shape& to) {
+  return RowLayoutAfterBitcast(from, fold, to);
 }
 
 TEST(BitcastReshapes, WhereNothingButOnesComesOrGoes) {
@@ -60,25 +60,25 @@ TEST(BitcastReshapes, WhereNothingButOnesComesOrGoes) {
   EXPECT_FALSE(BitcastReshapes(ShapeOf({4, 96}, {0, 1}), ShapeOf({2, 2, 96}, {1, 0, 2})));
 }
 
-TEST(FoldAfterBitcast, TakesOneBetweenRowMajorShapesForAReshape) {
+TEST(RowLayoutAfterBitcast, TakesOneBetweenRowMajorShapesForAReshape) {
   EXPECT_EQ(Bitcast(ShapeOf({8, 64}, {1, 0}), {1}, ShapeOf({2, 4, 64}, {2, 1, 0})), RowsFirst(2));
   EXPECT_EQ(Bitcast(ShapeOf({8, 64}, {}), {1}, ShapeOf({2, 4, 64}, {})), RowsFirst(2)) << "no layout is row-major";
   EXPECT_EQ(Bitcast(ShapeOf({8, 1}, {0, 1}), {1}, ShapeOf({8}, {0})), RowsFirst(1)) << "ones may lie anywhere";
 }
 
-TEST(FoldAfterBitcast, LetsDimensionsOfSizeOneComeAndGoInAnyLayout) {
+TEST(RowLayoutAfterBitcast, LetsDimensionsOfSizeOneComeAndGoInAnyLayout) {
   EXPECT_EQ(Bitcast(ShapeOf({1, 4, 96}, {1, 2, 0}), {2}, ShapeOf({4, 96}, {0, 1})), RowsFirst(1));
   EXPECT_EQ(Bitcast(ShapeOf({2, 4, 96}, {1, 2, 0}), {2}, ShapeOf({2, 4, 1, 96}, {1, 3, 2, 0})), RowsFirst(2));
   EXPECT_EQ(Bitcast(ShapeOf({32, 8}, {1, 0}), {1, true}, ShapeOf({32, 8, 1}, {1, 0, 2})), ColumnsFirst(1));
 }
 
-TEST(FoldAfterBitcast, TransposesWhereTheLayoutsDo) {
+TEST(RowLayoutAfterBitcast, TransposesWhereTheLayoutsDo) {
   EXPECT_EQ(Bitcast(ShapeOf({4, 96}, {0, 1}), {1}, ShapeOf({96, 4}, {1, 0})), ColumnsFirst(1));
   EXPECT_EQ(Bitcast(ShapeOf({96, 4}, {1, 0}), {1, true}, ShapeOf({2, 2, 96}, {1, 0, 2})), RowsFirst(2));
   EXPECT_EQ(Bitcast(ShapeOf({8, 8}, {1, 0}), {1}, ShapeOf({8, 8}, {0, 1})), ColumnsFirst(1));
 }
 
-TEST(FoldAfterBitcast, RefusesWhatMovesElements) {
+TEST(RowLayoutAfterBitcast, RefusesWhatMovesElements) {
   EXPECT_EQ(Bitcast(ShapeOf({1, 4, 96}, {2, 1, 0}), {2}, ShapeOf({4, 96}, {0, 1})), std::nullopt);
   EXPECT_EQ(Bitcast(ShapeOf({4, 96}, {0, 1}), {1}, ShapeOf({4, 96}, {1, 0})), std::nullopt);
   EXPECT_EQ(Bitcast(ShapeOf({2, 4, 96}, {0, 1, 2}), {2}, ShapeOf({96, 8}, {1, 0})), std::nullopt) << "rows reordered";
@@ -88,35 +88,35 @@ TEST(FoldAfterBitcast, RefusesWhatMovesElements) {
 }
 
 // Of the one move, %m.
-std::string After(const std::string& move, const Fold& fold) {
+std::string After(const std::string& move, const RowLayout& fold) {
   const TestGraph test("main { x = f32[2,4,96] parameter(0) " + move + " }");
-  const Result<Fold> after = FoldAfterMove(test.graph(), test["m"], fold);
+  const Result<RowLayout> after = RowLayoutAfterMove(test.graph(), test["m"], fold);
   if (!after) return after.error();
   return (after->columns_first ? "columns first at " : "rows first at ") + std::to_string(after->split);
 }
 
-TEST(FoldAfterMove, FollowsEachKindOfMove) {
+TEST(RowLayoutAfterMove, FollowsEachKindOfMove) {
   EXPECT_EQ(After("m = f32[8,96] reshape(x)", {2}), "rows first at 1");
   EXPECT_EQ(After("m = f32[2,4,96] copy(x)", {2}), "rows first at 2");
   EXPECT_EQ(After("m = f32[96,2,4] transpose(x), dimensions={2,0,1}", {2}), "columns first at 1");
   EXPECT_EQ(After("m = f32[8,96] bitcast(x)", {2}), "rows first at 1");
 }
 
-TEST(FoldAfterMove, SaysWhatMovesElements) {
+TEST(RowLayoutAfterMove, SaysWhatMovesElements) {
   EXPECT_EQ(After("m = f32[4,192] reshape(x)", {2}), "reshape from f32[2,4,96] to f32[4,192] mixes rows and width");
   EXPECT_EQ(After("m = f32[4,2,96] transpose(x), dimensions={1,0,2}", {2}), "transpose moves elements between rows");
   EXPECT_EQ(After("m = s32[2,4,96] bitcast(x)", {2}), "a bitcast changes the type");
 }
 
-TEST(FoldBeforeMove, UndoesWhatTheMoveDoes) {
+TEST(RowLayoutBeforeMove, UndoesWhatTheMoveDoes) {
   const TestGraph test(R"(main { x = f32[2,4,96] parameter(0)
                                  t = f32[96,2,4] transpose(x), dimensions={2,0,1}
                                  r = f32[96,8] reshape(t)
                                  mixed = f32[4,2,96] transpose(x), dimensions={1,0,2} })");
-  EXPECT_EQ(FoldBeforeMove(test.graph(), test["r"], {1, true}), ColumnsFirst(1));
-  EXPECT_EQ(FoldBeforeMove(test.graph(), test["t"], {1, true}), RowsFirst(2));
-  EXPECT_EQ(FoldBeforeMove(test.graph(), test["t"], {1}), ColumnsFirst(2)) << "96 rows";
-  EXPECT_EQ(FoldBeforeMove(test.graph(), test["mixed"], {2}), std::nullopt);
+  EXPECT_EQ(RowLayoutBeforeMove(test.graph(), test["r"], {1, true}), ColumnsFirst(1));
+  EXPECT_EQ(RowLayoutBeforeMove(test.graph(), test["t"], {1, true}), RowsFirst(2));
+  EXPECT_EQ(RowLayoutBeforeMove(test.graph(), test["t"], {1}), ColumnsFirst(2)) << "96 rows";
+  EXPECT_EQ(RowLayoutBeforeMove(test.graph(), test["mixed"], {2}), std::nullopt);
 }
 
 }  // namespace

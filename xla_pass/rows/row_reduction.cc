@@ -50,7 +50,7 @@ Result<double> InitialValue(const Graph& graph, Node reduce) {
   return number;
 }
 
-Result<void> CheckWindows(const Graph& graph, Node reduce_window, const Fold& fold) {
+Result<void> CheckWindows(const Graph& graph, Node reduce_window, const RowLayout& fold) {
   const hlo::Instruction& instruction = graph.at(reduce_window);
   const Dims from = graph.at(graph.operand(reduce_window, 0)).shape->dimensions;
   const auto window = DecodeWindow(instruction);

@@ -1,5 +1,4 @@
-// In:  a reduce or reduce-window. Out: which row reduction it is, and whether its initial value and windows leave it
-// one.
+// Recognises a reduce or reduce-window as a row reduction, and checks its initial value and windows.
 #ifndef XLA_PASS_ROWS_ROW_REDUCTION_H_
 #define XLA_PASS_ROWS_ROW_REDUCTION_H_
 
@@ -22,7 +21,7 @@ double IdentityOf(Op reduction);  // reduce_sum -> 0
 Result<double> InitialValue(const Graph& graph, Node reduce);
 
 // Only windows that tile the row and cover each element once: what XLA:CPU makes of a row reduction.
-Result<void> CheckWindows(const Graph& graph, Node reduce_window, const Fold& fold);
+Result<void> CheckWindows(const Graph& graph, Node reduce_window, const RowLayout& fold);
 
 }  // namespace jax_oneshot
 

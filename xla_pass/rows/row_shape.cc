@@ -10,7 +10,7 @@ bool MapsInOrder(const Dims& from, const Dims& mapping) {
 }
 
 // Each dimension of the operand lands where the result has what it is: rows or width.
-bool KeepsSides(const Dims& from, const Fold& fold, const Dims& mapping, const Fold& to_fold) {
+bool KeepsSides(const Dims& from, const RowLayout& fold, const Dims& mapping, const RowLayout& to_fold) {
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     if (from[i] != 1 && fold.IsRow(i) != to_fold.IsRow(static_cast<int>(mapping[i]))) return false;
   }
@@ -25,19 +25,19 @@ int64_t Product(const Dims& dims, size_t begin, size_t end) {
   return product;
 }
 
-Fold FoldBeforeTheRow(const Dims& dims) {
+RowLayout FoldBeforeTheRow(const Dims& dims) {
   int split = static_cast<int>(dims.size());
   while (split > 1 && dims[split - 1] == 1) --split;
   return {std::max(split - 1, 0)};
 }
 
-RowExtent ExtentAt(const Dims& dims, const Fold& fold) {
+RowExtent ExtentAt(const Dims& dims, const RowLayout& fold) {
   const int64_t before = Product(dims, 0, fold.split);
   const int64_t behind = Product(dims, fold.split, dims.size());
   return fold.columns_first ? RowExtent{behind, before} : RowExtent{before, behind};
 }
 
-bool FoldsAgree(const Dims& dims, const Fold& a, const Fold& b) {
+bool RowLayoutsAgree(const Dims& dims, const RowLayout& a, const RowLayout& b) {
   if (std::max(a.split, b.split) > static_cast<int>(dims.size())) return false;
   for (int i = 0; i < static_cast<int>(dims.size()); ++i) {
     if (dims[i] != 1 && a.IsRow(i) != b.IsRow(i)) return false;
@@ -45,7 +45,7 @@ bool FoldsAgree(const Dims& dims, const Fold& a, const Fold& b) {
   return true;
 }
 
-std::optional<Kind> KindAt(const Dims& dims, const Fold& fold, const RowExtent& extent) {
+std::optional<Kind> KindAt(const Dims& dims, const RowLayout& fold, const RowExtent& extent) {
   const auto [rows, width] = ExtentAt(dims, fold);
   if ((rows != 1 && rows != extent.rows) || (width != 1 && width != extent.width)) return std::nullopt;
   const bool has_before = fold.split > 0;
@@ -55,31 +55,31 @@ std::optional<Kind> KindAt(const Dims& dims, const Fold& fold, const RowExtent& 
   return static_cast<Kind>((has_rows ? 2 : 0) | (has_width ? 1 : 0));
 }
 
-std::optional<Fold> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first) {
+std::optional<RowLayout> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first) {
   columns_first &= extent.rows != 1 && extent.width != 1;
   const int64_t before = columns_first ? extent.width : extent.rows;
   const int64_t behind = columns_first ? extent.rows : extent.width;
   for (size_t s = 0; s <= dims.size(); ++s) {
     if (Product(dims, 0, s) == before && Product(dims, s, dims.size()) == behind) {
-      return Fold{static_cast<int>(s), columns_first};
+      return RowLayout{static_cast<int>(s), columns_first};
     }
   }
   return std::nullopt;
 }
 
-std::optional<Fold> FoldAfterReshape(const Dims& from, const Fold& fold, const Dims& to) {
+std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout& fold, const Dims& to) {
   return FoldInto(to, ExtentAt(from, fold), fold.columns_first);
 }
 
 // Rows first, if that fits. Columns come first only where the operand has all rows, the result has columns too, and so
 // there is no doubt which are which, however many there are of either.
-std::optional<Fold> FoldAfterBroadcast(const Dims& from, const Fold& fold, const Dims& mapping, const Dims& to,
+std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping, const Dims& to,
                                        const RowExtent& extent) {
   if (!MapsInOrder(from, mapping)) return std::nullopt;
   for (const bool columns_first : {false, true}) {
     if (columns_first && (extent.rows == 1 || ExtentAt(from, fold).rows != extent.rows)) break;
     for (int s = 0; s <= static_cast<int>(to.size()); ++s) {
-      const Fold found = {s, columns_first};
+      const RowLayout found = {s, columns_first};
       const auto [rows, width] = ExtentAt(to, found);
       if (rows != extent.rows || (width != extent.width && (width != 1 || columns_first))) continue;
       if (KeepsSides(from, fold, mapping, found)) return RowsFirstIfEither(to, found);
@@ -88,14 +88,14 @@ std::optional<Fold> FoldAfterBroadcast(const Dims& from, const Fold& fold, const
   return std::nullopt;
 }
 
-std::optional<Fold> FoldBeforeBroadcast(const Dims& from, const Dims& mapping, const Fold& fold) {
+std::optional<RowLayout> RowLayoutBeforeBroadcast(const Dims& from, const Dims& mapping, const RowLayout& fold) {
   if (!MapsInOrder(from, mapping)) return std::nullopt;
   int s = 0;
   while (s < static_cast<int>(from.size()) && mapping[s] < fold.split) ++s;
   return RowsFirstIfEither(from, {s, fold.columns_first});
 }
 
-bool ReducesTheWidth(const Dims& from, const Fold& fold, const Dims& reduced) {
+bool ReducesTheWidth(const Dims& from, const RowLayout& fold, const Dims& reduced) {
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     const bool is_reduced = std::find(reduced.begin(), reduced.end(), i) != reduced.end();
     if (from[i] != 1 && is_reduced == fold.IsRow(i)) return false;
@@ -103,12 +103,12 @@ bool ReducesTheWidth(const Dims& from, const Fold& fold, const Dims& reduced) {
   return true;
 }
 
-Fold FoldAfterReduce(const Fold& fold, const Dims& reduced, const Dims& to) {
+RowLayout RowLayoutAfterReduce(const RowLayout& fold, const Dims& reduced, const Dims& to) {
   const auto gone = std::count_if(reduced.begin(), reduced.end(), [&](int64_t d) { return d < fold.split; });
   return RowsFirstIfEither(to, {fold.split - static_cast<int>(gone), fold.columns_first});
 }
 
-Fold RowsFirstIfEither(const Dims& dims, const Fold& fold) {
+RowLayout RowsFirstIfEither(const Dims& dims, const RowLayout& fold) {
   return fold.columns_first ? FoldInto(dims, ExtentAt(dims, fold), true).value_or(fold) : fold;
 }
 

@@ -1,4 +1,4 @@
-// In:  dimensions of HLO shapes. Out: how they fold onto [rows, width].
+// Fold: how the dimensions of an HLO shape map onto [rows, width].
 //
 // A fold says which dimensions are rows and which are the width. It cuts the dimensions at `split`: those before it are
 // the rows and the rest is the width, or, where the columns come first, the other way round.
@@ -25,45 +25,45 @@ struct RowExtent {
   int64_t width = 1;
 };
 
-struct Fold {
+struct RowLayout {
   int split = 0;
   bool columns_first = false;
 
   bool IsRow(int dimension) const { return (dimension < split) != columns_first; }
-  bool operator==(const Fold& other) const { return split == other.split && columns_first == other.columns_first; }
+  bool operator==(const RowLayout& other) const { return split == other.split && columns_first == other.columns_first; }
 };
 
 int64_t Product(const Dims& dims, size_t begin, size_t end);
 
 // Where a shape folds by itself: before its last dimension that is not one.
 //   [2,4,512] {2}      [4096,8,1,1] {1}      [512] {0}      [] {0}
-Fold FoldBeforeTheRow(const Dims& dims);
+RowLayout FoldBeforeTheRow(const Dims& dims);
 
-RowExtent ExtentAt(const Dims& dims, const Fold& fold);
+RowExtent ExtentAt(const Dims& dims, const RowLayout& fold);
 
-bool FoldsAgree(const Dims& dims, const Fold& a, const Fold& b);
+bool RowLayoutsAgree(const Dims& dims, const RowLayout& a, const RowLayout& b);
 
 // What a shape that folds so varies over, if it fits the extent at all.
-std::optional<Kind> KindAt(const Dims& dims, const Fold& fold, const RowExtent& extent);
+std::optional<Kind> KindAt(const Dims& dims, const RowLayout& fold, const RowExtent& extent);
 
 // The first fold of the shape into so many rows and columns; columns come first only where both are several.
-std::optional<Fold> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first);
+std::optional<RowLayout> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first);
 
 // The fold of `to` that makes rows of the same elements as `from` has at `fold`; row-major shapes of one element count.
-std::optional<Fold> FoldAfterReshape(const Dims& from, const Fold& fold, const Dims& to);
+std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout& fold, const Dims& to);
 
 // broadcast(from, dimensions=mapping) -> to. Forward: the fold of the result, given that of a row or row-scalar
 // operand. Backward: the fold of the operand, given that of the result.
-std::optional<Fold> FoldAfterBroadcast(const Dims& from, const Fold& fold, const Dims& mapping, const Dims& to,
+std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping, const Dims& to,
                                        const RowExtent& extent);
-std::optional<Fold> FoldBeforeBroadcast(const Dims& from, const Dims& mapping, const Fold& fold);
+std::optional<RowLayout> RowLayoutBeforeBroadcast(const Dims& from, const Dims& mapping, const RowLayout& fold);
 
 // reduce(from, dimensions=reduced) -> to: true when exactly the width is reduced away.
-bool ReducesTheWidth(const Dims& from, const Fold& fold, const Dims& reduced);
-Fold FoldAfterReduce(const Fold& fold, const Dims& reduced, const Dims& to);
+bool ReducesTheWidth(const Dims& from, const RowLayout& fold, const Dims& reduced);
+RowLayout RowLayoutAfterReduce(const RowLayout& fold, const Dims& reduced, const Dims& to);
 
 // The same fold with its rows first, where there is one row or one column.
-Fold RowsFirstIfEither(const Dims& dims, const Fold& fold);
+RowLayout RowsFirstIfEither(const Dims& dims, const RowLayout& fold);
 
 }  // namespace jax_oneshot
 

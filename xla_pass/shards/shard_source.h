@@ -1,4 +1,4 @@
-// In:  an all-reduce of row sums. Out: the shards whose rows were summed, if that is what it is.
+// Finds the shards whose rows an all-reduce of row sums has summed, if that is what it is.
 //
 //   %s = [8,64] this rank's columns; %q = multiply(convert(%s), convert(%s)); %m = reduce(%q), dimensions={1};
 //   %ar = all-reduce(%m)

@@ -25,7 +25,7 @@ bool SameGroups(hlo::ReplicaGroups a, hlo::ReplicaGroups b, bool ordered) {
 
 // The dimension whose size alone differs between the two shapes, where it is the first of the width; else a negative
 // number. Columns then are consecutive pieces of the row.
-int ColumnDimension(const Dims& a, const Dims& b, const Fold& fold) {
+int ColumnDimension(const Dims& a, const Dims& b, const RowLayout& fold) {
   int found = -1;
   if (a.size() != b.size()) return -1;
   for (int d = 0; d < static_cast<int>(a.size()); ++d) {
@@ -46,14 +46,14 @@ Shards::Shards(const Graph& graph, const hlo::ReplicaGroups& groups, RowExtent e
   if (ranks_ > 1 && extent.width % ranks_ == 0 && extent.width > ranks_) shard_.width = extent.width / ranks_;
 }
 
-std::optional<Spread> Shards::SpreadOf(const Dims& dims, const Fold& fold) const {
+std::optional<Distribution> Shards::SpreadOf(const Dims& dims, const RowLayout& fold) const {
   const int64_t width = ExtentAt(dims, fold).width;
-  if (width == 1 || width == whole_.width) return Spread::kWhole;
-  if (width == shard_.width) return Spread::kShard;
+  if (width == 1 || width == whole_.width) return Distribution::kWhole;
+  if (width == shard_.width) return Distribution::kShard;
   return std::nullopt;
 }
 
-Result<void> Shards::CheckSlice(Node dynamic_slice, const Fold& fold) const {
+Result<void> Shards::CheckSlice(Node dynamic_slice, const RowLayout& fold) const {
   const hlo::Instruction& instruction = graph_.at(dynamic_slice);
   const hlo::Shape& from = *graph_.at(graph_.operand(dynamic_slice, 0)).shape;
   const Dims to = instruction.shape->dimensions;
@@ -84,7 +84,7 @@ Result<void> Shards::CheckOffset(Node dynamic_slice, int dimension) const {
   return {};
 }
 
-Result<void> Shards::CheckGather(Node all_gather, const Fold& fold) const {
+Result<void> Shards::CheckGather(Node all_gather, const RowLayout& fold) const {
   const hlo::Instruction& instruction = graph_.at(all_gather);
   if (graph_.operand_count(all_gather) != 1 || instruction.shape->IsTuple()) return Err(reason::GathersSeveral());
   const Dims from = graph_.at(graph_.operand(all_gather, 0)).shape->dimensions;

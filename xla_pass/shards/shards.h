@@ -1,4 +1,4 @@
-// In:  the group of an all-reduce and its rows. Out: which slices, gathers and further all-reduces fit them.
+// Which slices, gathers and further all-reduces match the groups and rows of an all-reduce.
 //
 // A value of the region is whole (each rank holds all columns) or lies in shards: the rank at place r of its group
 // holds width/N columns, from r * width/N on. What leads from one to the other:
@@ -21,22 +21,22 @@
 namespace jax_oneshot {
 
 // How a value with columns lies on the ranks. What does not vary over the width is kWhole.
-enum class Spread : uint8_t { kWhole, kShard };
+enum class Distribution : uint8_t { kWhole, kShard };
 
 class Shards {
  public:
   // `groups` outlives this object.
   Shards(const Graph& graph, const hlo::ReplicaGroups& groups, RowExtent extent);
 
-  RowExtent extent(Spread spread) const { return spread == Spread::kWhole ? whole_ : shard_; }
+  RowExtent extent(Distribution distribution) const { return distribution == Distribution::kWhole ? whole_ : shard_; }
   const hlo::ReplicaGroups& groups() const { return groups_; }
 
   // Which of the two a shape that folds so is; none: neither fits.
-  std::optional<Spread> SpreadOf(const Dims& dims, const Fold& fold) const;
+  std::optional<Distribution> SpreadOf(const Dims& dims, const RowLayout& fold) const;
 
   // `fold`: that of the operand. Each failure is a sentence about the instruction.
-  Result<void> CheckSlice(Node dynamic_slice, const Fold& fold) const;
-  Result<void> CheckGather(Node all_gather, const Fold& fold) const;
+  Result<void> CheckSlice(Node dynamic_slice, const RowLayout& fold) const;
+  Result<void> CheckGather(Node all_gather, const RowLayout& fold) const;
   Result<void> CheckReduce(Node all_reduce, Reducer reducer) const;
 
  private:

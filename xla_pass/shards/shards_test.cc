@@ -47,18 +47,18 @@ std::string ReduceRefusal(const std::string& attributes, Reducer reducer = Reduc
 TEST(Shards, TellsShardsFromWholeRowsByTheirWidth) {
   const TestGraph test = Main("");
   const Shards shards(test.graph(), kPairs, kExtent);
-  EXPECT_EQ(shards.extent(Spread::kShard).width, 64);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 128}, {1}), Spread::kWhole);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{2, 4, 64}, {2}), Spread::kShard);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8}, {1}), Spread::kWhole) << "what has no columns is whole";
+  EXPECT_EQ(shards.extent(Distribution::kShard).width, 64);
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 128}, {1}), Distribution::kWhole);
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{2, 4, 64}, {2}), Distribution::kShard);
+  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8}, {1}), Distribution::kWhole) << "what has no columns is whole";
   EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 32}, {1}), std::nullopt);
 }
 
 TEST(Shards, HasNoneWhereTheRanksDoNotShareOutTheColumns) {
   const TestGraph test = Main("");
-  EXPECT_EQ(Shards(test.graph(), kPairs, {8, 127}).extent(Spread::kShard).width, 0);
-  EXPECT_EQ(Shards(test.graph(), kPairs, {8, 2}).extent(Spread::kShard).width, 0) << "one column each";
-  EXPECT_EQ(Shards(test.graph(), {hlo::GroupMode::kCrossReplica, {}}, kExtent).extent(Spread::kShard).width, 0);
+  EXPECT_EQ(Shards(test.graph(), kPairs, {8, 127}).extent(Distribution::kShard).width, 0);
+  EXPECT_EQ(Shards(test.graph(), kPairs, {8, 2}).extent(Distribution::kShard).width, 0) << "one column each";
+  EXPECT_EQ(Shards(test.graph(), {hlo::GroupMode::kCrossReplica, {}}, kExtent).extent(Distribution::kShard).width, 0);
 }
 
 TEST(Shards, TakesASliceOfEachRanksOwnColumns) {

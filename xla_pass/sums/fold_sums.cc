@@ -93,7 +93,7 @@ class Folder {
  public:
   Folder(const Graph& graph, StageResult* result) : graph_(graph), result_(*result) {}
 
-  void Fold(const Pair& pair) {
+  void RowLayout(const Pair& pair) {
     if (IsTouched(pair)) return;
     if (OnlyWidens(pair)) {
       TakeOuter(pair, graph_.operand(pair.inner, 0), pair.between);
@@ -191,7 +191,7 @@ StageResult FoldSums(const Graph& graph) {
     const auto count = static_cast<int>(graph.module().computations[reachable.computation].instructions.size());
     for (int i = count - 1; i >= 0; --i) {
       if (const std::optional<Pair> pair = FindPair(graph, graph.node(reachable.computation, i)); pair) {
-        folder.Fold(*pair);
+        folder.RowLayout(*pair);
       }
     }
   }

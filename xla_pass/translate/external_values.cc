@@ -26,9 +26,9 @@ bool IsHoistableRead(Opcode opcode) {
 }
 
 // A node and how it is used, in one number.
-uint64_t KeyOf(Node node, const Fold& fold, Spread spread) {
+uint64_t KeyOf(Node node, const RowLayout& fold, Distribution distribution) {
   return uint64_t{static_cast<uint32_t>(node)} << 32 | static_cast<uint64_t>(fold.split) << 2 |
-         static_cast<uint64_t>(fold.columns_first) << 1 | static_cast<uint64_t>(spread == Spread::kShard);
+         static_cast<uint64_t>(fold.columns_first) << 1 | static_cast<uint64_t>(distribution == Distribution::kShard);
 }
 
 Node NodeOf(uint64_t key) { return static_cast<Node>(key >> 32); }
@@ -75,7 +75,7 @@ void ExternalValues::Know(uint64_t key, int value) {
   if (known_.Insert(key)) known_values_.push_back(value);
 }
 
-Result<int> ExternalValues::Read(Node node, const Fold& fold, Spread spread) { return ReadAt(node, {fold, spread}); }
+Result<int> ExternalValues::Read(Node node, const RowLayout& fold, Distribution distribution) { return ReadAt(node, {fold, distribution}); }
 
 std::vector<Node> ExternalValues::AllGathers() const {
   std::vector<Node> gathers;
@@ -95,7 +95,7 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
   }
   if (scope_.in_region(node))
     return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
-  const uint64_t key = KeyOf(node, use.fold, use.spread);
+  const uint64_t key = KeyOf(node, use.fold, use.distribution);
   if (const int known = known_.Find(key); known >= 0) return known_values_[known];
   if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
@@ -130,24 +130,24 @@ std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
   if (graph_.operand_count(node) == 0) return std::nullopt;  // it reads nothing
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
-    const auto before = FoldBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.fold);
+    const auto before = RowLayoutBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.fold);
     if (!before) return std::nullopt;  // broadcast dimensions are not sorted
     return TryReadAt(operand, use.At(*before));
   }
-  if (instruction.opcode == Opcode::kDynamicSlice && use.spread == Spread::kShard) {
+  if (instruction.opcode == Opcode::kDynamicSlice && use.distribution == Distribution::kShard) {
     const Node whole = graph_.operand(node, 0);
     if (!scope_.is_same(whole)) return std::nullopt;  // the ranks may slice different values
     if (!scope_.shards->CheckSlice(node, use.fold)) return std::nullopt;
-    return TryReadAt(whole, use.As(Spread::kWhole));
+    return TryReadAt(whole, use.As(Distribution::kWhole));
   }
-  if (instruction.opcode == Opcode::kAllGather && use.spread == Spread::kWhole) {
+  if (instruction.opcode == Opcode::kAllGather && use.distribution == Distribution::kWhole) {
     if (graph_.is_root(node) || graph_.has_control_edges(node)) return std::nullopt;  // it is needed for itself
     if (!scope_.shards->CheckGather(node, use.fold)) return std::nullopt;
-    return TryReadAt(graph_.operand(node, 0), use.As(Spread::kShard));
+    return TryReadAt(graph_.operand(node, 0), use.As(Distribution::kShard));
   }
   if (const int fused = graph_.fused_computation(node); fused >= 0) {
     // Of a weight, cheap to make again (XLA:CPU wraps even a lone convert); what has rows is loaded as it is.
-    const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.spread));
+    const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.distribution));
     if (!kind || Widens(Kind::kRowScalar, *kind)) return std::nullopt;  // full-size work of its own
     return TryReadAt(graph_.root(fused), use.At(use.fold));
   }
@@ -156,7 +156,7 @@ std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
 }
 
 std::optional<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
-  const auto before = FoldBeforeMove(graph_, node, use.fold);
+  const auto before = RowLayoutBeforeMove(graph_, node, use.fold);
   if (!before) return std::nullopt;  // it moves elements between rows
   return TryReadAt(graph_.operand(node, 0), use.At(*before));
 }
@@ -166,7 +166,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   const std::optional<Op> op = ElementwiseOp(instruction.opcode);
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return std::nullopt;  // not elementwise
-  const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.spread));
+  const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.distribution));
   if (!kind) return std::nullopt;  // the shape does not fit the rows
   // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
   // the narrower side of a widening convert moves fewer bytes.
@@ -179,7 +179,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     const bool is_scalar = graph_.at(operand).shape->dimensions.empty();
-    const std::optional<int> value = TryReadAt(operand, use.At(is_scalar ? Fold{} : use.fold));
+    const std::optional<int> value = TryReadAt(operand, use.At(is_scalar ? RowLayout{} : use.fold));
     if (!value) return std::nullopt;
     operands.Add(*value);
   }
@@ -196,7 +196,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
 // Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.
 bool ExternalValues::IsSmallMath(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
-  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.shards->extent(Spread::kWhole).rows)
+  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.shards->extent(Distribution::kWhole).rows)
     return false;
   return instruction.opcode == Opcode::kBroadcast || ElementwiseOp(instruction.opcode).has_value();
 }
@@ -234,8 +234,8 @@ bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
   return true;
 }
 
-Result<Role> ExternalValues::RoleOf(Node node, Kind kind, Spread spread) const {
-  if (spread == Spread::kWhole) return Role::kLocal;
+Result<Role> ExternalValues::RoleOf(Node node, Kind kind, Distribution distribution) const {
+  if (distribution == Distribution::kWhole) return Role::kLocal;
   const hlo::Instruction& instruction = graph_.at(node);
   if (!Widens(Kind::kVec, kind)) {
     if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(instruction.name));
@@ -252,7 +252,7 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
   const auto name = [&] { return "%" + std::string(instruction.name); };
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err("operand " + name() + ": " + dtype.error());
-  const RowExtent extent = scope_.shards->extent(use.spread);
+  const RowExtent extent = scope_.shards->extent(use.distribution);
   const auto kind = KindAt(instruction.shape->dimensions, use.fold, extent);
   if (!kind) {
     return Err("operand " + name() + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
@@ -263,7 +263,7 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
   if (!instruction.shape->is_plain) {
     return Err("operand " + name() + ": it has a dynamic size, tiles, or a memory space of its own");
   }
-  const Result<Role> role = RoleOf(node, *kind, use.spread);
+  const Result<Role> role = RoleOf(node, *kind, use.distribution);
   if (!role) return Err(role.error());
   CallOperand operand;
   operand.node = node;

@@ -1,5 +1,5 @@
-// In:  a value the region reads but does not compute (a residual, a norm weight, a constant). Out: an operand of the
-// call, or a few statements on smaller operands.
+// Turns a value that the region reads but does not compute (a residual, a norm weight, a constant) into an operand of
+// the call, or into a few statements on smaller operands.
 //
 //   broadcast(add(1, convert(g))), g: bf16[512]   ->  load g (vec); convert; constant 1; add
 //   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned in front of the call, then loaded
@@ -49,10 +49,10 @@ class ExternalValues {
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
       : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
 
-  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `spread` says. What
+  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `distribution` says. What
   // is used beside shards must be the same on every rank unless it lies in shards too: the call computes every rank's
   // columns on every rank.
-  Result<int> Read(Node node, const Fold& fold, Spread spread);
+  Result<int> Read(Node node, const RowLayout& fold, Distribution distribution);
 
   // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:
   // others are recorded by AddOperand).
@@ -65,11 +65,11 @@ class ExternalValues {
  private:
   // How a value is used.
   struct Use {
-    Fold fold;
-    Spread spread;
+    RowLayout fold;
+    Distribution distribution;
     size_t depth = 0;  // instructions looked through so far
-    Use At(const Fold& new_fold) const { return {new_fold, spread, depth + 1}; }
-    Use As(Spread other) const { return {fold, other, depth + 1}; }
+    Use At(const RowLayout& new_fold) const { return {new_fold, distribution, depth + 1}; }
+    Use As(Distribution other) const { return {fold, other, depth + 1}; }
   };
 
   Result<int> ReadAt(Node node, const Use& use);
@@ -80,7 +80,7 @@ class ExternalValues {
   std::optional<int> TryReadAt(Node node, const Use& use);
   void Know(uint64_t key, int value);
   Result<int> Load(Node node, const Use& use);
-  Result<Role> RoleOf(Node node, Kind kind, Spread spread) const;
+  Result<Role> RoleOf(Node node, Kind kind, Distribution distribution) const;
   bool IsSmallMath(Node node) const;
   bool CanHoist(Node node, std::vector<Node>* leaves) const;
   // What the clone of an instruction inside a fusion needs; false where it cannot be cloned.

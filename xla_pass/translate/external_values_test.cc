@@ -25,13 +25,13 @@ class Reading {
                  [this](Node node) { return same.count(NameOf(node)) != 0; }, &steps_},
                 &builder_) {}
 
-  Result<int> Read(const std::string& name, const Fold& fold, Spread spread = Spread::kWhole) {
-    return values_.Read(test_[name], fold, spread);
+  Result<int> Read(const std::string& name, const RowLayout& fold, Distribution distribution = Distribution::kWhole) {
+    return values_.Read(test_[name], fold, distribution);
   }
 
   // The program that returns the value, and what its inputs are.
-  std::string Program(const std::string& name, const Fold& fold, Spread spread = Spread::kWhole) {
-    const Result<int> value = Read(name, fold, spread);
+  std::string Program(const std::string& name, const RowLayout& fold, Distribution distribution = Distribution::kWhole) {
+    const Result<int> value = Read(name, fold, distribution);
     if (!value) return value.error();
     const ProgramBuilder::Finished finished = builder_.Finish({{*value, builder_.kind(*value)}});
     std::string text = PrintRowProgram(finished.program) + " of";
@@ -116,18 +116,18 @@ TEST(ExternalValues, DoesNotCloneWhatIsExpensive) {
 
 TEST(ExternalValues, GathersEachRanksColumns) {
   Reading reading("main { g = bf16[64] parameter(0)  h = f8e5m2[64] parameter(1) }");
-  EXPECT_EQ(reading.Program("g", {0}, Spread::kShard),
+  EXPECT_EQ(reading.Program("g", {0}, Distribution::kShard),
             "v1 (a0: gather bf16 vec) { x0: bf16 vec = all_gather a0 } -> (x0: vec) of g");
-  EXPECT_EQ(reading.Program("h", {0}, Spread::kShard),
+  EXPECT_EQ(reading.Program("h", {0}, Distribution::kShard),
             "operand %h: columns of type f8e5m2 are not gathered; supported: bf16, f16, f32");
 }
 
 TEST(ExternalValues, TakesAScalarOfEachRowBesideShardsOnlyWhenItIsTheSame) {
   Reading reading("main { scale = f32[8] parameter(0) }");
-  EXPECT_EQ(reading.Program("scale", {1}, Spread::kShard),
+  EXPECT_EQ(reading.Program("scale", {1}, Distribution::kShard),
             "it takes columns of a value made from %scale, which may differ between ranks");
   reading.same = {"scale"};
-  EXPECT_EQ(reading.Program("scale", {1}, Spread::kShard),
+  EXPECT_EQ(reading.Program("scale", {1}, Distribution::kShard),
             "v1 (a0: local f32 rowscalar) { x0: f32 rowscalar = load a0 } -> (x0: rowscalar) of scale");
 }
 
@@ -149,14 +149,14 @@ TEST(ExternalValues, ReadsTheWholeOfWhatEachRankSlicesOfOneValue) {
                             r = u32[] replica-id()
                             mine = u32[] multiply(r, columns)
                             s = f32[8,64] dynamic-slice(x, zero, mine) })");
-  EXPECT_EQ(reading.Program("s", {1}, Spread::kShard),
+  EXPECT_EQ(reading.Program("s", {1}, Distribution::kShard),
             "v1 (a0: gather f32 row) { x0: f32 row = all_gather a0 } -> (x0: row) of s")
       << "ranks may hold different values, so each rank's slice is needed";
   Reading same(
       "main { x = f32[8,128] parameter(0)  z = u32[] constant(0)  c = u32[] constant(64)  r = u32[] "
       "replica-id()  m = u32[] multiply(r, c)  s = f32[8,64] dynamic-slice(x, z, m) }");
   same.same = {"x"};
-  EXPECT_EQ(same.Program("s", {1}, Spread::kShard),
+  EXPECT_EQ(same.Program("s", {1}, Distribution::kShard),
             "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of x");
 }
 

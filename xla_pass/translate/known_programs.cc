@@ -1,4 +1,4 @@
-// In:  row programs. Out: their texts. See known_programs.h.
+// Implementation of known_programs.h.
 #include "xla_pass/translate/known_programs.h"
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// In:  the row programs of a module's regions. Out: each one's canonical text, after it was found valid. The layers of
-// a model have equal programs, so checking and printing is done once for each that differs.
+// Canonical text of row programs, validated and printed once per distinct program: the layers of a model have equal
+// ones.
 #ifndef XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_
 #define XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_
 

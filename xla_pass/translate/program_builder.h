@@ -1,5 +1,5 @@
-// In:  operations, one by one. Out: a RowProgram. Equal statements are made once; what was added since a checkpoint
-// can be taken back; Finish drops what no output needs.
+// Builds a row program statement by statement. Equal statements are made once; statements since a checkpoint can be
+// rolled back; Finish drops what no output needs.
 #ifndef XLA_PASS_TRANSLATE_PROGRAM_BUILDER_H_
 #define XLA_PASS_TRANSLATE_PROGRAM_BUILDER_H_
 

@@ -1,4 +1,4 @@
-// In:  an all-reduce's operand. Out: the instruction whose value the call reads in its stead.
+// The instruction whose value the call reads for an all-reduce's operand.
 //
 //   %w = f32[..] convert(%b), %b bf16;  all-reduce(%w)             -> %b
 //   %c = copy(%r) to another layout, in a fusion;  all-reduce(%c)  -> %r

@@ -39,8 +39,8 @@ std::vector<V> Permutations(size_t rank) {
   return all;
 }
 
-std::vector<Fold> Folds(const V& dims) {
-  std::vector<Fold> folds;
+std::vector<RowLayout> Folds(const V& dims) {
+  std::vector<RowLayout> folds;
   for (const bool columns_first : {false, true}) {
     for (int split = 0; split <= static_cast<int>(dims.size()); ++split) folds.push_back({split, columns_first});
   }
@@ -63,7 +63,7 @@ int64_t PlaceOf(const V& dims, const V& index) {
 int64_t Elements(const V& dims) { return Product(dims, 0, dims.size()); }
 
 // Where in [rows, width] each element is, in row-major order.
-std::vector<Cell> Cells(const V& dims, const Fold& fold) {
+std::vector<Cell> Cells(const V& dims, const RowLayout& fold) {
   std::vector<Cell> cells;
   for (int64_t place = 0; place < Elements(dims); ++place) {
     const V index = IndexOf(dims, place);
@@ -78,22 +78,22 @@ std::vector<Cell> Cells(const V& dims, const Fold& fold) {
 }
 
 bool SomeFoldHas(const V& dims, const std::vector<Cell>& cells) {
-  const std::vector<Fold> folds = Folds(dims);
-  return std::any_of(folds.begin(), folds.end(), [&](const Fold& fold) { return Cells(dims, fold) == cells; });
+  const std::vector<RowLayout> folds = Folds(dims);
+  return std::any_of(folds.begin(), folds.end(), [&](const RowLayout& fold) { return Cells(dims, fold) == cells; });
 }
 
-TEST(FoldsAgree, WhereTheyPutEveryElementInTheSamePlace) {
+TEST(RowLayoutsAgree, WhereTheyPutEveryElementInTheSamePlace) {
   for (const V& dims : Shapes()) {
-    for (const Fold& a : Folds(dims)) {
-      for (const Fold& b : Folds(dims)) EXPECT_EQ(FoldsAgree(dims, a, b), Cells(dims, a) == Cells(dims, b));
+    for (const RowLayout& a : Folds(dims)) {
+      for (const RowLayout& b : Folds(dims)) EXPECT_EQ(RowLayoutsAgree(dims, a, b), Cells(dims, a) == Cells(dims, b));
     }
   }
 }
 
 TEST(RowsFirstIfEither, LeavesEveryElementInItsPlace) {
   for (const V& dims : Shapes()) {
-    for (const Fold& fold : Folds(dims)) {
-      const Fold found = RowsFirstIfEither(dims, fold);
+    for (const RowLayout& fold : Folds(dims)) {
+      const RowLayout found = RowsFirstIfEither(dims, fold);
       EXPECT_EQ(Cells(dims, found), Cells(dims, fold));
       const RowExtent extent = ExtentAt(dims, fold);
       EXPECT_EQ(found.columns_first, fold.columns_first && extent.rows > 1 && extent.width > 1);
@@ -101,12 +101,12 @@ TEST(RowsFirstIfEither, LeavesEveryElementInItsPlace) {
   }
 }
 
-TEST(FoldAfterReshape, IsFoundWhereverThereIsOne) {
+TEST(RowLayoutAfterReshape, IsFoundWhereverThereIsOne) {
   for (const V& from : Shapes()) {
     for (const V& to : Shapes()) {
       if (Elements(from) != Elements(to)) continue;
-      for (const Fold& fold : Folds(from)) {
-        const auto found = FoldAfterReshape(from, fold, to);
+      for (const RowLayout& fold : Folds(from)) {
+        const auto found = RowLayoutAfterReshape(from, fold, to);
         ASSERT_EQ(found.has_value(), SomeFoldHas(to, Cells(from, fold)));
         if (found) {
           EXPECT_EQ(Cells(to, *found), Cells(from, fold));
@@ -116,12 +116,12 @@ TEST(FoldAfterReshape, IsFoundWhereverThereIsOne) {
   }
 }
 
-TEST(FoldAfterTranspose, IsFoundWhereverThereIsOne) {
+TEST(RowLayoutAfterTranspose, IsFoundWhereverThereIsOne) {
   for (const V& from : Shapes()) {
     for (const V& permutation : Permutations(from.size())) {
       V to;
       for (int64_t d : permutation) to.push_back(from[d]);
-      for (const Fold& fold : Folds(from)) {
+      for (const RowLayout& fold : Folds(from)) {
         const std::vector<Cell> before = Cells(from, fold);
         std::vector<Cell> after;
         for (int64_t place = 0; place < Elements(to); ++place) {
@@ -130,7 +130,7 @@ TEST(FoldAfterTranspose, IsFoundWhereverThereIsOne) {
           for (size_t d = 0; d < to.size(); ++d) source[permutation[d]] = index[d];
           after.push_back(before[PlaceOf(from, source)]);
         }
-        const auto found = FoldAfterTranspose(from, fold, permutation);
+        const auto found = RowLayoutAfterTranspose(from, fold, permutation);
         ASSERT_EQ(found.has_value(), SomeFoldHas(to, after));
         if (found) {
           EXPECT_EQ(Cells(to, *found), after);
@@ -154,7 +154,7 @@ std::vector<V> Mappings(size_t operand_rank, size_t rank) {
 }
 
 // Every element of the result is what the operand has in its row and column, where the operand has several.
-bool SpreadsAlongRowsAndColumns(const V& from, const Fold& fold, const V& mapping, const V& to, const Fold& to_fold) {
+bool SpreadsAlongRowsAndColumns(const V& from, const RowLayout& fold, const V& mapping, const V& to, const RowLayout& to_fold) {
   const RowExtent extent = ExtentAt(from, fold);
   const std::vector<Cell> operand = Cells(from, fold);
   const std::vector<Cell> result = Cells(to, to_fold);
@@ -183,13 +183,13 @@ void ForEachBroadcast(const Check& check) {
   }
 }
 
-TEST(FoldAfterBroadcast, SpreadsAlongRowsAndColumns) {
+TEST(RowLayoutAfterBroadcast, SpreadsAlongRowsAndColumns) {
   ForEachBroadcast([](const V& from, const V& mapping, const V& to) {
-    for (const Fold& fold : Folds(from)) {
-      for (const Fold& to_fold : Folds(to)) {
+    for (const RowLayout& fold : Folds(from)) {
+      for (const RowLayout& to_fold : Folds(to)) {
         const RowExtent extent = ExtentAt(to, to_fold);
         if (!KindAt(from, fold, extent)) continue;
-        const auto found = FoldAfterBroadcast(from, fold, mapping, to, extent);
+        const auto found = RowLayoutAfterBroadcast(from, fold, mapping, to, extent);
         if (found) {
           ASSERT_TRUE(SpreadsAlongRowsAndColumns(from, fold, mapping, to, *found));
         }
@@ -198,10 +198,10 @@ TEST(FoldAfterBroadcast, SpreadsAlongRowsAndColumns) {
   });
 }
 
-TEST(FoldBeforeBroadcast, SpreadsAlongRowsAndColumns) {
+TEST(RowLayoutBeforeBroadcast, SpreadsAlongRowsAndColumns) {
   ForEachBroadcast([](const V& from, const V& mapping, const V& to) {
-    for (const Fold& to_fold : Folds(to)) {
-      const auto found = FoldBeforeBroadcast(from, mapping, to_fold);
+    for (const RowLayout& to_fold : Folds(to)) {
+      const auto found = RowLayoutBeforeBroadcast(from, mapping, to_fold);
       ASSERT_TRUE(found.has_value());
       if (!KindAt(from, *found, ExtentAt(to, to_fold))) continue;
       ASSERT_TRUE(SpreadsAlongRowsAndColumns(from, *found, mapping, to, to_fold));
@@ -210,7 +210,7 @@ TEST(FoldBeforeBroadcast, SpreadsAlongRowsAndColumns) {
 }
 
 // By place in memory.
-std::vector<Cell> CellsInMemory(const hlo::Shape& shape, const Fold& fold) {
+std::vector<Cell> CellsInMemory(const hlo::Shape& shape, const RowLayout& fold) {
   const V& dims = shape.dimensions;
   const std::vector<Cell> cells = Cells(dims, fold);
   std::vector<Cell> in_memory(cells.size());
@@ -226,7 +226,7 @@ std::vector<Cell> CellsInMemory(const hlo::Shape& shape, const Fold& fold) {
   return in_memory;
 }
 
-TEST(FoldAfterBitcast, LeavesEveryElementInItsPlaceInMemory) {
+TEST(RowLayoutAfterBitcast, LeavesEveryElementInItsPlaceInMemory) {
   hlo::Shape from, to;
   for (const V& from_dims : Shapes()) {
     for (const V& to_dims : Shapes()) {
@@ -237,8 +237,8 @@ TEST(FoldAfterBitcast, LeavesEveryElementInItsPlaceInMemory) {
         for (const V& to_layout : Permutations(to_dims.size())) {
           from.minor_to_major = from_layout;
           to.minor_to_major = to_layout;
-          for (const Fold& fold : Folds(from_dims)) {
-            const auto found = FoldAfterBitcast(from, fold, to);
+          for (const RowLayout& fold : Folds(from_dims)) {
+            const auto found = RowLayoutAfterBitcast(from, fold, to);
             if (found) {
               ASSERT_EQ(CellsInMemory(to, *found), CellsInMemory(from, fold));
             }

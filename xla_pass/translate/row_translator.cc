@@ -49,14 +49,14 @@ void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vecto
   const int id = builder_.AddInput(RoleOf(reducer), input_dtype, Kind::kRow, dtype);
   externals_.AddOperand({operand, false, {operand}});
   for (Node result : results) {
-    Set(result, {id, FoldBeforeTheRow(graph_.at(result).shape->dimensions), Spread::kWhole, std::nullopt});
+    Set(result, {id, FoldBeforeTheRow(graph_.at(result).shape->dimensions), Distribution::kWhole, std::nullopt});
   }
 }
 
-Result<void> RowTranslator::AddShard(Node shard, const Fold& fold) {
-  const Result<int> id = externals_.Read(shard, fold, Spread::kShard);
+Result<void> RowTranslator::AddShard(Node shard, const RowLayout& fold) {
+  const Result<int> id = externals_.Read(shard, fold, Distribution::kShard);
   if (!id) return Err(id.error());
-  Set(shard, {*id, fold, Spread::kShard, std::nullopt});
+  Set(shard, {*id, fold, Distribution::kShard, std::nullopt});
   return {};
 }
 
@@ -74,7 +74,7 @@ const RowTranslator::RowValue* RowTranslator::Find(Node node) const {
   return found < 0 ? nullptr : &values_[found];
 }
 
-std::optional<Spread> RowTranslator::SpreadOf(Node node, const Fold& fold) const {
+std::optional<Distribution> RowTranslator::SpreadOf(Node node, const RowLayout& fold) const {
   return shards_.SpreadOf(graph_.at(node).shape->dimensions, fold);
 }
 
@@ -172,37 +172,37 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
   if (graph_.operand_count(node) != OperandCount(op)) return Err(NoRowForm(instruction));
-  std::optional<Fold> fold;
+  std::optional<RowLayout> fold;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const RowValue* value = Find(graph_.operand(node, i));
     if (value == nullptr) continue;
     if (value->partial) return PassPartial(node, *value);
-    if (fold && !FoldsAgree(instruction.shape->dimensions, *fold, value->fold)) {
+    if (fold && !RowLayoutsAgree(instruction.shape->dimensions, *fold, value->fold)) {
       return Err("its operands fold onto rows differently");
     }
     fold = value->fold;
   }
-  const auto spread = SpreadOf(node, *fold);
-  if (!spread) return Err("its shape does not fit the rows");
+  const auto distribution = SpreadOf(node, *fold);
+  if (!distribution) return Err("its shape does not fit the rows");
   OperandIds operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     if (const RowValue* value = Find(operand); value != nullptr) {
-      if (*spread == Spread::kShard && value->spread == Spread::kWhole) {
+      if (*distribution == Distribution::kShard && value->distribution == Distribution::kWhole) {
         if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
       }
       operands.Add(value->id);
       continue;
     }
     Result<int> value =
-        externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? Fold{} : *fold, *spread);
+        externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? RowLayout{} : *fold, *distribution);
     if (!value) return Err(value.error());
     operands.Add(*value);
   }
   const Result<Direction> direction = DirectionOf(graph_, node, op);
   if (!direction) return Err(direction.error());
   const int value = AddElementwise(graph_, node, {op, *dtype, operands, *direction}, &builder_);
-  return RowValue{value, *fold, *spread, std::nullopt};
+  return RowValue{value, *fold, *distribution, std::nullopt};
 }
 
 // A sum of each rank's columns may be widened and narrowed on its way to the all-reduce that completes it: XLA:CPU does
@@ -221,16 +221,16 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
   const RowValue* value = Find(operand);
   if (value->partial) return Err("it reads a partial row reduction");
   const bool has_columns = Widens(Kind::kVec, builder_.kind(value->id));
-  for (const Spread spread : {Spread::kWhole, Spread::kShard}) {
-    const RowExtent extent = shards_.extent(spread);
-    if ((has_columns && spread != value->spread) || extent.width == 0) continue;
-    const auto fold = FoldAfterBroadcast(graph_.at(operand).shape->dimensions, value->fold, instruction.dimensions,
+  for (const Distribution distribution : {Distribution::kWhole, Distribution::kShard}) {
+    const RowExtent extent = shards_.extent(distribution);
+    if ((has_columns && distribution != value->distribution) || extent.width == 0) continue;
+    const auto fold = RowLayoutAfterBroadcast(graph_.at(operand).shape->dimensions, value->fold, instruction.dimensions,
                                          instruction.shape->dimensions, extent);
     if (!fold) continue;
-    if (spread == Spread::kShard && value->spread == Spread::kWhole) {
+    if (distribution == Distribution::kShard && value->distribution == Distribution::kWhole) {
       if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
     }
-    return RowValue{value->id, *fold, spread, std::nullopt};
+    return RowValue{value->id, *fold, distribution, std::nullopt};
   }
   return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
 }
@@ -239,9 +239,9 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
   if (graph_.operand_count(node) != 1) return Err(NoRowForm(graph_.at(node)));
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value->partial && !value->partial->over_ranks) return Err("it reads a partial row reduction");
-  const Result<Fold> fold = FoldAfterMove(graph_, node, value->fold);
+  const Result<RowLayout> fold = RowLayoutAfterMove(graph_, node, value->fold);
   if (!fold) return Err(fold.error());
-  return RowValue{value->id, *fold, value->spread, value->partial};
+  return RowValue{value->id, *fold, value->distribution, value->partial};
 }
 
 Result<int> RowTranslator::CombineWithInitial(Node reduce, Op reduction, int value) {
@@ -266,15 +266,15 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
   }
   const Result<DType> dtype = ToDType(instruction.shape->element_type);
   if (!dtype) return Err(dtype.error());
-  const Fold fold = FoldAfterReduce(value->fold, instruction.dimensions, instruction.shape->dimensions);
-  if (value->spread == Spread::kShard) {
+  const RowLayout fold = RowLayoutAfterReduce(value->fold, instruction.dimensions, instruction.shape->dimensions);
+  if (value->distribution == Distribution::kShard) {
     const Result<double> initial = InitialValue(graph_, node);
     if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
-    return RowValue{value->id, fold, Spread::kWhole, Partial{*op, true}};
+    return RowValue{value->id, fold, Distribution::kWhole, Partial{*op, true}};
   }
   const Result<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
   if (!total) return Err(total.error());
-  return RowValue{*total, fold, Spread::kWhole, std::nullopt};
+  return RowValue{*total, fold, Distribution::kWhole, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) {
@@ -288,25 +288,25 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) 
   const Result<double> initial = InitialValue(graph_, node);
   if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
   if (Result<void> ok = CheckWindows(graph_, node, value->fold); !ok) return Err(ok.error());
-  const Fold fold = RowsFirstIfEither(graph_.at(node).shape->dimensions, value->fold);
-  return RowValue{value->id, fold, value->spread, Partial{*op, false}};
+  const RowLayout fold = RowsFirstIfEither(graph_.at(node).shape->dimensions, value->fold);
+  return RowValue{value->id, fold, value->distribution, Partial{*op, false}};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
   const RowValue* value = Find(graph_.operand(node, 0));
   if (value == nullptr) return Err("the offset of its slice is computed from the region");
-  if (value->partial || value->spread == Spread::kShard) return Err(reason::SliceNotOfColumns());
+  if (value->partial || value->distribution == Distribution::kShard) return Err(reason::SliceNotOfColumns());
   if (Result<void> ok = shards_.CheckSlice(node, value->fold); !ok) return Err(ok.error());
   if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
-  return RowValue{value->id, value->fold, Spread::kShard, std::nullopt};
+  return RowValue{value->id, value->fold, Distribution::kShard, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
   if (graph_.operand_count(node) != 1) return Err(reason::GathersSeveral());
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value->partial || value->spread != Spread::kShard) return Err(reason::GatherNotOfColumns());
+  if (value->partial || value->distribution != Distribution::kShard) return Err(reason::GatherNotOfColumns());
   if (Result<void> ok = shards_.CheckGather(node, value->fold); !ok) return Err(ok.error());
-  return RowValue{value->id, value->fold, Spread::kWhole, std::nullopt};
+  return RowValue{value->id, value->fold, Distribution::kWhole, std::nullopt};
 }
 
 // One that completes row reductions of shards. Of a tuple, the elements are completed where they are read.
@@ -333,7 +333,7 @@ Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, c
   const DType reduced_in = builder_.dtype(value.id);
   int total = builder_.RowReduction(value.partial->op, value.id, reduced_in);
   if (reduced_in != *dtype) total = builder_.Elementwise(Op::kConvert, *dtype, {total});
-  return RowValue{total, value.fold, Spread::kWhole, std::nullopt};
+  return RowValue{total, value.fold, Distribution::kWhole, std::nullopt};
 }
 
 Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {
@@ -367,19 +367,19 @@ const char* RowTranslator::FindProblem(Node node, LayoutRule layouts) const {
   if (value == nullptr) return " has no single value";
   if (value->id < 0 || value->partial) return " is a partial row reduction";
   if (value->fold.columns_first) return ": its rows are transposed";
-  const bool is_wrong = layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->spread == Spread::kWhole;
+  const bool is_wrong = layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->distribution == Distribution::kWhole;
   if (!shape.is_plain || is_wrong) {
     return ": its layout is not row-major";
   }
-  return KindAt(shape.dimensions, value->fold, shards_.extent(value->spread)) ? nullptr : " does not fit the rows";
+  return KindAt(shape.dimensions, value->fold, shards_.extent(value->distribution)) ? nullptr : " does not fit the rows";
 }
 
 Result<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {
   const hlo::Instruction& instruction = graph_.at(node);
   if (const char* problem = FindProblem(node, layouts); problem != nullptr) return Err(Quote(instruction) + problem);
   const RowValue& value = *Find(node);
-  const Kind kind = *KindAt(instruction.shape->dimensions, value.fold, shards_.extent(value.spread));
-  return Output{value.id, Join(kind, builder_.kind(value.id)), value.spread == Spread::kShard};
+  const Kind kind = *KindAt(instruction.shape->dimensions, value.fold, shards_.extent(value.distribution));
+  return Output{value.id, Join(kind, builder_.kind(value.id)), value.distribution == Distribution::kShard};
 }
 
 int64_t RowTranslator::InstructionCount(Node unit) const {

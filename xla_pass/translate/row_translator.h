@@ -1,5 +1,5 @@
-// In:  instructions that depend on an all-reduce, one unit at a time in dependency order. Out: row program statements,
-// or the reason why an instruction has no row form.
+// Translates instructions behind an all-reduce into row program statements, one unit at a time in dependency order; or
+// says why an instruction has no row form.
 //
 //   %r = add(%ar, %x); %s = multiply(%r, %r); %m = reduce(%s, 0), dimensions={1}
 //   -> x1 = load; x2 = add x0, x1; x3 = multiply x2, x2; x4 = reduce_sum x3
@@ -48,7 +48,7 @@ class RowTranslator {
   // Seeds the region: `results` all hold what the ranks' `operand` values add up to.
   void AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype);
   // Seeds a region that sums nothing: `shard` holds each rank's columns. Fails where it cannot be gathered.
-  Result<void> AddShard(Node shard, const Fold& fold);
+  Result<void> AddShard(Node shard, const RowLayout& fold);
 
   // On failure nothing has changed.
   Result<void> TranslateUnit(Node unit);
@@ -79,8 +79,8 @@ class RowTranslator {
 
   struct RowValue {
     int id = -1;
-    Fold fold;
-    Spread spread = Spread::kWhole;
+    RowLayout fold;
+    Distribution distribution = Distribution::kWhole;
     std::optional<Partial> partial;
   };
 
@@ -101,7 +101,7 @@ class RowTranslator {
 
   // What is computed on shards is computed for all ranks on every rank, so it must be the same on each.
   Result<void> CheckSame(int value) const;
-  std::optional<Spread> SpreadOf(Node node, const Fold& fold) const;
+  std::optional<Distribution> SpreadOf(Node node, const RowLayout& fold) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
   const RowValue* Find(Node node) const;
   const char* FindProblem(Node node, LayoutRule layouts) const;  // why a value cannot be returned; null if it can

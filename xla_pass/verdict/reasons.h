@@ -1,5 +1,5 @@
-// In:  facts about an all-reduce. Out: the sentence its verdict gives as reason. Every sentence the report can print is
-// made here, says what would have to change, and has a test.
+// The sentences that a verdict gives as its reason. Each says what would have to change and has a test; reasons why a
+// region ends at one instruction are made where they are found.
 #ifndef XLA_PASS_VERDICT_REASONS_H_
 #define XLA_PASS_VERDICT_REASONS_H_
 

@@ -1,4 +1,5 @@
-// In:  libFuzzer's input and seed. Out: a mutated input; one time in eight by libFuzzer's own, byte-wise mutations.
+// libFuzzer's custom mutator: mutates messages field by field, and one time in eight with libFuzzer's own byte
+// mutations.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

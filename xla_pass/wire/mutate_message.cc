@@ -1,4 +1,4 @@
-// In:  any bytes and a seed. Out: the bytes with one field changed. See mutate_message.h.
+// Implementation of mutate_message.h.
 //
 // Wire format does not say which length-delimited field is a message. Whatever reads as one is taken for one, most of
 // the time; sometimes it is text all the same.

@@ -1,5 +1,5 @@
-// In:  any bytes and a seed. Out: the bytes with one field changed somewhere in the tree of messages, all lengths
-// right. For fuzz targets: mutations that only flip bytes rarely get past the lengths.
+// For fuzz targets: changes one field somewhere in a tree of protobuf messages and keeps all lengths right. Mutations
+// that flip bytes rarely get past the lengths.
 #ifndef XLA_PASS_WIRE_MUTATE_MESSAGE_H_
 #define XLA_PASS_WIRE_MUTATE_MESSAGE_H_
 

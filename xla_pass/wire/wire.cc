@@ -1,4 +1,4 @@
-// In:  bytes in protobuf wire format. Out: fields one by one; and messages built field by field. See wire.h.
+// Implementation of wire.h.
 #include "xla_pass/wire/wire.h"
 
 #include <protozero/exception.hpp>

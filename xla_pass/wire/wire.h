@@ -1,4 +1,4 @@
-// In:  bytes in protobuf wire format. Out: fields one by one, bounds checked; and the way back, appended to a string.
+// Reads protobuf wire format field by field with bounds checks, and writes it by appending to a string.
 //
 // Varints go through protozero (header-only, bounded); this file adds what the pass needs beside it: errors as values
 // instead of exceptions, and the verbatim bytes of every field. Groups (wire types 3 and 4) are refused: HLO has none.

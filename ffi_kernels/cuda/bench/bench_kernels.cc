@@ -1,4 +1,4 @@
-// In:  NVRTC and the ranks' GPUs. Out: the kernels of bench_kernels.cuh, compiled and loaded. See bench_kernels.h.
+// Implementation of bench_kernels.h.
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 
 #include <utility>

@@ -1,5 +1,5 @@
-// In:  chains of calls that the benchmark measures. Out: the kernels around and beside ours: a clock, the floor, and
-// the residual and norm as kernels of their own. Compiled by NVRTC, without CUDA's headers.
+// Kernels that the benchmark runs around and beside ours: a clock, the floor, and residual and norm as kernels of their
+// own. Compiled by NVRTC, without CUDA's headers.
 //
 // Everything here is written to be as fast as it can be in a few lines: what stands beside the fused kernel in the
 // tables must not be slow by neglect.

@@ -1,4 +1,4 @@
-// In:  NVRTC and the ranks' GPUs. Out: the kernels of bench_kernels.cuh, compiled and loaded, each with a typed launch.
+// The kernels of bench_kernels.cuh, compiled by NVRTC and loaded on the ranks' GPUs, each with a typed launch function.
 #ifndef FFI_KERNELS_CUDA_BENCH_BENCH_KERNELS_H_
 #define FFI_KERNELS_CUDA_BENCH_BENCH_KERNELS_H_
 

@@ -1,4 +1,4 @@
-// In:  the benchmark's kernels. Out: they compile for every architecture that is supported, and keep to registers.
+// Tests that the benchmark's kernels compile for every supported architecture without spills.
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 
 #include <gtest/gtest.h>

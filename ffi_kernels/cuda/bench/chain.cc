@@ -1,4 +1,4 @@
-// In:  a way to launch one call on all ranks. Out: a chain of calls, and how long one takes in it. See chain.h.
+// Implementation of chain.h.
 #include "ffi_kernels/cuda/bench/chain.h"
 
 #include <algorithm>

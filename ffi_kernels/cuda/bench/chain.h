@@ -1,5 +1,5 @@
-// In:  a way to launch one call on all ranks. Out: Chain: per rank a CUDA graph of `links` such calls, one after the
-// other, each fed by the one before; and how long a call takes in it.
+// Chain: per rank a CUDA graph of `links` calls, each reading the result of the one before; and the time one call takes
+// in it.
 //
 // Every rank's graph goes to a stream of its own. It starts with a gate that nobody passes before all ranks are there,
 // and ends with a stamp; both read the clock of the rank's own GPU, for the clocks of two GPUs differ. What start and

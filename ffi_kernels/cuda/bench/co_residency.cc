@@ -1,4 +1,4 @@
-// In:  the launches that wait for each other. Out: whether all their blocks fit at once. See co_residency.h.
+// Implementation of co_residency.h.
 #include "ffi_kernels/cuda/bench/co_residency.h"
 
 #include <algorithm>

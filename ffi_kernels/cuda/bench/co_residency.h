@@ -1,4 +1,4 @@
-// In:  the launches that wait for each other, one per rank. Out: whether all their blocks fit on a device at once.
+// Checks that all blocks of launches that wait for each other (one per rank) fit on a device at the same time.
 //
 // A rank that waits for another's blocks keeps its own on the device. If the others' do not fit beside them, nobody
 // ends.

@@ -1,5 +1,5 @@
-// In:  nothing. Out: the C interface of a library of other people's fused kernels, which the benchmark loads when it is
-// named with `--competitor` and measures beside ours.
+// C interface of a library of public fused kernels, which the benchmark loads with `--competitor` and measures beside
+// ours.
 //
 // Such a library is built by whoever has those kernels' sources; nothing of it is part of this project. It exports the
 // five functions below (extern "C"). Each of its kernels computes, on every rank and for bf16 [rows, width]:

@@ -1,4 +1,4 @@
-// In:  the file of a competitor library. Out: its kernels. See competitor_library.h.
+// Implementation of competitor_library.h.
 #include "ffi_kernels/cuda/bench/competitor_library.h"
 
 #include <dlfcn.h>

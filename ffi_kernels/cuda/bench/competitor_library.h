@@ -1,4 +1,4 @@
-// In:  the file of a competitor library (competitor.h). Out: its kernels, or what is wrong with the file.
+// Loads a competitor library (competitor.h), or says what is wrong with the file.
 #ifndef FFI_KERNELS_CUDA_BENCH_COMPETITOR_LIBRARY_H_
 #define FFI_KERNELS_CUDA_BENCH_COMPETITOR_LIBRARY_H_
 

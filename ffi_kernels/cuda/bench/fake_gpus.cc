@@ -1,4 +1,4 @@
-// In:  a number of GPUs. Out: a driver that plays them. See fake_gpus.h.
+// Implementation of fake_gpus.h.
 #include "ffi_kernels/cuda/bench/fake_gpus.h"
 
 #include <cstdlib>

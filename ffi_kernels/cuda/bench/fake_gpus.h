@@ -1,5 +1,5 @@
-// In:  a number of GPUs. Out: a CudaDriver that plays them, for tests: memory is the host's, launches are noted and not
-// run, and every call that is made while the wrong GPU's context is current is noted as a violation.
+// A fake CudaDriver for tests: GPU memory is host memory, launches are recorded and not run, and every call made while
+// another GPU's context is current is recorded as a violation.
 #ifndef FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
 #define FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
 

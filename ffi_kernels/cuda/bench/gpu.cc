@@ -1,4 +1,4 @@
-// In:  the number of a GPU. Out: Gpu. See gpu.h.
+// Implementation of gpu.h.
 #include "ffi_kernels/cuda/bench/gpu.h"
 
 #include <array>

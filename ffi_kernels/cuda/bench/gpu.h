@@ -1,4 +1,4 @@
-// In:  the number of a GPU. Out: Gpu: its primary context, streams, memory that frees itself, loaded modules.
+// Gpu: primary context, streams, owned memory and loaded modules of one GPU.
 //
 // The primary context, because libraries that use CUDA's runtime (a competitor's, NCCL) live there too. Every method
 // makes it current in the calling thread. Whoever calls the driver directly calls MakeCurrent() before: with several

@@ -1,4 +1,4 @@
-// In:  a shape, a length of chain, a number of turns. Out: microseconds per call of every method. See kernel_bench.h.
+// Implementation of kernel_bench.h.
 #include "ffi_kernels/cuda/bench/kernel_bench.h"
 
 #include <algorithm>

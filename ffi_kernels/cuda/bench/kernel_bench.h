@@ -1,4 +1,4 @@
-// In:  a shape, a length of chain, a number of turns. Out: microseconds per call of every method, one per turn.
+// Measures every method on one shape: microseconds per call, one value per turn.
 //
 // First every method's one call is held against the scalar evaluator. Then the methods take turns, so that what changes
 // on the device meanwhile meets them all. At the end a chain must still leave what it left in its first run.

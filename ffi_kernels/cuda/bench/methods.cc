@@ -1,4 +1,4 @@
-// In:  a problem on the ranks' GPUs. Out: the ways of doing it that are measured. See methods.h.
+// Implementation of methods.h.
 #include "ffi_kernels/cuda/bench/methods.h"
 
 #include <map>

@@ -1,4 +1,4 @@
-// In:  a problem on the ranks' GPUs. Out: the ways of doing it that are measured beside each other.
+// The methods that are measured beside each other for one problem.
 //
 //   fused      one call: all-reduce, residual, RMSNorm, two outputs
 //   apart      plain one-shot, then one kernel for residual and norm      three   plain one-shot, residual, norm

@@ -1,4 +1,4 @@
-// In:  NCCL's ranks and a problem. Out: NCCL's all-reduce, with residual and norm behind it. See nccl_methods.h.
+// Implementation of nccl_methods.h.
 #include "ffi_kernels/cuda/bench/nccl_methods.h"
 
 #include <utility>

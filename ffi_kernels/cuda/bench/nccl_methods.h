@@ -1,5 +1,4 @@
-// In:  NCCL's ranks and a problem. Out: what XLA does where nothing is fused: NCCL's all-reduce, then kernels for
-// residual and norm.
+// What XLA runs when nothing is fused: NCCL's all-reduce, then kernels for residual and norm.
 //
 //   nccl         the all-reduce alone
 //   nccl_apart   then residual and norm in one kernel          nccl_three   then residual and norm in one each

@@ -1,4 +1,4 @@
-// In:  libnccl and a GPU per rank. Out: NCCL's all-reduce over all ranks. See nccl_ranks.h.
+// Implementation of nccl_ranks.h.
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"
 
 #include "ffi_kernels/cuda/comm/nccl.h"

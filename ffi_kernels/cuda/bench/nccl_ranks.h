@@ -1,5 +1,4 @@
-// In:  libnccl, loaded at run time, and a GPU per rank. Out: NcclRanks: NCCL's bf16 all-reduce over all ranks of this
-// process.
+// NcclRanks: NCCL's bf16 all-reduce over all ranks of this process, one GPU per rank. libnccl is loaded at run time.
 //
 // The types and numbers are written down here as nccl.h documents them
 // (https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/api.html).

@@ -1,4 +1,4 @@
-// In:  a problem whose all-reduce has left its sums. Out: the ways of launching residual and norm after it.
+// The ways to launch residual and norm behind an all-reduce.
 #ifndef FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 #define FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 

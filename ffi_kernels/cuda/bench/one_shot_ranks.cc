@@ -1,4 +1,4 @@
-// In:  a shape. Out: this project's own kernels for it, for all ranks. See one_shot_ranks.h.
+// Implementation of one_shot_ranks.h.
 #include "ffi_kernels/cuda/bench/one_shot_ranks.h"
 
 #include <algorithm>

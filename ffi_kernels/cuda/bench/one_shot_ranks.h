@@ -1,5 +1,5 @@
-// In:  a shape. Out: OneShotRanks: this project's own kernels for it, for all ranks in this process, on one GPU or on
-// one each, with plain pointers for peers.
+// OneShotRanks: this project's kernels for one shape, for all ranks in this process, on one GPU or one GPU each, with
+// plain device pointers for peers.
 #ifndef FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
 #define FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_
 

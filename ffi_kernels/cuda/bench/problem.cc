@@ -1,4 +1,4 @@
-// In:  a shape. Out: Problem: inputs, buffers, reference. See problem.h.
+// Implementation of problem.h.
 #include "ffi_kernels/cuda/bench/problem.h"
 
 #include <cmath>

@@ -1,5 +1,5 @@
-// In:  a shape. Out: Problem: random inputs of every rank on host and on the rank's GPU, buffers for a chain's results,
-// and what the scalar evaluator says one call must give.
+// Problem: random inputs of every rank on host and GPU, buffers for a chain's results, and the result of one call
+// according to the scalar evaluator.
 //
 //   call 0 of a chain reads the inputs; call i reads what call i - 1 wrote. Results go to two sets of buffers in turn.
 #ifndef FFI_KERNELS_CUDA_BENCH_PROBLEM_H_

@@ -1,4 +1,4 @@
-// In:  how the ranks are placed. Out: their GPUs and streams. See rank_gpus.h.
+// Implementation of rank_gpus.h.
 #include "ffi_kernels/cuda/bench/rank_gpus.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
-// In:  how the ranks are placed. Out: RankGpus: on which GPU each rank lives and the stream that is its own; with
-// several GPUs, each has access to the memory of all others.
+// RankGpus: the GPU and the stream of each rank. With several GPUs, each can access the memory of all others.
 #ifndef FFI_KERNELS_CUDA_BENCH_RANK_GPUS_H_
 #define FFI_KERNELS_CUDA_BENCH_RANK_GPUS_H_
 

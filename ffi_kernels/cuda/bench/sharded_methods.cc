@@ -1,4 +1,4 @@
-// In:  a problem on a GPU. Out: the sharded norm, in one call and in several. See sharded_methods.h.
+// Implementation of sharded_methods.h.
 #include "ffi_kernels/cuda/bench/sharded_methods.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// In:  a problem on a GPU. Out: the sharded norm done in one call and in the collectives that GSPMD leaves.
+// The sharded norm as one call, and as the collectives that GSPMD emits.
 //
 //   sharded
 //       one call: all-reduce, residual, RMSNorm with each rank's columns of gamma gathered in the same exchange

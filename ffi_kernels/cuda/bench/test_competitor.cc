@@ -1,5 +1,4 @@
-// In:  competitor.h. Out: a library as `--competitor` takes it, for tests: one kernel that takes 2 ranks only and whose
-// launch fails on rank 1.
+// A competitor library for tests: one kernel that supports 2 ranks only and whose launch fails on rank 1.
 #include <cstdio>
 
 #include "ffi_kernels/cuda/bench/competitor.h"

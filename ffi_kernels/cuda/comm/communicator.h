@@ -1,5 +1,5 @@
-// In:  nothing. Out: the seam between the kernels and whoever knows the ranks: Communicator (who takes part, and how
-// small messages reach everybody) and PeerMemory (where every rank's workspace is, seen from this one).
+// Interface between the kernels and the layer that knows the ranks: Communicator (who takes part, exchange of small
+// host messages) and PeerMemory (every rank's workspace as mapped here).
 //
 // On GPUs that XLA runs, a Communicator is NCCL's (nccl_communicator.h); tests have one of threads.
 #ifndef FFI_KERNELS_CUDA_COMM_COMMUNICATOR_H_

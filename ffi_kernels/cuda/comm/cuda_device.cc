@@ -1,4 +1,4 @@
-// In:  the driver and the number of a GPU. Out: CudaDevice and ScopedContext. See cuda_device.h.
+// Implementation of cuda_device.h.
 #include "ffi_kernels/cuda/comm/cuda_device.h"
 
 #include <string>

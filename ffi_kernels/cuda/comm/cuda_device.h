@@ -1,5 +1,5 @@
-// In:  the driver and the number of a GPU. Out: CudaDevice: that GPU as the communicator wants it (peer_device.h), and
-// ScopedContext, which makes its primary context, XLA's too, the current one for a while.
+// CudaDevice: one GPU as the communicator needs it (peer_device.h). ScopedContext: makes that GPU's primary context,
+// which XLA uses too, current for a scope.
 #ifndef FFI_KERNELS_CUDA_COMM_CUDA_DEVICE_H_
 #define FFI_KERNELS_CUDA_COMM_CUDA_DEVICE_H_
 

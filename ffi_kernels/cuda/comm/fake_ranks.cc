@@ -1,4 +1,4 @@
-// In:  a number of ranks. Out: communicators and devices for tests. See fake_ranks.h.
+// Implementation of fake_ranks.h.
 #include "ffi_kernels/cuda/comm/fake_ranks.h"
 
 #include <cstring>

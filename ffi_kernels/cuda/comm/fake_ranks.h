@@ -1,5 +1,4 @@
-// In:  a number of ranks. Out: for tests: communicators that meet in memory, one thread each, and devices whose memory
-// is the host's.
+// For tests: communicators that exchange messages in memory, one thread per rank, and devices backed by host memory.
 #ifndef FFI_KERNELS_CUDA_COMM_FAKE_RANKS_H_
 #define FFI_KERNELS_CUDA_COMM_FAKE_RANKS_H_
 

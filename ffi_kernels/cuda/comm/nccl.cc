@@ -1,4 +1,4 @@
-// In:  the libnccl that XLA has loaded into this process. Out: its calls. See nccl.h.
+// Implementation of nccl.h.
 #include "ffi_kernels/cuda/comm/nccl.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
-// In:  the libnccl that XLA has loaded into this process. Out: NcclApi, the few of its calls that we need; or what is
-// missing and what to do about it.
+// NcclApi: the few functions we need of the libnccl that XLA has loaded into this process; or what is missing and how
+// to fix it.
 //
 // We never load an NCCL of our own: a communicator is only good for the library that made it. The types are written
 // down here as nccl.h documents them (https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/api.html), so that

@@ -1,4 +1,4 @@
-// In:  an ncclComm_t and its device. Out: a Communicator. See nccl_communicator.h.
+// Implementation of nccl_communicator.h.
 #include "ffi_kernels/cuda/comm/nccl_communicator.h"
 
 #include <thread>

@@ -1,4 +1,4 @@
-// In:  an ncclComm_t that XLA handed out, and the device it is for. Out: a Communicator (communicator.h).
+// Communicator (communicator.h) on top of an ncclComm_t that XLA owns, and the device it belongs to.
 //
 // XLA uses the same ncclComm_t. That is safe because our collective calls are made only while a call is initialised:
 // XLA initialises the calls of a program in one order, the same on all ranks, and starts nothing of that program

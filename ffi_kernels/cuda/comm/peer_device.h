@@ -1,4 +1,4 @@
-// In:  nothing. Out: PeerDevice, what the communicator asks of one GPU. cuda_device.h is the real one.
+// PeerDevice: what the communicator needs of one GPU. cuda_device.h implements it.
 #ifndef FFI_KERNELS_CUDA_COMM_PEER_DEVICE_H_
 #define FFI_KERNELS_CUDA_COMM_PEER_DEVICE_H_
 

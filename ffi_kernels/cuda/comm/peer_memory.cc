@@ -1,4 +1,4 @@
-// In:  a communicator and a device. Out: PeerMemory. See peer_memory.h.
+// Implementation of peer_memory.h.
 #include "ffi_kernels/cuda/comm/peer_memory.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// In:  a communicator and a device. Out: PeerMemory: a workspace on every rank, mapped into this process; or one error,
-// the same on all ranks, that says who cannot reach whom and how to turn the pass off.
+// Allocates a workspace on every rank and maps all of them into this process. On failure every rank gets the same
+// error, which says who cannot reach whom and how to turn the pass off.
 //
 // Everybody describes its own workspace to everybody, then maps the others':
 //

@@ -1,4 +1,4 @@
-// In:  communicators and what calls need. Out: their workspaces. See workspaces.h.
+// Implementation of workspaces.h.
 #include "ffi_kernels/cuda/comm/workspaces.h"
 
 namespace jax_oneshot::cuda {

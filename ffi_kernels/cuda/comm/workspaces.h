@@ -1,5 +1,4 @@
-// In:  a key for a communicator and the bytes that a call needs. Out: the workspace of that communicator, shared by all
-// calls that use it in this process; made, or made larger, when need be.
+// The workspace of each communicator, shared by all calls of this process that use it; allocated, or grown, on demand.
 //
 // Sharing is safe because XLA, as NCCL demands, issues the operations of one communicator in one order on one stream:
 // two calls never use the workspace at once, and the kernel's epochs carry on from call to call, whatever the

@@ -1,4 +1,4 @@
-// In:  libcuda, loaded at run time. Out: the table of its functions. See cuda_driver.h.
+// Implementation of cuda_driver.h.
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
 #include <string_view>

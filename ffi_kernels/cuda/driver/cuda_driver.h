@@ -1,5 +1,4 @@
-// In:  libcuda, loaded at run time. Out: CudaDriver, a table of the driver functions this project calls, and their
-// results as Result<void>.
+// CudaDriver: the libcuda functions this project calls, loaded at run time, with errors as Result<void>.
 //
 // No CUDA header is needed to build: the few types and numbers below are the driver's stable ABI, documented in the
 // CUDA Driver API reference (sections "Data types used by CUDA driver", "Module Management", "Execution Control", ...).

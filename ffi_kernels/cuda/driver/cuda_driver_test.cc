@@ -1,4 +1,4 @@
-// In:  driver functions of the test's own. Out: how the driver's failures read.
+// Tests the error messages of driver failures.
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
 #include <gmock/gmock.h>

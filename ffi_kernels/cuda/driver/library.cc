@@ -1,4 +1,4 @@
-// In:  names of a shared library and folders to look in. Out: the loaded library or an error. See library.h.
+// Implementation of library.h.
 #include "ffi_kernels/cuda/driver/library.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,4 @@
-// In:  names of a shared library and folders to look in. Out: the loaded library, or an error that lists what was
-// tried.
+// Loads a shared library by names and search folders, or returns an error that lists what was tried.
 //
 // CUDA's libraries are not linked against: one build serves machines with and without a GPU. They come from where JAX's
 // own wheels put them (site-packages/nvidia/*/lib), from a CUDA toolkit, or from wherever the system's loader looks.

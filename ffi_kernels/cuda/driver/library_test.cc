@@ -1,4 +1,4 @@
-// In:  names and folders. Out: the library that is found, and what the error says when none is.
+// Tests which library is found, and the error when none is.
 #include "ffi_kernels/cuda/driver/library.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// In:  CUDA C++ source and an architecture. Out: machine code for it, or the compiler's log. See nvrtc.h.
+// Implementation of nvrtc.h.
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 
 #include <utility>

@@ -1,4 +1,4 @@
-// In:  CUDA C++ source and an architecture. Out: machine code for it, compiled by NVRTC, or the compiler's log.
+// Compiles CUDA C++ source for one architecture with NVRTC; returns machine code or the compiler's log.
 //
 // NVRTC needs no GPU and no CUDA toolkit. The declarations are its documented C interface (NVRTC manual, "User
 // Interface"); JAX's CUDA plug-in brings the library.

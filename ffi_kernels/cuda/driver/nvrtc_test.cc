@@ -1,4 +1,4 @@
-// In:  NVRTC functions of the test's own, and NVRTC itself where it is installed. Out: cubins, and how failures read.
+// Tests cubins and error messages, with fake NVRTC functions and, where installed, with NVRTC itself.
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 
 #include <gmock/gmock.h>

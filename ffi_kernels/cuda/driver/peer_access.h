@@ -1,5 +1,4 @@
-// In:  two GPUs of this process. Out: the one's kernels load and store in the other's memory, or what stands against
-// it.
+// Enables access from one GPU of this process to the memory of another, or says why that is impossible.
 #ifndef FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
 #define FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
 

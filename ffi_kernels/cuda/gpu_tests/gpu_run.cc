@@ -1,4 +1,4 @@
-// In:  row programs and buffers in host memory. Out: what their kernels make of them on the GPU. See gpu_run.h.
+// Implementation of gpu_run.h.
 #include "ffi_kernels/cuda/gpu_tests/gpu_run.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
-// In:  row programs and buffers in host memory. Out: what their kernels make of them on the GPU, beside what the
-// evaluator makes of them. For the tests that need a GPU.
+// For GPU tests: runs row programs on the GPU from host buffers and compares with the scalar evaluator.
 //
 // Without a GPU nothing runs, but kernels are still compiled (for sm_90) into the cache folder that
 // ONESHOT_GPU_TEST_CACHE names: a machine with a GPU then finds them there. All ranks live on the first GPU, unless

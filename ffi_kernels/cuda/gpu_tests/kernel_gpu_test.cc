@@ -1,4 +1,4 @@
-// In:  a GPU or several; row programs, extents, groups of ranks on them. Out: the kernels against the evaluator.
+// Tests the kernels on one or several GPUs against the scalar evaluator.
 #include <gtest/gtest.h>
 
 #include <cstring>

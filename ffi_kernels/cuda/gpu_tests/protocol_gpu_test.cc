@@ -1,5 +1,5 @@
-// In:  a GPU or several; groups of ranks on them. Out: the protocol under what it must bear: ranks out of step, very
-// many replays of a graph, epochs that wrap, kernels of all sizes in one workspace, a rank that never comes.
+// Stress tests of the protocol on one or several GPUs: ranks out of step, many graph replays, epochs that wrap, kernels
+// of all sizes in one workspace, a rank that never arrives.
 //
 // The calls count: every rank sends x, and its next x is the mean of all + 1 + d, where d differs from rank to rank and
 // adds up to zero. Whole numbers below 2^24, so exact; one word that is late, early, torn or of another rank changes

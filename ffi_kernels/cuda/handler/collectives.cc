@@ -1,4 +1,4 @@
-// In:  XLA's FFI extension for collectives. Out: communicators. See collectives.h.
+// Implementation of collectives.h.
 #include "ffi_kernels/cuda/handler/collectives.h"
 
 #include <string_view>

@@ -1,5 +1,4 @@
-// In:  XLA's FFI extension for collectives and a call's groups. Out: the communicator of those groups, as an
-// ncclComm_t.
+// Gets the communicator of a call's replica groups (an ncclComm_t) from XLA's FFI collectives extension.
 //
 // Prepare requests it, so that XLA makes it (or finds it: it is the one that XLA's own collectives of these groups use)
 // and locks it for this run; Initialize gets it. The extension's minor version grew between jaxlib 0.11.2 (1:

@@ -1,4 +1,4 @@
-// In:  a call's spec and communicators. Out: launches. See cuda_call.h.
+// Implementation of cuda_call.h.
 #include "ffi_kernels/cuda/handler/cuda_call.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// In:  a call's spec, and per GPU the communicator of its group. Out: launches. One CudaCall per one-shot call of an
-// executable; everything that can be done beforehand is done by Bind, once per GPU.
+// CudaCall: one one-shot call of an executable. Bind does once per GPU all that can be done ahead; Launch only
+// launches.
 //
 //   CudaCall call(spec, &Runtime::OfProcess());   // Instantiate
 //   call.Bind(ordinal, comm);                     // Initialize: workspace, kernel; collective the first time

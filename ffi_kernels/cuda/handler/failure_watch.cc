@@ -1,4 +1,4 @@
-// In:  the words that kernels write before they trap. Out: what happened. See failure_watch.h.
+// Implementation of failure_watch.h.
 #include "ffi_kernels/cuda/handler/failure_watch.h"
 
 #include "ffi_kernels/cuda/kernel/launch.h"

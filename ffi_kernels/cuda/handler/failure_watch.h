@@ -1,5 +1,5 @@
-// In:  the word in host memory that a kernel writes before it traps, one per GPU. Out: what happened, in words: once in
-// the log, as soon as it happened, and as the error of every later call on that GPU.
+// Watches the host word that a kernel writes before it traps, one per GPU. The failure is logged as soon as it happens
+// and returned as the error of every later call on that GPU.
 //
 // XLA itself can only say that a launch failed: a trapped kernel says nothing of why, and no call of ours runs in
 // between. So a thread looks at the words, ten times a second, from the first one on.

@@ -1,4 +1,4 @@
-// In:  nothing. Out: a driver, an NVRTC and an NCCL for tests. See fake_gpu.h.
+// Implementation of fake_gpu.h.
 #include "ffi_kernels/cuda/handler/fake_gpu.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  nothing. Out: for tests: a driver, an NVRTC and an NCCL that are tables of a few lines, and a Runtime on them.
+// For tests: a driver, an NVRTC and an NCCL that are small tables of functions, and a Runtime built on them.
 //
 // There is one set of them per process, since tables hold plain functions; FakeGpu() starts it anew. Device memory is
 // the host's. Every communicator has two ranks: this one, 0, and a peer that sends what this one sends.

@@ -1,4 +1,4 @@
-// In:  XLA's calls of the custom-call target on GPU. Out: the handlers. See handler.h.
+// Implementation of handler.h.
 #include "ffi_kernels/cuda/handler/handler.h"
 
 #include <cstdint>

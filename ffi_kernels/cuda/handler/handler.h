@@ -1,4 +1,4 @@
-// In:  XLA's calls of the custom-call target on GPU. Out: the handlers to register for it (platform "CUDA", typed FFI).
+// The FFI handlers of the custom-call target for platform "CUDA".
 //
 //   Instantiate   once per call of an executable: attributes checked, kernel compiled where there is a GPU
 //   Prepare       every run: the group's communicator is requested from XLA

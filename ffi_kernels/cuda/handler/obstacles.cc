@@ -1,4 +1,4 @@
-// In:  the calls that the pass would make. Out: why they could not run. See obstacles.h.
+// Implementation of obstacles.h.
 #include "ffi_kernels/cuda/handler/obstacles.h"
 
 #include "row_program/text.h"

@@ -1,5 +1,5 @@
-// In:  the calls that the pass would put into a module. Out: why this machine's GPUs could not run them, one sentence;
-// empty: they can, or there is no GPU here and the module is meant for others.
+// Why this machine's GPUs cannot run the calls that the pass would emit; empty if they can, or if there is no GPU here
+// and the module is compiled for another machine.
 //
 // Everything is asked that can be known before the communicator is: the driver, NVRTC, direct access between the GPUs
 // of this process, and whether each kernel compiles (which costs nothing extra: the handlers find it compiled).

@@ -1,4 +1,4 @@
-// In:  the driver, NVRTC and NCCL of this process. Out: Runtime. See runtime.h.
+// Implementation of runtime.h.
 #include "ffi_kernels/cuda/handler/runtime.h"
 
 #include <iostream>

@@ -1,5 +1,5 @@
-// In:  the driver, NVRTC and NCCL of this process. Out: Runtime: what all calls of all executables share: compiled and
-// loaded kernels, one device object per GPU, one workspace per communicator, the watch over failures.
+// Runtime: what all calls of all executables share. Driver, NVRTC, NCCL, compiled and loaded kernels, one device object
+// per GPU, one workspace per communicator, the failure watch.
 //
 // It is a cache: two executables cannot disturb each other through it (workspaces.h says why they can share those).
 // Nothing in it is freed before the process ends.

@@ -1,4 +1,4 @@
-// In:  row programs. Out: their kernels compile for every architecture that is supported, without a GPU.
+// Tests that kernels of many row programs compile for every supported architecture, without a GPU.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// In:  a folder, keys, contents. Out: the content that was kept under a key. See disk_cache.h.
+// Implementation of disk_cache.h.
 //
 // A file: kMagic, checksum of the rest, length of the key, key, content; numbers as 64-bit words.
 #include "ffi_kernels/cuda/kernel/disk_cache.h"

@@ -1,4 +1,4 @@
-// In:  a folder, keys, contents. Out: the content that was kept under a key, by this process or another.
+// A cache of files in a folder, keyed by content hashes and shared between processes.
 //
 // One file per key. It holds the whole key, so that no two keys are mistaken for one another, and a checksum: a file
 // that was cut short, was altered or belongs to another key counts as absent. Files are written under a name of their

@@ -1,4 +1,4 @@
-// In:  folders, whole and damaged files in them. Out: what was kept, or nothing; never something else.
+// Tests that the cache returns what was stored or nothing, also from damaged files.
 #include "ffi_kernels/cuda/kernel/disk_cache.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// In:  a row program and its launch plan. Out: the generated function of the kernel. See generate_body.h.
+// Implementation of generate_body.h.
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// In:  a row program and its launch plan. Out: RunProgram, the generated function of the kernel: what is exchanged, and
-// what happens to a row.
+// Generates RunProgram, the part of the kernel that depends on the row program: what is exchanged and what is computed
+// per row.
 //
 //   v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;
 //       x2: bf16 row = add x1, x0 } -> (x2: row)

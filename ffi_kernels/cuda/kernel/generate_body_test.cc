@@ -1,5 +1,4 @@
-// In:  row programs. Out: the generated text of three kernels, whole; and how often a program waits for a row
-// reduction.
+// Tests the generated text of three kernels in full, and how often a program waits for a row reduction.
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 
 #include <gtest/gtest.h>

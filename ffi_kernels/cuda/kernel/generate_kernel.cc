@@ -1,4 +1,4 @@
-// In:  a row program and its launch plan. Out: the CUDA C++ source of its kernel. See generate_kernel.h.
+// Implementation of generate_kernel.h.
 #include "ffi_kernels/cuda/kernel/generate_kernel.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  a row program and its launch plan. Out: the CUDA C++ source of its kernel, for NVRTC.
+// Generates the CUDA C++ source of a row program's kernel, for NVRTC.
 //
 //   constants of the plan (constexpr int kRows = 8; ...)
 //   device/*.cuh, the hand-written template (elements, places, protocol, reductions)

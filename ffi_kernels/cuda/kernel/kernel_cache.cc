@@ -1,4 +1,4 @@
-// In:  a row program, its extent, the device. Out: its kernel's machine code. See kernel_cache.h.
+// Implementation of kernel_cache.h.
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// In:  a row program, its extent, the device. Out: its kernel's machine code, compiled at most once per process, and
-// where a folder is given at most once per machine (disk_cache.h).
+// Machine code of kernels, by row program, extent and device: compiled at most once per process and, with a cache
+// folder (disk_cache.h), at most once per machine.
 //
 // The key is what the machine code depends on: source, architecture, options, NVRTC's version.
 #ifndef FFI_KERNELS_CUDA_KERNEL_KERNEL_CACHE_H_

@@ -1,4 +1,4 @@
-// In:  a compiler of the test's own that counts. Out: how often KernelCache asks it, and what it does with damage.
+// Tests how often KernelCache compiles, with a compiler that counts, and how it treats damaged cache files.
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// In:  a compiled kernel, and per call its peers, buffers and stream. Out: the launch. See launch.h.
+// Implementation of launch.h.
 #include "ffi_kernels/cuda/kernel/launch.h"
 
 #include <algorithm>

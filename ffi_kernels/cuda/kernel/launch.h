@@ -1,5 +1,5 @@
-// In:  a compiled kernel, and per call its peers, buffers and stream. Out: the launch. The seam between what makes
-// kernels (launch_plan, generate_kernel, kernel_cache) and what runs them (the handler, benchmarks, tests).
+// Launches a compiled kernel with its peers, buffers and stream. Interface between what makes kernels (launch_plan,
+// generate_kernel, kernel_cache) and what runs them (handler, benchmarks, tests).
 //
 //   const Result<DeviceFacts> facts = ReadDeviceFacts(driver, device);
 //   auto compiled = cache.Get(program, rows, width, group_size, *facts);        // once per call site

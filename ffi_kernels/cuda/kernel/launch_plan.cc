@@ -1,4 +1,4 @@
-// In:  a row program, its extent, the group's size, facts about the device. Out: the launch plan. See launch_plan.h.
+// Implementation of launch_plan.h.
 //
 // The aim, in this order: every block resident at once (blocks wait for other ranks' blocks, so none may queue behind
 // them), few elements per thread (registers), and, while rows are few, a row spread over several multiprocessors.

@@ -1,5 +1,5 @@
-// In:  a row program, its extent, the group's size, facts about the device. Out: LaunchPlan: how the kernel is laid out
-// over blocks and threads, and what each rank sends. A pure function: equal on all ranks for equal devices.
+// LaunchPlan: how a row program's kernel is laid out over blocks and threads, and what each rank sends. A pure function
+// of program, extent, group size and device, so ranks with equal devices get equal plans.
 //
 //   bf16 all-reduce + RMSNorm, rows 8, width 4096, 8 ranks, one H100 per rank
 //     -> 8 columns per thread in one chunk, 128 threads per block, a cluster of 4 blocks per row, 32 blocks

@@ -1,4 +1,4 @@
-// In:  row programs, extents, devices. Out: the plans, rule by rule, and every refusal.
+// Tests the launch plans rule by rule, and every refusal.
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// In:  devices and a number of ranks. Out: a group of that many ranks on them. See local_group.h.
+// Implementation of local_group.h.
 #include "ffi_kernels/cuda/kernel/local_group.h"
 
 #include <string>

@@ -1,5 +1,5 @@
-// In:  devices and a number of ranks. Out: a group of that many ranks in one process: a workspace and a stream per
-// rank. For tests: the kernels cannot tell it from a group over several processes.
+// For tests: a group of ranks in one process, with a workspace and a stream per rank. Kernels cannot tell it from a
+// group of several processes.
 //
 // Ranks are dealt out to the devices in turn; with fewer devices than ranks some share one. Their blocks must be
 // resident at once, since they wait for one another: FitsTogether says whether they are. Every wait has a deadline, for

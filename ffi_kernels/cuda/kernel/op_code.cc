@@ -1,4 +1,4 @@
-// In:  a statement of a row program and the C++ text of its operands. Out: the C++ text of its value. See op_code.h.
+// Implementation of op_code.h.
 #include "ffi_kernels/cuda/kernel/op_code.h"
 
 #include <charconv>

@@ -1,4 +1,4 @@
-// In:  a statement of a row program and the C++ text of its operands. Out: the C++ text of its value.
+// C++ text of one row program statement, given the text of its operands.
 //
 //   x2: bf16 row = add x1, x0, operands "x1.At(e)" and "x0[e]" -> "Round<BF16>(x1.At(e) + x0[e])"
 #ifndef FFI_KERNELS_CUDA_KERNEL_OP_CODE_H_

@@ -1,4 +1,4 @@
-// In:  nothing. Out: row programs that several tests of the kernel use.
+// Row programs that several kernel tests use.
 #ifndef FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_
 #define FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_
 

@@ -1,4 +1,4 @@
-// In:  a rank's workspace. Out: the same, ready for its first call. See workspace_layout.h.
+// Implementation of workspace_layout.h.
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
 
 namespace jax_oneshot::cuda {

@@ -1,4 +1,4 @@
-// In:  how many ranks there are and how many bytes one of them sends at most. Out: what a rank's workspace looks like.
+// Layout of a rank's workspace, from the number of ranks and the largest message of one rank.
 //
 //   offset 0:            kEpochEntries x {u32 epoch, u32 bytes of the call before}
 //   offset SlotsOffset(): slot 0 { from rank 0: capacity bytes, from rank 1, ... }, slot 1 { ... }, slot 2 { ... }

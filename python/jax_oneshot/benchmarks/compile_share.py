@@ -1,4 +1,4 @@
-"""In: nothing. Out: the pass's share of the compile it sits in, for the demo's models on CPU and for 8 H100s.
+"""Measures the pass's share of the compile it runs in, for the demo's models on CPU and for 8 H100s.
 
 Run as a program it is the process that compiles on CPU: a model's sizes as JSON in argv[1], seconds on stdout.
 """

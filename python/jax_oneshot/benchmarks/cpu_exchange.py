@@ -1,4 +1,4 @@
-"""In: nothing. Out: all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own, per shape.
+"""Measures all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own, per shape.
 
 Two processes run the same chain (chain.py), the variable off in one and on in the other. They take turns, so that
 both see the same machine.

@@ -1,4 +1,4 @@
-"""In: what to measure. Out: an all-reduce with what is behind it on this machine's GPUs, per number of ranks and shape.
+"""Measures an all-reduce and its epilogue on this machine's GPUs, per number of ranks and shape.
 
 All ranks live on one GPU, or on one each. A process (kernel_worker.py) measures, because a kernel that waits for ever
 takes the process with it that launched it; here its answers become `Exchange`s, and those become ratios.

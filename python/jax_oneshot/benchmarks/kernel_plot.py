@@ -1,4 +1,4 @@
-"""In: a results file of the kernel benchmark. Out: its times as curves over the rows, in an SVG file beside it.
+"""Plots a results file of the kernel benchmark: time over rows, as an SVG file beside it.
 
     python -m jax_oneshot.benchmarks.kernel_plot benchmarks/results/kernel-h200.json
 

@@ -1,4 +1,4 @@
-"""In: what the kernel benchmark measured. Out: its tables for the terminal, the name of its file, and a legend."""
+"""Terminal tables, file name and legend of the kernel benchmark's results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: a number of instructions. Out: HLO text of about that many, made by repeating one decoder layer.
+"""Generates HLO text with about a given number of instructions by repeating one decoder layer.
 
 The layer is what the GPU compiler hands over for a Llama block at decode (batch 8, one of 8 tensor-parallel devices):
 two all-reduces, each followed by a residual add and an RMSNorm, with dots, rope and a softmax between them. Widths

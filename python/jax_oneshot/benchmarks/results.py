@@ -1,4 +1,4 @@
-"""In: figures of one benchmark. Out: them merged into a JSON file that names machine, versions and date."""
+"""Merges the figures of one benchmark into a JSON file that names machine, versions and date."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from jax_oneshot.doctor import look_around, look_here, smoke, verdicts
+from jax_oneshot.doctor import process_checks, local_checks, smoke, verdicts
 from jax_oneshot.doctor.findings import Finding, Verdict
 
 _SIGNS = {"ok": "ok", "info": "", "warn": "note", "stop": "STOP"}
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; returns 0 or 1."""
-    findings = [*look_here.look(os.environ), *look_around.look()]
+    findings = [*local_checks.look(os.environ), *process_checks.look()]
     judged = verdicts.judge(findings)
     if arguments.smoke:
         findings += [smoke.smoke(verdict.platform) for verdict in judged if verdict.state == "works"]

@@ -1,4 +1,4 @@
-"""In: a probe, a Python module. Out: the JSON it prints, or one sentence on how it ended instead."""
+"""Runs a probe in a child process and returns the JSON it prints, or one sentence on how it ended."""
 
 from __future__ import annotations
 

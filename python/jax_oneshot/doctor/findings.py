@@ -1,4 +1,4 @@
-"""In: nothing. Out: the types of what the doctor finds."""
+"""Types of what the doctor finds."""
 
 from __future__ import annotations
 

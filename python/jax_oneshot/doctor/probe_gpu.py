@@ -1,4 +1,4 @@
-"""In: nothing. Out, as JSON on stdout: NVIDIA's driver, NVRTC and NCCL (versions, files), the GPUs, who reaches whom.
+"""Prints as JSON: NVIDIA's driver, NVRTC and NCCL (versions, files), the GPUs, and which GPU can access which.
 
 Asks the libraries themselves through ctypes, where JAX's CUDA plug-in would find them: in NVIDIA's Python packages
 first, then where the loader looks.

@@ -1,4 +1,4 @@
-"""In: nothing. Out, as JSON on stdout: what JAX is here, and what happens when it loads its plug-ins, ours switched on.
+"""Prints as JSON: which JAX this is, and what happens when it loads its plug-ins with ours switched on.
 
 Starts no backend: no GPU is touched, no memory taken. Leans on the same internals as jax_internals.py.
 """

@@ -1,4 +1,4 @@
-"""In: nothing. Out, as JSON on stdout: where the native module is, what it was built for, whether it works."""
+"""Prints as JSON: where the native module is, what it was built for, and whether it works."""
 
 from __future__ import annotations
 

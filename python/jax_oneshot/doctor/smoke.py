@@ -1,4 +1,5 @@
-"""In: a platform. Out: whether a toy on two of its devices is fused, and computes what it computes unfused.
+"""Runs a small program on two devices of a platform and checks that it is fused and computes what it computes
+unfused.
 
 Run as a program it is the toy: prints the result and the number of one-shot calls as JSON.
 """

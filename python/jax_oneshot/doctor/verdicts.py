@@ -1,4 +1,4 @@
-"""In: the findings. Out: per platform, whether fusion will work, and if not, what to do."""
+"""Per platform: whether fusion will work and, if not, what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: the texts of a module before and after the pass. Out: every one-shot call with what it stands for.
+"""Matches every one-shot call of the module after the pass with the instructions it replaced.
 
     before  %ar = all-reduce(%d); %y = add(%x, %ar); %n = multiply(%y, ..)
     after   %jax_oneshot.0 = (.., ..) custom-call(%d, %x, %g); %n = get-tuple-element(..); %y = get-tuple-element(..)

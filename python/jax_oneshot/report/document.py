@@ -1,4 +1,4 @@
-"""In: the modules of a dump folder. Out: everything the report says, as plain values: what `--json` prints.
+"""The report as plain values: what `--json` prints and the page shows.
 
 {"schema": 1, "folder": "dumps", "problems": [...],
  "totals": {"modules": 2, "all_reduces": 18, "fused": 17, "plain": 0, "kept": 1, ...},

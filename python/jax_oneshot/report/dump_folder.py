@@ -1,4 +1,4 @@
-"""In: the folder that JAX_ONESHOT_DUMP_TO named. Out: its modules in the order of compilation, and what is amiss."""
+"""Reads a dump folder: its modules in the order of compilation, and problems with its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: a row program and the HLO values its call reads and returns. Out: a drawing of it as SVG.
+"""Draws a row program, with the HLO values its call reads and returns, as SVG.
 
 Operands come in at the top, the all-reduce is the wide box, one box per operation, results leave at the bottom. A box
 is dashed where its value is one number per row. Constants are written into the operation that reads them.

@@ -1,4 +1,4 @@
-"""In: a directed graph without cycles, and each node's width. Out: where the nodes go, in layers from top to bottom.
+"""Layered layout, top to bottom, of an acyclic graph whose nodes have given widths.
 
     edges a -> b -> c, a -> c        a
                                      |\\

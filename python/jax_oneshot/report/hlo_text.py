@@ -1,4 +1,4 @@
-"""In: the text of an HLO module. Out: its instructions by name, each parsed when it is asked for, and source lines.
+"""Indexes the text of an HLO module: instructions by name, parsed on demand, and source lines.
 
 A module of many thousand lines is indexed with one look at each line; a report looks closer at a few hundred of them.
 """

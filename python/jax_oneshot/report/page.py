@@ -1,4 +1,4 @@
-"""In: the document and the modules it was made from. Out: one HTML page that needs nothing but a browser.
+"""Writes the report as one self-contained HTML page.
 
 The tables are in the page as they are. What is shown of one module at a time, its texts above all, is packed (gzip,
 base64) and unpacked by the browser when the module is opened: 50 modules of 5,000 instructions are 100 MB of text.

@@ -1,4 +1,4 @@
-"""In: the canonical text of a row program (docs/row_program.md). Out: its parts, and lines that a person can read.
+"""Parses the canonical text of a row program (docs/row_program.md) into parts and readable lines.
 
     x4: f32 row = multiply x3, x3; x5: f32 rowscalar = reduce_sum x4;
     x6: f32 scalar = constant 0.5; x7: f32 rowscalar = multiply x5, x6

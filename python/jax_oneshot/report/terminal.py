@@ -1,4 +1,4 @@
-"""In: the document. Out: its tables on a terminal."""
+"""Prints the report's tables on a terminal."""
 
 from __future__ import annotations
 

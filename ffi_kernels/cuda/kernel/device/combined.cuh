@@ -1,4 +1,4 @@
-// In:  places, the protocol. Out: Combined, an input that is summed over the ranks, or its largest or smallest taken.
+// Combined: an input that is summed over the ranks, or whose maximum or minimum is taken.
 
 struct Sum {
   static constexpr bool kKeepsZeroSign = false;  // a sum starts from +0, so +0 and -0 add alike

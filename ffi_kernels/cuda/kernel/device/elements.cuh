@@ -1,5 +1,4 @@
-// In:  constants of the plan (kVector, kChunks). Out: element types and Packed<T>, a thread's elements of one row as the
-// bits that memory holds.
+// Element types, and Packed<T>: one thread's elements of a row, as the bits that memory holds.
 //
 // Arithmetic is in f32. A type converts to f32 exactly (Widen) and from f32 to nearest even (Narrow), as
 // base/float_types.cc does, on every architecture and with no CUDA header.

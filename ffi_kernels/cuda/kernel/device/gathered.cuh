@@ -1,5 +1,5 @@
-// In:  places, the protocol. Out: Gathered, an input of which every rank has kShard of the kWidth columns, and all need
-// all; and the store of an output of which every rank keeps its own columns.
+// Gathered: an input of which every rank holds kShard of the kWidth columns and all ranks need all. Also stores outputs
+// of which every rank keeps its own columns.
 //
 // Whoever holds a place in the whole row fetches it: from its own buffer where the column is this rank's, and then it
 // sends it to the peers too; else from where the column's rank has pushed it.

@@ -1,4 +1,4 @@
-// In:  all the above, and RunProgram, the generated part. Out: the kernel.
+// The kernel's entry point.
 //
 //   read the epoch -> RunProgram: push own rows to all peers, count the epoch, restore the sentinels of the slot before,
 //   wait, combine, epilogue, store

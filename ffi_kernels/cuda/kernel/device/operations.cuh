@@ -1,5 +1,5 @@
-// In:  f32 operands. Out: the operations of the row program that CUDA C++ has no operator or function for, as
-// row_program/scalar_ops.cc defines them.
+// Row program operations that CUDA C++ has no operator or function for, on f32, as row_program/scalar_ops.cc defines
+// them.
 
 // NaN if either is NaN.
 __device__ inline float Maximum(float x, float y) {

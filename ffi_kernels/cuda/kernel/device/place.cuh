@@ -1,4 +1,4 @@
-// In:  constants of the plan. Out: which rows and columns are this thread's, and loads and stores of them.
+// Which rows and columns belong to this thread, and loads and stores of them.
 //
 // Rows beyond the last and columns beyond the width read as zeros and are not written. kAccess is the bytes of one load
 // or store: what the buffer's rows are aligned to, at most 16.

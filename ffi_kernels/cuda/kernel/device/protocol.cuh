@@ -1,5 +1,4 @@
-// In:  constants of the plan, the kernel's parameters. Out: how words travel between workspaces: stores to peers, loads
-// of what arrived, slots and epochs, the deadline.
+// How words travel between workspaces: stores to peers, loads of what arrived, slots and epochs, the deadline.
 //
 // The data is the flag: a word that has not arrived holds kSentinel, and no word that is sent ever does. So there is
 // nothing to order between data and flag, and every access is a relaxed one at system scope: relaxed, not weak, because

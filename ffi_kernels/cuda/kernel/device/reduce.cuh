@@ -1,5 +1,5 @@
-// In:  constants of the plan, one partial value per thread. Out: their sum, maximum or minimum over a row, the same bits
-// in every thread of the row (and, for equal inputs, on every rank: the order is fixed).
+// Row reductions (sum, maximum, minimum) over one partial value per thread. Every thread of the row gets the same bits,
+// and so does every rank for equal inputs, because the order is fixed.
 //
 // Threads of a warp by shuffles; then each warp's result goes to every block of the row (one block, or all of a cluster
 // through distributed shared memory); everybody waits once, and combines the results that it finds there in one order.

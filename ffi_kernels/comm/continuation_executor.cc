@@ -1,5 +1,5 @@
-// In:  guests whose meeting is over. Out: their Resume, called on a few threads. See resumer.h.
-#include "ffi_kernels/comm/resumer.h"
+// In:  participants whose round is over. Out: their Resume, called on a few threads. See continuation_executor.h.
+#include "ffi_kernels/comm/continuation_executor.h"
 
 #include <algorithm>
 #include <atomic>
@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a guest must run to be worth the first: another thread that is awake already; the second: waking threads;
+// How long a participant must run to be worth the first: another thread that is awake already; the second: waking threads;
 // the third: a thread of its own, for it may well be blocked in a collective. Measured 2026-11-24 on 4 cores of an AMD
 // EPYC (a virtual machine): a rank that changes cores loses 1 to 2 us, a wake-up takes 5 to 20 us, one of XLA's own
 // collectives over 8 ranks 50 us and more.
@@ -52,20 +52,20 @@ int64_t NsSince(Clock::time_point start) {
 
 }  // namespace
 
-class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
+class ContinuationExecutor::Core : public std::enable_shared_from_this<ContinuationExecutor::Core> {
  public:
-  void Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id);
-  void Help(Guest* helper, int times, bool wake);
+  void Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost, int64_t run_id);
+  void Help(Participant* helper, int times, bool wake);
   void Stop();
 
  private:
   struct Item {
-    Guest* guest = nullptr;
+    Participant* participant = nullptr;
     std::shared_ptr<Cost> cost;  // null: a helper's
     int64_t run_id = 0;
   };
 
-  // Threads to have at work on `count` guests.
+  // Threads to have at work on `count` participants.
   static int ThreadsWorth(int count, int64_t mean_ns);
 
   int Waiting() const { return static_cast<int>(line_.size() - head_); }
@@ -89,11 +89,11 @@ class Resumer::Core : public std::enable_shared_from_this<Resumer::Core> {
   size_t head_ = 0;
   int64_t taken_ = 0;  // how far the line has moved
   // Each thread is in one of three states, or about to look at the line: idle (asleep, but for those woken), looking
-  // out, or running a guest.
+  // out, or running a participant.
   int started_ = 0;  // threads, ever
   int threads_ = 0, idle_ = 0, woken_ = 0, looking_out_ = 0, running_ = 0;
-  bool share_ = false;  // whether the guests in line are worth another thread
-  // Guests in line if they are, else 0. Written under the mutex and read without it by those who look out, who then
+  bool share_ = false;  // whether the participants in line are worth another thread
+  // Participants in line if they are, else 0. Written under the mutex and read without it by those who look out, who then
   // take the mutex: it orders nothing, so relaxed will do.
   std::atomic<int> to_share_{0};
   bool has_guard_ = false, guard_asleep_ = false;
@@ -104,79 +104,79 @@ namespace {
 
 // What a thread runs since when, for StartClock and StopClock.
 struct CostClock {
-  std::shared_ptr<Resumer::Cost> cost;  // null: it is stopped
+  std::shared_ptr<ContinuationExecutor::Cost> cost;  // null: it is stopped
   int64_t run_id = 0;
   Clock::time_point start;
 };
 
-// Each thread's own: the resumer it works for, and its clock.
-thread_local Resumer::Core* this_thread_core = nullptr;
+// Each thread's own: the continuation_executor it works for, and its clock.
+thread_local ContinuationExecutor::Core* this_thread_core = nullptr;
 thread_local CostClock this_thread_clock;
 thread_local int this_thread_number = 0;
 
 }  // namespace
 
-void Resumer::Cost::Add(int64_t ns) {
+void ContinuationExecutor::Cost::Add(int64_t ns) {
   // A lost update does no harm.
   const int64_t mean = mean_ns();
   mean_ns_.store(mean + (std::min(ns, kLongestNs) - mean) / 16, std::memory_order_relaxed);
 }
 
-bool Resumer::Cost::MayBlock() const { return mean_ns() >= kMayBlockNs; }
+bool ContinuationExecutor::Cost::MayBlock() const { return mean_ns() >= kMayBlockNs; }
 
-void Resumer::Cost::StartClock(std::shared_ptr<Cost> cost, int64_t run_id) {
+void ContinuationExecutor::Cost::StartClock(std::shared_ptr<Cost> cost, int64_t run_id) {
   this_thread_clock = {std::move(cost), run_id, Clock::now()};
 }
 
-void Resumer::Cost::StopClock(int64_t run_id) {
+void ContinuationExecutor::Cost::StopClock(int64_t run_id) {
   CostClock& clock = this_thread_clock;
   if (clock.cost == nullptr) return;
   if (clock.run_id == run_id) clock.cost->Add(NsSince(clock.start));
   clock.cost.reset();
 }
 
-int Resumer::Cores() {
+int ContinuationExecutor::Cores() {
   static const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   return cores;
 }
 
-std::shared_ptr<Resumer> Resumer::Shared() {
+std::shared_ptr<ContinuationExecutor> ContinuationExecutor::Shared() {
   static std::mutex mutex;
-  static std::weak_ptr<Resumer> shared;
+  static std::weak_ptr<ContinuationExecutor> shared;
   std::lock_guard<std::mutex> lock(mutex);
-  std::shared_ptr<Resumer> resumer = shared.lock();
-  if (resumer == nullptr) shared = resumer = std::make_shared<Resumer>();
-  return resumer;
+  std::shared_ptr<ContinuationExecutor> continuation_executor = shared.lock();
+  if (continuation_executor == nullptr) shared = continuation_executor = std::make_shared<ContinuationExecutor>();
+  return continuation_executor;
 }
 
-Resumer::Resumer() : core_(std::make_shared<Core>()) {}
-Resumer::~Resumer() { core_->Stop(); }
+ContinuationExecutor::ContinuationExecutor() : core_(std::make_shared<Core>()) {}
+ContinuationExecutor::~ContinuationExecutor() { core_->Stop(); }
 
-void Resumer::Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
-  // Once the last guest is let go, its run may end and this object with it.
+void ContinuationExecutor::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
+  // Once the last participant is let go, its run may end and this object with it.
   const std::shared_ptr<Core> core = core_;
-  core->Post(guests, count, cost, run_id);
+  core->Post(participants, count, cost, run_id);
 }
 
-void Resumer::Help(Guest* helper, int times, bool wake) { core_->Help(helper, times, wake); }
+void ContinuationExecutor::Help(Participant* helper, int times, bool wake) { core_->Help(helper, times, wake); }
 
-int Resumer::ThreadNumber() { return this_thread_number; }
+int ContinuationExecutor::ThreadNumber() { return this_thread_number; }
 
-int Resumer::Core::ThreadsWorth(int count, int64_t mean_ns) {
+int ContinuationExecutor::Core::ThreadsWorth(int count, int64_t mean_ns) {
   if (mean_ns < kWorthWakingNs) return 1;
-  return mean_ns < kMayBlockNs ? std::min(count, Resumer::Cores()) : count;
+  return mean_ns < kMayBlockNs ? std::min(count, ContinuationExecutor::Cores()) : count;
 }
 
-void Resumer::Core::Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
+void ContinuationExecutor::Core::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   LockSoon(&lock);
-  for (int i = 0; i < count; ++i) line_.push_back({guests[i], cost, run_id});
+  for (int i = 0; i < count; ++i) line_.push_back({participants[i], cost, run_id});
   const bool comes_back = this_thread_core == this;  // to the line, by itself
   share_ = cost->mean_ns() >= kWorthSharingNs || (!comes_back && looking_out_ > 0);
   SendFor(ThreadsWorth(count, cost->mean_ns()) - (comes_back ? 1 : 0), &lock);
 }
 
-void Resumer::Core::Help(Guest* helper, int times, bool wake) {
+void ContinuationExecutor::Core::Help(Participant* helper, int times, bool wake) {
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   LockSoon(&lock);
   for (int i = 0; i < times; ++i) line_.push_back({helper, nullptr, 0});
@@ -184,7 +184,7 @@ void Resumer::Core::Help(Guest* helper, int times, bool wake) {
   SendFor(wake ? times : 0, &lock);
 }
 
-void Resumer::Core::SendFor(int threads, std::unique_lock<std::mutex>* lock) {
+void ContinuationExecutor::Core::SendFor(int threads, std::unique_lock<std::mutex>* lock) {
   to_share_.store(share_ ? Waiting() : 0, std::memory_order_relaxed);
   WakeOrStart(threads - woken_ - (share_ ? looking_out_ : 0));
   EnsureGuard();
@@ -192,18 +192,18 @@ void Resumer::Core::SendFor(int threads, std::unique_lock<std::mutex>* lock) {
   while (!Empty()) RunOne(lock);  // no thread could be had: better here than never
 }
 
-void Resumer::Core::Stop() {
+void ContinuationExecutor::Core::Stop() {
   std::lock_guard<std::mutex> lock(mutex_);
   stop_ = true;
   WakeAll();
 }
 
-void Resumer::Core::WakeAll() {
+void ContinuationExecutor::Core::WakeAll() {
   work_.notify_all();
   guard_.notify_all();
 }
 
-Resumer::Core::Item Resumer::Core::Pop() {
+ContinuationExecutor::Core::Item ContinuationExecutor::Core::Pop() {
   Item item = std::move(line_[head_++]);
   if (Empty()) {
     line_.clear();
@@ -214,7 +214,7 @@ Resumer::Core::Item Resumer::Core::Pop() {
   return item;
 }
 
-void Resumer::Core::WakeOrStart(int threads) {
+void ContinuationExecutor::Core::WakeOrStart(int threads) {
   for (; threads > 0; --threads) {
     if (idle_ > woken_) {
       ++woken_;
@@ -225,7 +225,7 @@ void Resumer::Core::WakeOrStart(int threads) {
   }
 }
 
-void Resumer::Core::EnsureGuard() {
+void ContinuationExecutor::Core::EnsureGuard() {
   if (Empty()) return;
   if (!has_guard_) {
     // A thread that is neither running nor idle comes by here before it runs; if there is none, one more must come.
@@ -237,7 +237,7 @@ void Resumer::Core::EnsureGuard() {
   }
 }
 
-bool Resumer::Core::Start() {
+bool ContinuationExecutor::Core::Start() {
   try {
     std::thread([core = shared_from_this()] { core->Run(); }).detach();
   } catch (const std::system_error&) {
@@ -247,7 +247,7 @@ bool Resumer::Core::Start() {
   return true;
 }
 
-void Resumer::Core::Run() {
+void ContinuationExecutor::Core::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   this_thread_core = this;
   this_thread_number = started_++;
@@ -263,22 +263,22 @@ void Resumer::Core::Run() {
   --threads_;
 }
 
-void Resumer::Core::RunOne(std::unique_lock<std::mutex>* lock) {
+void ContinuationExecutor::Core::RunOne(std::unique_lock<std::mutex>* lock) {
   Item item = Pop();
   ++running_;
   EnsureGuard();
   lock->unlock();
-  Resumer::Cost::StartClock(std::move(item.cost), item.run_id);
-  item.guest->Resume();
-  Resumer::Cost::StopClock(item.run_id);  // unless it has arrived at another call site, which stops it
+  ContinuationExecutor::Cost::StartClock(std::move(item.cost), item.run_id);
+  item.participant->Resume();
+  ContinuationExecutor::Cost::StopClock(item.run_id);  // unless it has arrived at another call site, which stops it
   LockSoon(lock);
   --running_;
   if (Done()) WakeAll();
 }
 
-// Returns whether there are guests to share, as seen before the lock was taken again.
-bool Resumer::Core::LookOut(std::unique_lock<std::mutex>* lock) {
-  if (stop_ || looking_out_ + running_ >= Resumer::Cores()) return false;
+// Returns whether there are participants to share, as seen before the lock was taken again.
+bool ContinuationExecutor::Core::LookOut(std::unique_lock<std::mutex>* lock) {
+  if (stop_ || looking_out_ + running_ >= ContinuationExecutor::Cores()) return false;
   ++looking_out_;
   lock->unlock();
   const Clock::time_point end = Clock::now() + kLookOut;
@@ -295,7 +295,7 @@ bool Resumer::Core::LookOut(std::unique_lock<std::mutex>* lock) {
   return found;
 }
 
-bool Resumer::Core::WaitForWork(std::unique_lock<std::mutex>* lock) {
+bool ContinuationExecutor::Core::WaitForWork(std::unique_lock<std::mutex>* lock) {
   ++idle_;
   const bool woken = work_.wait_for(*lock, kIdle, [this] { return woken_ > 0 || Done(); });
   --idle_;
@@ -305,7 +305,7 @@ bool Resumer::Core::WaitForWork(std::unique_lock<std::mutex>* lock) {
 
 // One thread stands by: while there is anything to do it looks at the line now and then, and joins in when the line has
 // not moved. It sleeps when all is quiet. Returns false when it may end.
-bool Resumer::Core::Guard(std::unique_lock<std::mutex>* lock) {
+bool ContinuationExecutor::Core::Guard(std::unique_lock<std::mutex>* lock) {
   has_guard_ = true;
   bool go_on = true;
   while (go_on && !Done()) {

@@ -1,6 +1,6 @@
 // In:  text. Out: its words and lists of words, one after the other. For tests only.
-#ifndef XLA_PASS_HLO_VIEW_HAND_SCANNER_H_
-#define XLA_PASS_HLO_VIEW_HAND_SCANNER_H_
+#ifndef XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
+#define XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
 
 #include <cctype>
 #include <cstdint>
@@ -69,4 +69,4 @@ class Scanner {
 
 }  // namespace jax_oneshot::hlo
 
-#endif  // XLA_PASS_HLO_VIEW_HAND_SCANNER_H_
+#endif  // XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_

@@ -1,5 +1,5 @@
-// In:  what a test wants in a module. Out: its serialized proto. See hand_module.h.
-#include "xla_pass/hlo_view/hand_module.h"
+// In:  what a test wants in a module. Out: its serialized proto. See hlo_builder.h.
+#include "xla_pass/hlo_view/hlo_builder.h"
 
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/wire/wire.h"
@@ -8,7 +8,7 @@ namespace jax_oneshot::hlo {
 
 using wire::Writer;
 
-std::string HandShape(PrimitiveType type, const std::vector<int64_t>& dimensions,
+std::string TestShape(PrimitiveType type, const std::vector<int64_t>& dimensions,
                       const std::vector<int64_t>& minor_to_major) {
   std::vector<int64_t> order = minor_to_major;
   if (order.empty()) {
@@ -21,7 +21,7 @@ std::string HandShape(PrimitiveType type, const std::vector<int64_t>& dimensions
       .Take();
 }
 
-std::string HandInstruction::Encode() const {
+std::string TestInstruction::Encode() const {
   namespace field = fields::hlo_instruction;
   return Writer()
       .Bytes(field::kName, name)
@@ -35,8 +35,8 @@ std::string HandInstruction::Encode() const {
       .Take();
 }
 
-HandInstruction HandParameter(int64_t id, int64_t number) {
-  HandInstruction parameter;
+TestInstruction TestParameter(int64_t id, int64_t number) {
+  TestInstruction parameter;
   parameter.id = id;
   parameter.name = "p" + std::to_string(number);
   parameter.opcode = "parameter";
@@ -44,19 +44,19 @@ HandInstruction HandParameter(int64_t id, int64_t number) {
   return parameter;
 }
 
-std::string HandComputation::Encode() const {
+std::string TestComputation::Encode() const {
   namespace field = fields::hlo_computation;
   Writer out;
   out.Bytes(field::kName, name);
-  for (const HandInstruction& instruction : instructions) out.Bytes(field::kInstructions, instruction.Encode());
+  for (const TestInstruction& instruction : instructions) out.Bytes(field::kInstructions, instruction.Encode());
   return out.Integer(field::kId, id).Integer(field::kRootId, root_id).Take();
 }
 
-std::string HandModule(const std::vector<HandComputation>& computations, int64_t entry_id) {
+std::string TestModule(const std::vector<TestComputation>& computations, int64_t entry_id) {
   namespace field = fields::hlo_module;
   Writer out;
   out.Bytes(field::kName, "hand");
-  for (const HandComputation& computation : computations) out.Bytes(field::kComputations, computation.Encode());
+  for (const TestComputation& computation : computations) out.Bytes(field::kComputations, computation.Encode());
   return out.Integer(field::kEntryComputationId, entry_id).Take();
 }
 

@@ -1,5 +1,5 @@
-// HandText: what tests write comes out as the view reads it.
-#include "xla_pass/hlo_view/hand_text.h"
+// ModuleFromText: what tests write comes out as the view reads it.
+#include "xla_pass/hlo_view/hlo_text_builder.h"
 
 #include <gtest/gtest.h>
 
@@ -32,15 +32,15 @@ constexpr char kModule[] = R"(
   }
 )";
 
-class HandTextTest : public testing::Test {
+class HloTextBuilderTest : public testing::Test {
  protected:
   const Instruction& main(int i) const { return module_->computations[1].instructions[i]; }
 
-  const std::string bytes_ = HandText(kModule);
+  const std::string bytes_ = ModuleFromText(kModule);
   const Result<Module> module_ = ParseModule(bytes_);
 };
 
-TEST_F(HandTextTest, WritesComputationsRootsAndShapes) {
+TEST_F(HloTextBuilderTest, WritesComputationsRootsAndShapes) {
   ASSERT_TRUE(module_) << module_.error();
   EXPECT_EQ(module_->computations[0].root, 2);
   EXPECT_EQ(module_->computations[1].root, 7);
@@ -51,7 +51,7 @@ TEST_F(HandTextTest, WritesComputationsRootsAndShapes) {
   EXPECT_EQ(main(3).shape->ToString(), "(bf16[4,8], f32[])");
 }
 
-TEST_F(HandTextTest, WritesAttributesAndConstants) {
+TEST_F(HloTextBuilderTest, WritesAttributesAndConstants) {
   ASSERT_TRUE(module_) << module_.error();
   EXPECT_EQ(ScalarLiteral(main(1)).value(), 2);
   EXPECT_EQ(IntegerLiteral(main(2)).value(), (std::vector<int64_t>{0, -8, 16}));
@@ -72,14 +72,14 @@ TEST_F(HandTextTest, WritesAttributesAndConstants) {
 
 std::string ErrorOf(std::string_view text) {
   try {
-    HandText(text);
+    ModuleFromText(text);
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
   return "parsed";
 }
 
-TEST(HandText, SaysWhatItDoesNotUnderstand) {
+TEST(ModuleFromText, SaysWhatItDoesNotUnderstand) {
   EXPECT_EQ(ErrorOf("m { x = f32[8] parameter(0) }"), "parsed");
   EXPECT_EQ(ErrorOf("m { x = f31[8] parameter(0) }"), "HLO text: 'f31' is no type, at '[8] parameter(0) }'");
   EXPECT_EQ(ErrorOf("m { y = f32[8] abs(x) }"), "HLO text: 'x' is not defined before at ' }'");

@@ -1,6 +1,6 @@
 // A loop over layers as HLO text, and what it becomes when parts of the text are replaced. For tests only.
-#ifndef XLA_PASS_ROTATE_HAND_LOOP_H_
-#define XLA_PASS_ROTATE_HAND_LOOP_H_
+#ifndef XLA_PASS_ROTATE_TEST_LOOP_H_
+#define XLA_PASS_ROTATE_TEST_LOOP_H_
 
 #include <gtest/gtest.h>
 
@@ -59,4 +59,4 @@ inline std::string HandLoop(const std::vector<std::pair<std::string, std::string
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_ROTATE_HAND_LOOP_H_
+#endif  // XLA_PASS_ROTATE_TEST_LOOP_H_

@@ -1,19 +1,19 @@
-// In:  guests whose meeting is over. Out: each one's Resume, called on a thread of the resumer.
+// In:  participants whose round is over. Out: each one's Resume, called on a thread of the continuation_executor.
 //
 // Resume runs the rest of a rank's program (until it waits again) on the thread that calls it. Three things follow.
 // - It may block: XLA's own collectives on CPU hold their thread until every rank has come. Ranks resumed one after the
 //   other on one thread would then wait for ranks still in line behind them, forever. So the line never depends on one
 //   thread: when it does not move for a moment, another thread takes from it.
 // - It is usually short: the next one-shot call is microseconds away, and waking a thread takes as long. So a thread
-//   that runs out of guests looks out for more for a moment, giving way to others, before it sleeps; there are never
+//   that runs out of participants looks out for more for a moment, giving way to others, before it sleeps; there are never
 //   more such threads than cores.
 // - It may be shorter still. Then moving a rank to another core costs more than the work, and one thread going down the
 //   line is best.
 // A call site therefore remembers how long what follows it takes (Cost). Ranks that seem to block do not come here at
 // all, unless their thread is wanted elsewhere (in_place_wait.h). For others, as many threads are sent for as that is
-// worth; the rest is the safety net. Threads end when idle for a while. Destroying a resumer waits for nothing.
-#ifndef FFI_KERNELS_COMM_RESUMER_H_
-#define FFI_KERNELS_COMM_RESUMER_H_
+// worth; the rest is the safety net. Threads end when idle for a while. Destroying a continuation_executor waits for nothing.
+#ifndef FFI_KERNELS_COMM_CONTINUATION_EXECUTOR_H_
+#define FFI_KERNELS_COMM_CONTINUATION_EXECUTOR_H_
 
 #include <atomic>
 #include <cstdint>
@@ -23,7 +23,7 @@
 
 namespace jax_oneshot {
 
-class Resumer {
+class ContinuationExecutor {
  public:
   // How long ranks run after one call site before they wait again: a sliding mean, in nanoseconds.
   class Cost {
@@ -43,22 +43,22 @@ class Resumer {
 
   // The one that all who ask share while any of them holds it: with a line of its own for each call site, there would
   // be threads for each, hundreds in a deep model, and most of them asleep when they are wanted.
-  static std::shared_ptr<Resumer> Shared();
+  static std::shared_ptr<ContinuationExecutor> Shared();
 
   // Of this machine; as many threads look out at most.
   static int Cores();
 
-  Resumer();
-  ~Resumer();
+  ContinuationExecutor();
+  ~ContinuationExecutor();
 
-  // Takes `count` guests of one run in line. `cost` is the call site's; it is kept alive until they have run.
-  void Post(Guest* const* guests, int count, const std::shared_ptr<Cost>& cost, int64_t run_id);
+  // Takes `count` participants of one run in line. `cost` is the call site's; it is kept alive until they have run.
+  void Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost, int64_t run_id);
 
   // Has up to `times` threads call `helper`'s Resume, soon or when there is nothing left for it to do: those that are
   // awake, and others where `wake` says that the work is worth waking them.
-  void Help(Guest* helper, int times, bool wake);
+  void Help(Participant* helper, int times, bool wake);
 
-  // A small number that stays the calling thread's: 0, 1, ... for a resumer's threads in the order of their start, 0
+  // A small number that stays the calling thread's: 0, 1, ... for a continuation_executor's threads in the order of their start, 0
   // for all others. For sharing work so that a thread meets the same data again.
   static int ThreadNumber();
 
@@ -70,4 +70,4 @@ class Resumer {
 
 }  // namespace jax_oneshot
 
-#endif  // FFI_KERNELS_COMM_RESUMER_H_
+#endif  // FFI_KERNELS_COMM_CONTINUATION_EXECUTOR_H_

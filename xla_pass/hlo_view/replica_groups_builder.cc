@@ -1,5 +1,5 @@
-// In:  replica groups as a test writes them. Out: their serialized protos. See hand_groups.h.
-#include "xla_pass/hlo_view/hand_groups.h"
+// In:  replica groups as a test writes them. Out: their serialized protos. See replica_groups_builder.h.
+#include "xla_pass/hlo_view/replica_groups_builder.h"
 
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/wire/wire.h"
@@ -9,7 +9,7 @@ namespace {
 
 using wire::Writer;
 
-std::string EncodeMesh(const HandMesh& mesh) {
+std::string EncodeMesh(const TestMesh& mesh) {
   Writer out;
   for (int64_t size : mesh.sizes) {
     out.Bytes(fields::mesh::kAxes, Writer().Integer(fields::mesh_axis::kSize, size).str());
@@ -24,7 +24,7 @@ std::string EncodeMesh(const HandMesh& mesh) {
       .Take();
 }
 
-std::string EncodeAxis(const HandAxis& axis) {
+std::string EncodeAxis(const TestMeshAxis& axis) {
   Writer out;
   out.Integer(fields::axis_ref::kMeshAxisIndex, axis.index);
   if (axis.size == 0) return out.Take();
@@ -37,14 +37,14 @@ std::string EncodeAxis(const HandAxis& axis) {
 
 }  // namespace
 
-std::string HandMeshGroups(const HandMesh& mesh, const std::vector<HandAxis>& axes) {
+std::string TestMeshGroups(const TestMesh& mesh, const std::vector<TestMeshAxis>& axes) {
   Writer out;
   out.Bytes(fields::mesh_axes_replica_group_list::kMesh, EncodeMesh(mesh));
-  for (const HandAxis& axis : axes) out.Bytes(fields::mesh_axes_replica_group_list::kAxes, EncodeAxis(axis));
+  for (const TestMeshAxis& axis : axes) out.Bytes(fields::mesh_axes_replica_group_list::kAxes, EncodeAxis(axis));
   return out.Take();
 }
 
-std::string HandIotaGroups(int64_t groups, int64_t size, const std::vector<int64_t>& reshape_dims,
+std::string TestIotaGroups(int64_t groups, int64_t size, const std::vector<int64_t>& reshape_dims,
                            const std::vector<int64_t>& transpose_perm) {
   return Writer()
       .Integer(fields::iota_replica_group_list::kNumReplicaGroups, groups)
@@ -54,7 +54,7 @@ std::string HandIotaGroups(int64_t groups, int64_t size, const std::vector<int64
       .Take();
 }
 
-std::string HandGroup(const std::vector<int64_t>& ids) {
+std::string TestGroup(const std::vector<int64_t>& ids) {
   return Writer().Packed(fields::replica_group::kReplicaIds, ids).Take();
 }
 

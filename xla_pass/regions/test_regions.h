@@ -1,6 +1,6 @@
 // In:  the instructions of a decoder tail, as HLO text. Out: the regions that grow in it. For tests only.
-#ifndef XLA_PASS_REGIONS_HAND_GROWTH_H_
-#define XLA_PASS_REGIONS_HAND_GROWTH_H_
+#ifndef XLA_PASS_REGIONS_TEST_REGIONS_H_
+#define XLA_PASS_REGIONS_TEST_REGIONS_H_
 
 #include <gtest/gtest.h>
 
@@ -85,4 +85,4 @@ class Growth {
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_REGIONS_HAND_GROWTH_H_
+#endif  // XLA_PASS_REGIONS_TEST_REGIONS_H_

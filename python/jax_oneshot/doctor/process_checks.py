@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from jax_oneshot.doctor import child, look_here
+from jax_oneshot.doctor import child, local_checks
 from jax_oneshot.doctor.findings import Finding
 
 _CPU, _CUDA = ("cpu",), ("cuda",)
@@ -46,7 +46,7 @@ def _jax(answer: child.Answer) -> Iterator[Finding]:
             "hook, cpu",
             f"this jaxlib has no register_xla_transform ({errors.get('hook', 'it is too old')})",
             "stop",
-            f"pip install 'jax=={look_here.NEWEST}'",
+            f"pip install 'jax=={local_checks.NEWEST}'",
             platforms=_CPU,
         )
     ours = [message for message in facts["log"] if message.startswith("jax_oneshot: not in use")]
@@ -66,7 +66,7 @@ def _because(error: str | None) -> str:
 
 def _cuda(answer: child.Answer) -> Iterator[Finding]:
     """JAX's CUDA plug-in; where it refuses to start, asked once more without its own checks of CUDA's libraries."""
-    installed = look_here.cuda_plugin()
+    installed = local_checks.cuda_plugin()
     if installed is None or not answer.facts:
         return
     facts, loaded = answer.facts, "cuda" in answer.facts.get("plugins", ())
@@ -82,7 +82,7 @@ def _cuda(answer: child.Answer) -> Iterator[Finding]:
         yield Finding("hook, cuda", "XLA:GPU hands its modules over", "ok", platforms=_CUDA)
     elif "cuda_hook" in facts:
         why = facts.get("errors", {}).get("cuda_hook", "it does not say why")
-        fix = f"pip install 'jax[cuda13]=={look_here.NEWEST}'"
+        fix = f"pip install 'jax[cuda13]=={local_checks.NEWEST}'"
         yield Finding("hook, cuda", f"{' '.join(installed)} does not take the pass: {why}", "stop", fix, _CUDA)
 
 

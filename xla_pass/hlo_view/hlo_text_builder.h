@@ -14,8 +14,8 @@
 //
 // The last computation is the entry; the root is the instruction marked ROOT, else the last one. Ids count from 1 in
 // the order of the text, computations and instructions apart. Names count within the computation.
-#ifndef XLA_PASS_HLO_VIEW_HAND_TEXT_H_
-#define XLA_PASS_HLO_VIEW_HAND_TEXT_H_
+#ifndef XLA_PASS_HLO_VIEW_HLO_TEXT_BUILDER_H_
+#define XLA_PASS_HLO_VIEW_HLO_TEXT_BUILDER_H_
 
 #include <string>
 #include <string_view>
@@ -23,8 +23,8 @@
 namespace jax_oneshot::hlo {
 
 // Throws std::invalid_argument, which says where, on text it does not understand.
-std::string HandText(std::string_view text);
+std::string ModuleFromText(std::string_view text);
 
 }  // namespace jax_oneshot::hlo
 
-#endif  // XLA_PASS_HLO_VIEW_HAND_TEXT_H_
+#endif  // XLA_PASS_HLO_VIEW_HLO_TEXT_BUILDER_H_

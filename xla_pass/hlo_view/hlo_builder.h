@@ -1,6 +1,6 @@
 // In:  what a test wants in a module. Out: its serialized proto, field by field. For tests only.
-#ifndef XLA_PASS_HLO_VIEW_HAND_MODULE_H_
-#define XLA_PASS_HLO_VIEW_HAND_MODULE_H_
+#ifndef XLA_PASS_HLO_VIEW_HLO_BUILDER_H_
+#define XLA_PASS_HLO_VIEW_HLO_BUILDER_H_
 
 #include <cstdint>
 #include <string>
@@ -11,34 +11,34 @@
 namespace jax_oneshot::hlo {
 
 // An array shape; an empty `minor_to_major` means row-major.
-std::string HandShape(PrimitiveType type, const std::vector<int64_t>& dimensions,
+std::string TestShape(PrimitiveType type, const std::vector<int64_t>& dimensions,
                       const std::vector<int64_t>& minor_to_major = {});
 
-struct HandInstruction {
+struct TestInstruction {
   int64_t id = 0;
   std::string name, opcode;
   std::vector<int64_t> operands;
   std::vector<int64_t> control_predecessors;
   std::vector<int64_t> called_computations;
   std::string more;  // further fields, serialized
-  std::string shape = HandShape(PrimitiveType::kF32, {8});
+  std::string shape = TestShape(PrimitiveType::kF32, {8});
 
   std::string Encode() const;
 };
 
-HandInstruction HandParameter(int64_t id, int64_t number);
+TestInstruction TestParameter(int64_t id, int64_t number);
 
-struct HandComputation {
+struct TestComputation {
   int64_t id = 0;
   std::string name;
-  std::vector<HandInstruction> instructions;
+  std::vector<TestInstruction> instructions;
   int64_t root_id = 0;
 
   std::string Encode() const;
 };
 
-std::string HandModule(const std::vector<HandComputation>& computations, int64_t entry_id);
+std::string TestModule(const std::vector<TestComputation>& computations, int64_t entry_id);
 
 }  // namespace jax_oneshot::hlo
 
-#endif  // XLA_PASS_HLO_VIEW_HAND_MODULE_H_
+#endif  // XLA_PASS_HLO_VIEW_HLO_BUILDER_H_

@@ -1,5 +1,5 @@
-// In:  a module as HLO text. Out: its serialized proto. See hand_text.h.
-#include "xla_pass/hlo_view/hand_text.h"
+// In:  a module as HLO text. Out: its serialized proto. See hlo_text_builder.h.
+#include "xla_pass/hlo_view/hlo_text_builder.h"
 
 #include <map>
 #include <utility>
@@ -7,9 +7,9 @@
 
 #include "base/float_types.h"
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/hand_groups.h"
-#include "xla_pass/hlo_view/hand_module.h"
-#include "xla_pass/hlo_view/hand_scanner.h"
+#include "xla_pass/hlo_view/replica_groups_builder.h"
+#include "xla_pass/hlo_view/hlo_builder.h"
+#include "xla_pass/hlo_view/text_scanner.h"
 #include "xla_pass/hlo_view/shape.h"
 #include "xla_pass/wire/wire.h"
 
@@ -37,7 +37,7 @@ std::string ParseShapeText(Scanner* in, PrimitiveType* type) {
   }
   *type = TypeOf(in, in->Word());
   const std::vector<int64_t> dimensions = in->Integers("[", "]");
-  return HandShape(*type, dimensions, in->Peek("{") ? in->Integers("{", "}") : std::vector<int64_t>());
+  return TestShape(*type, dimensions, in->Peek("{") ? in->Integers("{", "}") : std::vector<int64_t>());
 }
 
 template <typename T>
@@ -111,14 +111,14 @@ class TextParser {
  public:
   explicit TextParser(std::string_view text) : in_(text) {}
 
-  std::vector<HandComputation> Run() {
+  std::vector<TestComputation> Run() {
     while (!in_.AtEnd()) ParseComputation();
     return std::move(computations_);
   }
 
  private:
   void ParseComputation() {
-    HandComputation computation;
+    TestComputation computation;
     computation.name = in_.Word();
     computation.id = static_cast<int64_t>(computations_.size()) + 1;
     names_.clear();
@@ -133,8 +133,8 @@ class TextParser {
     computations_.push_back(std::move(computation));
   }
 
-  HandInstruction ParseInstructionText() {
-    HandInstruction out;
+  TestInstruction ParseInstructionText() {
+    TestInstruction out;
     out.id = ++next_id_;
     out.name = in_.Word();
     names_[out.name] = out.id;
@@ -155,7 +155,7 @@ class TextParser {
     return out;
   }
 
-  void ParseAttribute(HandInstruction* out) {
+  void ParseAttribute(TestInstruction* out) {
     const std::string key = in_.Word();
     in_.Expect("=");
     Writer more;
@@ -165,7 +165,7 @@ class TextParser {
       for (const std::string& name : in_.Words("{", "}")) out->control_predecessors.push_back(IdOf(names_, name));
     } else if (key == "replica_groups") {
       for (in_.Expect("{"); !in_.Accept("}"); in_.Accept(",")) {
-        more.Bytes(field::kReplicaGroups, HandGroup(in_.Integers("{", "}")));
+        more.Bytes(field::kReplicaGroups, TestGroup(in_.Integers("{", "}")));
       }
     } else if (key == "dimensions") {
       more.Packed(field::kDimensions, in_.Integers("{", "}"));
@@ -205,7 +205,7 @@ class TextParser {
   }
 
   Scanner in_;
-  std::vector<HandComputation> computations_;
+  std::vector<TestComputation> computations_;
   std::map<std::string, int64_t> computation_ids_, names_;
   int64_t next_id_ = 0;
   bool has_root_ = false;
@@ -213,9 +213,9 @@ class TextParser {
 
 }  // namespace
 
-std::string HandText(std::string_view text) {
-  const std::vector<HandComputation> computations = TextParser(text).Run();
-  return HandModule(computations, static_cast<int64_t>(computations.size()));
+std::string ModuleFromText(std::string_view text) {
+  const std::vector<TestComputation> computations = TextParser(text).Run();
+  return TestModule(computations, static_cast<int64_t>(computations.size()));
 }
 
 }  // namespace jax_oneshot::hlo
