@@ -1,5 +1,5 @@
 // How what is combined over the ranks travels between them. The sums have the same bits either way. The pass chooses,
-// once per call, by the bytes of the message and the size of the group (xla_pass/regions/message_limits.h); on CPU, where
+// once per call, by the bytes of the message and the size of the group (xla_pass/sites/message_limits.h); on CPU, where
 // ranks share memory, the choice means nothing.
 #ifndef FFI_KERNELS_ALGORITHM_H_
 #define FFI_KERNELS_ALGORITHM_H_

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ffi_kernels/algorithm.h"
 #include "base/result.h"
+#include "ffi_kernels/algorithm.h"
 #include "ffi_kernels/comm/groups.h"
 #include "row_program/row_program.h"
 

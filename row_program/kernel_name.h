@@ -1,5 +1,5 @@
-// In:  a row program and its extent. Out: its kernel's name on GPUs, as profilers show it: what the call does, in the
-// way XLA names its fusions. The pass puts it into the report, the generator into the kernel.
+// The name of a call's GPU kernel, as profilers show it: what the call does, named the way XLA names its fusions. The
+// pass puts it into the report, the code generator into the kernel.
 //
 //   bf16 all-reduce, residual add, RMSNorm, [8, 4096], 8 ranks
 //     -> oneshot_all_reduce_add_multiply_reduce_sum_rsqrt_fusion_bf16_8x4096_tp8

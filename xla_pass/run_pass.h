@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "xla_pass/regions/combined_collectives.h"
-#include "xla_pass/regions/message_limits.h"
+#include "xla_pass/combiner/combined_collectives.h"
+#include "xla_pass/sites/message_limits.h"
 
 namespace jax_oneshot {
 

@@ -1,4 +1,4 @@
-// In:  participants whose round is over. Out: their Resume, called on a few threads. See continuation_executor.h.
+// Implementation of continuation_executor.h.
 #include "ffi_kernels/comm/continuation_executor.h"
 
 #include <algorithm>
@@ -16,10 +16,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a participant must run to be worth the first: another thread that is awake already; the second: waking threads;
-// the third: a thread of its own, for it may well be blocked in a collective. Measured 2026-11-24 on 4 cores of an AMD
-// EPYC (a virtual machine): a rank that changes cores loses 1 to 2 us, a wake-up takes 5 to 20 us, one of XLA's own
-// collectives over 8 ranks 50 us and more.
+// How long a participant must run to be worth the first: another thread that is awake already; the second: waking
+// threads; the third: a thread of its own, for it may well be blocked in a collective. Measured 2026-11-24 on 4 cores
+// of an AMD EPYC (a virtual machine): a rank that changes cores loses 1 to 2 us, a wake-up takes 5 to 20 us, one of
+// XLA's own collectives over 8 ranks 50 us and more.
 constexpr int64_t kWorthSharingNs = 4'000;
 constexpr int64_t kWorthWakingNs = 8'000;
 constexpr int64_t kMayBlockNs = 100'000;
@@ -93,8 +93,8 @@ class ContinuationExecutor::Core : public std::enable_shared_from_this<Continuat
   int started_ = 0;  // threads, ever
   int threads_ = 0, idle_ = 0, woken_ = 0, looking_out_ = 0, running_ = 0;
   bool share_ = false;  // whether the participants in line are worth another thread
-  // Participants in line if they are, else 0. Written under the mutex and read without it by those who look out, who then
-  // take the mutex: it orders nothing, so relaxed will do.
+  // Participants in line if they are, else 0. Written under the mutex and read without it by those who look out, who
+  // then take the mutex: it orders nothing, so relaxed will do.
   std::atomic<int> to_share_{0};
   bool has_guard_ = false, guard_asleep_ = false;
   bool stop_ = false;
@@ -152,7 +152,8 @@ std::shared_ptr<ContinuationExecutor> ContinuationExecutor::Shared() {
 ContinuationExecutor::ContinuationExecutor() : core_(std::make_shared<Core>()) {}
 ContinuationExecutor::~ContinuationExecutor() { core_->Stop(); }
 
-void ContinuationExecutor::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
+void ContinuationExecutor::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost,
+                                int64_t run_id) {
   // Once the last participant is let go, its run may end and this object with it.
   const std::shared_ptr<Core> core = core_;
   core->Post(participants, count, cost, run_id);
@@ -167,7 +168,8 @@ int ContinuationExecutor::Core::ThreadsWorth(int count, int64_t mean_ns) {
   return mean_ns < kMayBlockNs ? std::min(count, ContinuationExecutor::Cores()) : count;
 }
 
-void ContinuationExecutor::Core::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost, int64_t run_id) {
+void ContinuationExecutor::Core::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost,
+                                      int64_t run_id) {
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   LockSoon(&lock);
   for (int i = 0; i < count; ++i) line_.push_back({participants[i], cost, run_id});

@@ -1,17 +1,18 @@
-// In:  participants whose round is over. Out: each one's Resume, called on a thread of the continuation_executor.
+// Runs the Resume of each participant whose round is complete, on a few threads.
 //
 // Resume runs the rest of a rank's program (until it waits again) on the thread that calls it. Three things follow.
 // - It may block: XLA's own collectives on CPU hold their thread until every rank has come. Ranks resumed one after the
 //   other on one thread would then wait for ranks still in line behind them, forever. So the line never depends on one
 //   thread: when it does not move for a moment, another thread takes from it.
 // - It is usually short: the next one-shot call is microseconds away, and waking a thread takes as long. So a thread
-//   that runs out of participants looks out for more for a moment, giving way to others, before it sleeps; there are never
-//   more such threads than cores.
+//   that runs out of participants looks out for more for a moment, giving way to others, before it sleeps; there are
+//   never more such threads than cores.
 // - It may be shorter still. Then moving a rank to another core costs more than the work, and one thread going down the
 //   line is best.
 // A call site therefore remembers how long what follows it takes (Cost). Ranks that seem to block do not come here at
 // all, unless their thread is wanted elsewhere (in_place_wait.h). For others, as many threads are sent for as that is
-// worth; the rest is the safety net. Threads end when idle for a while. Destroying a continuation_executor waits for nothing.
+// worth; the rest is the safety net. Threads end when idle for a while. Destroying a continuation_executor waits for
+// nothing.
 #ifndef FFI_KERNELS_COMM_CONTINUATION_EXECUTOR_H_
 #define FFI_KERNELS_COMM_CONTINUATION_EXECUTOR_H_
 
@@ -58,8 +59,8 @@ class ContinuationExecutor {
   // awake, and others where `wake` says that the work is worth waking them.
   void Help(Participant* helper, int times, bool wake);
 
-  // A small number that stays the calling thread's: 0, 1, ... for a continuation_executor's threads in the order of their start, 0
-  // for all others. For sharing work so that a thread meets the same data again.
+  // A small number that stays the calling thread's: 0, 1, ... for a continuation_executor's threads in the order of
+  // their start, 0 for all others. For sharing work so that a thread meets the same data again.
   static int ThreadNumber();
 
   class Core;

@@ -66,7 +66,8 @@ TEST(ContinuationExecutor, ResumesEveryGuestOnAnotherThread) {
     EXPECT_NE(std::this_thread::get_id(), me);
     done.Count();
   });
-  continuation_executor.Post(Pointers(participants).data(), 8, std::make_shared<ContinuationExecutor::Cost>(), /*run_id=*/1);
+  continuation_executor.Post(Pointers(participants).data(), 8, std::make_shared<ContinuationExecutor::Cost>(),
+                             /*run_id=*/1);
   EXPECT_TRUE(done.WaitOpen());
 }
 
@@ -129,7 +130,8 @@ TEST(ContinuationExecutor, ResumesAShortGuestWhileOthersLookOutForLongOnes) {
     Barrier done(9);
     const auto participants = Participants(9, [&] { done.Count(); });
     continuation_executor.Post(Pointers(participants).data(), 8, long_cost, /*run_id=*/1);
-    continuation_executor.Post(Pointers(participants).data() + 8, 1, std::make_shared<ContinuationExecutor::Cost>(), /*run_id=*/1);
+    continuation_executor.Post(Pointers(participants).data() + 8, 1, std::make_shared<ContinuationExecutor::Cost>(),
+                               /*run_id=*/1);
     ASSERT_TRUE(done.WaitOpen());
   }
 }
@@ -200,7 +202,8 @@ TEST(ContinuationExecutor, MayBeDestroyedByTheGuestItResumes) {
     if (first->exchange(false)) continuation_executor.reset();
     done.Count();
   });
-  continuation_executor->Post(Pointers(participants).data(), 2, std::make_shared<ContinuationExecutor::Cost>(), /*run_id=*/1);
+  continuation_executor->Post(Pointers(participants).data(), 2, std::make_shared<ContinuationExecutor::Cost>(),
+                              /*run_id=*/1);
   posted.Count();
   EXPECT_TRUE(done.WaitOpen());
 }

@@ -1,4 +1,4 @@
-// In:  a call's group mode and groups, as the pass wrote them. Out: which slot a (replica, partition) takes.
+// Maps (replica, partition) to a group and a slot in it, from the group mode and the groups of a call.
 //
 //   cross_partition  {{0,1,2,3},{4,5,6,7}}   partition 6 of replica 0 -> group 1, slot 2, apart from other replicas
 #ifndef FFI_KERNELS_COMM_GROUPS_H_

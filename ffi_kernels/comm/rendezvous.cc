@@ -23,7 +23,8 @@ std::string SecondsText(std::chrono::milliseconds time) {
 
 }  // namespace
 
-Result<RendezvousRound*> Rendezvous::Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(Participant*)>& fill) {
+Result<RendezvousRound*> Rendezvous::Arrive(int64_t run_id, const RankSlot& slot,
+                                            const std::function<void(Participant*)>& fill) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (const Failure* failure = FindFailure(run_id, slot)) return Err(failure->message);
   RendezvousRound* round = FindOpen(run_id, slot);

@@ -1,5 +1,5 @@
-// In:  participants, one per rank, in any order and from any thread. Out: the whole round, given to whoever came last; or an
-// error for everybody who came, when somebody did not come in time. Nobody blocks.
+// Collects the participants of a round, one per rank, in any order and from any thread. The last to arrive receives the
+// whole round; if somebody does not arrive in time, all who did receive an error. Nobody blocks.
 //
 // A round is named by (run, group, instance). The same name may meet again and again (a call within a loop): a rank
 // can come back only after it was let go, so a name has one open round at a time.
@@ -36,9 +36,9 @@ struct RendezvousRound {
   RankSlot slot;  // of the first to arrive; group and instance are everybody's
   std::chrono::steady_clock::time_point deadline;
   int arrived = 0;
-  std::vector<bool> here;                      // by index within the group
+  std::vector<bool> here;                                  // by index within the group
   std::vector<std::unique_ptr<Participant>> participants;  // by index within the group
-  std::atomic<int> users{0};                   // who still needs this object; see Rendezvous::Release
+  std::atomic<int> users{0};                               // who still needs this object; see Rendezvous::Release
 };
 
 class Rendezvous : public std::enable_shared_from_this<Rendezvous> {

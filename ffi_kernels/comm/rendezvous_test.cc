@@ -45,9 +45,11 @@ class RendezvousTest : public ::testing::Test {
     return std::make_shared<Rendezvous>(*Groups::Create("cross_partition", {}, ranks), std::move(options));
   }
 
-  Result<RendezvousRound*> Arrive(Rendezvous* rendezvous, int64_t run, uint32_t rank, int number, uint32_t replica = 0) {
-    return rendezvous->Arrive(run, *rendezvous->groups().Find(replica, rank),
-                              [&](Participant* participant) { static_cast<TestParticipant*>(participant)->number = number; });
+  Result<RendezvousRound*> Arrive(Rendezvous* rendezvous, int64_t run, uint32_t rank, int number,
+                                  uint32_t replica = 0) {
+    return rendezvous->Arrive(run, *rendezvous->groups().Find(replica, rank), [&](Participant* participant) {
+      static_cast<TestParticipant*>(participant)->number = number;
+    });
   }
 
   Ledger ledger_;

@@ -210,7 +210,8 @@ int64_t CallSite::Work::RunShare(Share* share) {
 void CallSite::Run(Work* work) {
   const int shares = work->share_count;
   int64_t done = 0;
-  for (int i = 0; i < shares; ++i) done += work->RunShare(&work->shares[(ContinuationExecutor::ThreadNumber() + i) % shares]);
+  for (int i = 0; i < shares; ++i)
+    done += work->RunShare(&work->shares[(ContinuationExecutor::ThreadNumber() + i) % shares]);
   if (done > 0 && work->left.fetch_sub(done, std::memory_order_acq_rel) == done) Finish(work);
   if (work->threads.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     const std::shared_ptr<Round> round = std::move(work->round);
@@ -231,11 +232,12 @@ void CallSite::Finish(Work* work) {
   }
   work->to_resume.clear();
   for (const std::unique_ptr<Participant>& participant : round->participants) {
-    if (!static_cast<WaitingRank&>(*participant).wait_.End(InPlaceWait::kDone)) work->to_resume.push_back(participant.get());
+    if (!static_cast<WaitingRank&>(*participant).wait_.End(InPlaceWait::kDone))
+      work->to_resume.push_back(participant.get());
   }
   if (!work->to_resume.empty()) {
-    work->round->continuation_executor->Post(work->to_resume.data(), static_cast<int>(work->to_resume.size()), work->round->cost,
-                               run_id);
+    work->round->continuation_executor->Post(work->to_resume.data(), static_cast<int>(work->to_resume.size()),
+                                             work->round->cost, run_id);
   }
   rendezvous->Release(round);
 }

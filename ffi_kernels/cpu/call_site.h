@@ -1,5 +1,5 @@
-// In:  one rank's buffers, each time it comes by. Out: its results, once all ranks of its group have come. One CallSite
-// per one-shot call of an executable: the engine, the groups, the round place. No XLA in here.
+// CallSite: one one-shot call of a CPU executable: its engine, its groups, its rendezvous. Takes one rank's buffers on
+// each execution and writes that rank's results once all ranks of its group have arrived. Independent of XLA.
 #ifndef FFI_KERNELS_CPU_CALL_SITE_H_
 #define FFI_KERNELS_CPU_CALL_SITE_H_
 
@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ffi_kernels/comm/continuation_executor.h"
 #include "ffi_kernels/comm/in_place_wait.h"
 #include "ffi_kernels/comm/rendezvous.h"
-#include "ffi_kernels/comm/continuation_executor.h"
 #include "ffi_kernels/cpu/engine.h"
 
 namespace jax_oneshot {

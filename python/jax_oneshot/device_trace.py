@@ -1,4 +1,4 @@
-"""In: a folder that `jax.profiler.trace` filled. Out: the kernels that the first GPU ran, and the host's work."""
+"""Reads a trace folder of `jax.profiler.trace`: the kernels of the first GPU and the work of the host."""
 
 from __future__ import annotations
 

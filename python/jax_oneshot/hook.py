@@ -69,7 +69,9 @@ class HookDependencies:
 class Hook:
     """The callback for one platform; XLA calls it once per compile, from any thread."""
 
-    def __init__(self, config: Config, platform: Platform, dependencies: HookDependencies, counter: RewriteCounter) -> None:
+    def __init__(
+        self, config: Config, platform: Platform, dependencies: HookDependencies, counter: RewriteCounter
+    ) -> None:
         """A hook for one platform.
 
         Args:

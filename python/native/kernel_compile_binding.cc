@@ -8,8 +8,8 @@
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 #include "ffi_kernels/cuda/kernel/generate_kernel.h"
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
-#include "row_program/text.h"
 #include "python/native/bindings.h"
+#include "row_program/text.h"
 
 namespace jax_oneshot {
 namespace {

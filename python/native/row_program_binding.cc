@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "python/native/bindings.h"
 #include "row_program/evaluate.h"
 #include "row_program/row_program.h"
 #include "row_program/text.h"
-#include "python/native/bindings.h"
 
 namespace jax_oneshot {
 namespace {

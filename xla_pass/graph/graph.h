@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/span.h"
-#include "xla_pass/hlo_view/hlo_view.h"
 #include "xla_pass/graph/ordered_set.h"
+#include "xla_pass/hlo_view/hlo_view.h"
 
 namespace jax_oneshot {
 

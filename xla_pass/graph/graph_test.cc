@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {

@@ -7,19 +7,19 @@
 #include <utility>
 #include <vector>
 
-#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
 
 using hlo::GroupMode;
+using hlo::PrimitiveType;
 using hlo::TestComputation;
 using hlo::TestInstruction;
 using hlo::TestParameter;
 using hlo::TestShape;
-using hlo::PrimitiveType;
 
 // Instructions of the entry computation, numbered from 1 on as they are added.
 class Body {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "xla_pass/hlo_view/sharding.h"
 #include "xla_pass/graph/op_table.h"
 #include "xla_pass/graph/reducer.h"
+#include "xla_pass/hlo_view/sharding.h"
 
 namespace jax_oneshot {
 namespace {

@@ -12,8 +12,8 @@
 #include <deque>
 #include <vector>
 
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/hlo_view/replica_groups.h"
 
 namespace jax_oneshot {
 

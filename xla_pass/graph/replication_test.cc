@@ -6,19 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "xla_pass/graph/test_graph.h"
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/hlo_view/replica_groups_builder.h"
-#include "xla_pass/graph/test_graph.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
 
+using hlo::PrimitiveType;
 using hlo::TestComputation;
 using hlo::TestInstruction;
 using hlo::TestParameter;
 using hlo::TestShape;
-using hlo::PrimitiveType;
 
 const hlo::ReplicaGroups kHalves = {hlo::GroupMode::kFlattenedId, {{0, 1}, {2, 3}}};
 

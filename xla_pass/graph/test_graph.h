@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "xla_pass/graph/graph.h"
 #include "xla_pass/hlo_view/hlo_builder.h"
 #include "xla_pass/hlo_view/hlo_text_builder.h"
-#include "xla_pass/graph/graph.h"
 
 namespace jax_oneshot {
 

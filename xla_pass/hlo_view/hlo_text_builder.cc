@@ -7,10 +7,10 @@
 
 #include "base/float_types.h"
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/hlo_view/replica_groups_builder.h"
 #include "xla_pass/hlo_view/hlo_builder.h"
-#include "xla_pass/hlo_view/text_scanner.h"
+#include "xla_pass/hlo_view/replica_groups_builder.h"
 #include "xla_pass/hlo_view/shape.h"
+#include "xla_pass/hlo_view/text_scanner.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot::hlo {

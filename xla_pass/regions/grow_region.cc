@@ -13,11 +13,11 @@
 
 #include "xla_pass/regions/around_collectives.h"
 #include "xla_pass/regions/join_sums.h"
-#include "xla_pass/translate/readable_operand.h"
-#include "xla_pass/verdict/reasons.h"
-#include "xla_pass/translate/row_translator.h"
-#include "xla_pass/shards/shard_source.h"
 #include "xla_pass/regions/trim_region.h"
+#include "xla_pass/shards/shard_source.h"
+#include "xla_pass/translate/readable_operand.h"
+#include "xla_pass/translate/row_translator.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

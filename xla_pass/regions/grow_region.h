@@ -13,10 +13,10 @@
 #include "base/result.h"
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/translate/known_programs.h"
-#include "xla_pass/regions/message_limits.h"
-#include "xla_pass/regions/region.h"
 #include "xla_pass/graph/replication.h"
+#include "xla_pass/regions/region.h"
+#include "xla_pass/sites/message_limits.h"
+#include "xla_pass/translate/known_programs.h"
 
 namespace jax_oneshot {
 

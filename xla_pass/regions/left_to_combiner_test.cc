@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "xla_pass/regions/combined_collectives.h"
+#include "xla_pass/combiner/combined_collectives.h"
 #include "xla_pass/regions/test_regions.h"
 
 namespace jax_oneshot {

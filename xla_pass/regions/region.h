@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "row_program/row_program.h"
-#include "xla_pass/translate/external_values.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/rows/row_shape.h"
-#include "xla_pass/regions/site.h"
+#include "xla_pass/sites/site.h"
+#include "xla_pass/translate/external_values.h"
 
 namespace jax_oneshot {
 

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "xla_pass/graph/test_graph.h"
 #include "xla_pass/regions/decide_regions.h"
 #include "xla_pass/regions/grow_region.h"
-#include "xla_pass/regions/site.h"
-#include "xla_pass/graph/test_graph.h"
+#include "xla_pass/sites/site.h"
 
 namespace jax_oneshot {
 

@@ -14,8 +14,8 @@
 
 #include <vector>
 
-#include "xla_pass/hlo_view/donated_parameters.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/hlo_view/donated_parameters.h"
 #include "xla_pass/regions/region.h"
 
 namespace jax_oneshot {

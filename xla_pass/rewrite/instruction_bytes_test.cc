@@ -14,9 +14,9 @@
 namespace jax_oneshot {
 namespace {
 
+using hlo::PrimitiveType;
 using hlo::TestComputation;
 using hlo::TestParameter;
-using hlo::PrimitiveType;
 
 // A computation of parameter 1 and these serialized instructions, the last one the root, parsed again.
 class ReadBack {

@@ -18,9 +18,9 @@
 
 #include "base/result.h"
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/regions/message_limits.h"
 #include "xla_pass/regions/region.h"
 #include "xla_pass/rewrite/splice.h"
+#include "xla_pass/sites/message_limits.h"
 
 namespace jax_oneshot {
 

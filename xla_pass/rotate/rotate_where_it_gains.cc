@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/reachable.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/hlo_view/reachable.h"
 #include "xla_pass/rotate/loop.h"
 #include "xla_pass/rotate/moved_part.h"
 #include "xla_pass/rotate/rotate_loop.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

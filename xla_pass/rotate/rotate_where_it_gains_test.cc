@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rotate/test_loop.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

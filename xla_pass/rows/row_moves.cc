@@ -73,7 +73,8 @@ struct Side {
 };
 
 // Of a transpose whose result has these dimensions; nothing, too, where they are not those of its operand.
-std::optional<RowLayout> FoldOfTransposed(const Dims& from, const RowLayout& fold, const Dims& permutation, const Dims& to) {
+std::optional<RowLayout> FoldOfTransposed(const Dims& from, const RowLayout& fold, const Dims& permutation,
+                                          const Dims& to) {
   const auto after = RowLayoutAfterTranspose(from, fold, permutation);
   return after ? FoldInto(to, ExtentAt(from, fold), after->columns_first) : std::nullopt;
 }

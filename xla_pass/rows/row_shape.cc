@@ -73,8 +73,8 @@ std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout
 
 // Rows first, if that fits. Columns come first only where the operand has all rows, the result has columns too, and so
 // there is no doubt which are which, however many there are of either.
-std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping, const Dims& to,
-                                       const RowExtent& extent) {
+std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping,
+                                                 const Dims& to, const RowExtent& extent) {
   if (!MapsInOrder(from, mapping)) return std::nullopt;
   for (const bool columns_first : {false, true}) {
     if (columns_first && (extent.rows == 1 || ExtentAt(from, fold).rows != extent.rows)) break;

@@ -54,8 +54,8 @@ std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout
 
 // broadcast(from, dimensions=mapping) -> to. Forward: the fold of the result, given that of a row or row-scalar
 // operand. Backward: the fold of the operand, given that of the result.
-std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping, const Dims& to,
-                                       const RowExtent& extent);
+std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping,
+                                                 const Dims& to, const RowExtent& extent);
 std::optional<RowLayout> RowLayoutBeforeBroadcast(const Dims& from, const Dims& mapping, const RowLayout& fold);
 
 // reduce(from, dimensions=reduced) -> to: true when exactly the width is reduced away.

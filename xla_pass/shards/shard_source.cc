@@ -75,7 +75,8 @@ Node StepBack(const Graph& graph, Node node, int* split) {
   if ((!IsReduction(opcode) && !IsMove(opcode)) || graph.operand_count(node) == 0) return kNoNode;
   const Node next = graph.operand(node, 0);
   if (!IsMove(opcode)) return next;
-  const auto before = RowLayoutAfterReshape(graph.at(node).shape->dimensions, {*split}, graph.at(next).shape->dimensions);
+  const auto before =
+      RowLayoutAfterReshape(graph.at(node).shape->dimensions, {*split}, graph.at(next).shape->dimensions);
   if (!before) return kNoNode;
   *split = before->split;
   return next;

@@ -13,9 +13,9 @@
 #include <optional>
 
 #include "base/result.h"
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/reducer.h"
+#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/rows/row_shape.h"
 
 namespace jax_oneshot {

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/op_table.h"
-#include "xla_pass/reachable.h"
-#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/graph/reducer.h"
+#include "xla_pass/hlo_view/reachable.h"
+#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/sums/all_reduce_bytes.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

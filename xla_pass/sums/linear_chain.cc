@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/op_table.h"
 #include "xla_pass/graph/reducer.h"
+#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/sums/product_groups.h"
 
 namespace jax_oneshot {

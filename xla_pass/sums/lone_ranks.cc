@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "xla_pass/hlo_view/reachable.h"
 #include "xla_pass/hlo_view/replica_groups.h"
-#include "xla_pass/reachable.h"
-#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

@@ -4,10 +4,10 @@
 #include <set>
 #include <utility>
 
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/reachable.h"
-#include "xla_pass/regions/site.h"
+#include "xla_pass/hlo_view/reachable.h"
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/sites/site.h"
 #include "xla_pass/sums/fold_sums.h"
 #include "xla_pass/sums/lone_ranks.h"
 #include "xla_pass/sums/sink_sums.h"

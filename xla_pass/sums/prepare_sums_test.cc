@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/hlo_view/replica_groups.h"
 
 namespace jax_oneshot {
 namespace {

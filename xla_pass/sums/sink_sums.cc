@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/reachable.h"
 #include "xla_pass/graph/reducer.h"
 #include "xla_pass/graph/replication.h"
+#include "xla_pass/hlo_view/fields.h"
+#include "xla_pass/hlo_view/reachable.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/sums/linear_chain.h"
 #include "xla_pass/sums/new_instructions.h"

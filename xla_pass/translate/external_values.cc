@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "row_program/ops.h"
-#include "xla_pass/translate/contraction.h"
 #include "xla_pass/graph/op_table.h"
-#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rows/row_moves.h"
-#include "xla_pass/regions/site.h"
+#include "xla_pass/sites/site.h"
+#include "xla_pass/translate/contraction.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {
@@ -75,7 +75,9 @@ void ExternalValues::Know(uint64_t key, int value) {
   if (known_.Insert(key)) known_values_.push_back(value);
 }
 
-Result<int> ExternalValues::Read(Node node, const RowLayout& fold, Distribution distribution) { return ReadAt(node, {fold, distribution}); }
+Result<int> ExternalValues::Read(Node node, const RowLayout& fold, Distribution distribution) {
+  return ReadAt(node, {fold, distribution});
+}
 
 std::vector<Node> ExternalValues::AllGathers() const {
   std::vector<Node> gathers;
@@ -130,7 +132,8 @@ std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
   if (graph_.operand_count(node) == 0) return std::nullopt;  // it reads nothing
   if (instruction.opcode == Opcode::kBroadcast) {
     const Node operand = graph_.operand(node, 0);
-    const auto before = RowLayoutBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.fold);
+    const auto before =
+        RowLayoutBeforeBroadcast(graph_.at(operand).shape->dimensions, instruction.dimensions, use.fold);
     if (!before) return std::nullopt;  // broadcast dimensions are not sorted
     return TryReadAt(operand, use.At(*before));
   }
@@ -196,7 +199,8 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
 // Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.
 bool ExternalValues::IsSmallMath(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
-  if (instruction.shape->IsTuple() || instruction.shape->ElementCount() > scope_.shards->extent(Distribution::kWhole).rows)
+  if (instruction.shape->IsTuple() ||
+      instruction.shape->ElementCount() > scope_.shards->extent(Distribution::kWhole).rows)
     return false;
   return instruction.opcode == Opcode::kBroadcast || ElementwiseOp(instruction.opcode).has_value();
 }

@@ -20,10 +20,10 @@
 #include "base/result.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/ordered_set.h"
-#include "xla_pass/translate/program_builder.h"
+#include "xla_pass/graph/step_budget.h"
 #include "xla_pass/rows/row_shape.h"
 #include "xla_pass/shards/shards.h"
-#include "xla_pass/graph/step_budget.h"
+#include "xla_pass/translate/program_builder.h"
 
 namespace jax_oneshot {
 
@@ -49,9 +49,9 @@ class ExternalValues {
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
       : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
 
-  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `distribution` says. What
-  // is used beside shards must be the same on every rank unless it lies in shards too: the call computes every rank's
-  // columns on every rank.
+  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `distribution` says.
+  // What is used beside shards must be the same on every rank unless it lies in shards too: the call computes every
+  // rank's columns on every rank.
   Result<int> Read(Node node, const RowLayout& fold, Distribution distribution);
 
   // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:

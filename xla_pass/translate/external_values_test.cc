@@ -30,7 +30,8 @@ class Reading {
   }
 
   // The program that returns the value, and what its inputs are.
-  std::string Program(const std::string& name, const RowLayout& fold, Distribution distribution = Distribution::kWhole) {
+  std::string Program(const std::string& name, const RowLayout& fold,
+                      Distribution distribution = Distribution::kWhole) {
     const Result<int> value = Read(name, fold, distribution);
     if (!value) return value.error();
     const ProgramBuilder::Finished finished = builder_.Finish({{*value, builder_.kind(*value)}});

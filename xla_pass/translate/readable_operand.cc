@@ -1,7 +1,7 @@
 #include "xla_pass/translate/readable_operand.h"
 
 #include "xla_pass/rows/row_moves.h"
-#include "xla_pass/regions/site.h"
+#include "xla_pass/sites/site.h"
 
 namespace jax_oneshot {
 namespace {

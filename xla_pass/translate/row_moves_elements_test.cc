@@ -154,7 +154,8 @@ std::vector<V> Mappings(size_t operand_rank, size_t rank) {
 }
 
 // Every element of the result is what the operand has in its row and column, where the operand has several.
-bool SpreadsAlongRowsAndColumns(const V& from, const RowLayout& fold, const V& mapping, const V& to, const RowLayout& to_fold) {
+bool SpreadsAlongRowsAndColumns(const V& from, const RowLayout& fold, const V& mapping, const V& to,
+                                const RowLayout& to_fold) {
   const RowExtent extent = ExtentAt(from, fold);
   const std::vector<Cell> operand = Cells(from, fold);
   const std::vector<Cell> result = Cells(to, to_fold);

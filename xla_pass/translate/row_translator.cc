@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "row_program/ops.h"
-#include "xla_pass/translate/contraction.h"
 #include "xla_pass/graph/op_table.h"
-#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rows/row_moves.h"
 #include "xla_pass/rows/row_reduction.h"
-#include "xla_pass/regions/site.h"
+#include "xla_pass/sites/site.h"
+#include "xla_pass/translate/contraction.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {
@@ -225,7 +225,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
     const RowExtent extent = shards_.extent(distribution);
     if ((has_columns && distribution != value->distribution) || extent.width == 0) continue;
     const auto fold = RowLayoutAfterBroadcast(graph_.at(operand).shape->dimensions, value->fold, instruction.dimensions,
-                                         instruction.shape->dimensions, extent);
+                                              instruction.shape->dimensions, extent);
     if (!fold) continue;
     if (distribution == Distribution::kShard && value->distribution == Distribution::kWhole) {
       if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
@@ -367,11 +367,13 @@ const char* RowTranslator::FindProblem(Node node, LayoutRule layouts) const {
   if (value == nullptr) return " has no single value";
   if (value->id < 0 || value->partial) return " is a partial row reduction";
   if (value->fold.columns_first) return ": its rows are transposed";
-  const bool is_wrong = layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->distribution == Distribution::kWhole;
+  const bool is_wrong =
+      layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->distribution == Distribution::kWhole;
   if (!shape.is_plain || is_wrong) {
     return ": its layout is not row-major";
   }
-  return KindAt(shape.dimensions, value->fold, shards_.extent(value->distribution)) ? nullptr : " does not fit the rows";
+  return KindAt(shape.dimensions, value->fold, shards_.extent(value->distribution)) ? nullptr
+                                                                                    : " does not fit the rows";
 }
 
 Result<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {

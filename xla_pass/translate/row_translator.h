@@ -17,13 +17,13 @@
 #include <vector>
 
 #include "base/result.h"
-#include "xla_pass/translate/external_values.h"
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/translate/program_builder.h"
 #include "xla_pass/graph/reducer.h"
+#include "xla_pass/graph/step_budget.h"
 #include "xla_pass/rows/row_shape.h"
 #include "xla_pass/shards/shards.h"
-#include "xla_pass/graph/step_budget.h"
+#include "xla_pass/translate/external_values.h"
+#include "xla_pass/translate/program_builder.h"
 
 namespace jax_oneshot {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "row_program/text.h"
-#include "xla_pass/translate/row_translator.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/translate/row_translator.h"
 
 namespace jax_oneshot {
 namespace {

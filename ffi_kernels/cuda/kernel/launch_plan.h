@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "ffi_kernels/algorithm.h"
 #include "base/result.h"
+#include "ffi_kernels/algorithm.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 #include "row_program/row_program.h"
 

@@ -1,4 +1,4 @@
-"""In: text from the command line. Out: its value, or argparse's error with what was expected."""
+"""Argument types for argparse, whose errors say what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: this process's environment and what is installed beside it. Out: findings that need no other process."""
+"""Findings that need no other process: the environment and what is installed beside it."""
 
 from __future__ import annotations
 

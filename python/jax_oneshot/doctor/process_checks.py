@@ -1,4 +1,4 @@
-"""In: the answers of the probes. Out: findings on JAX, the native module, NVIDIA's libraries and the GPUs."""
+"""Findings from the answers of the probe processes: JAX, the native module, NVIDIA's libraries, the GPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: the report's document and a trace of a profiler. Out: the document with measured times beside the verdicts.
+"""Adds measured kernel times from a profiler trace to the report's document.
 
     {"verdict": "fused", "kernel": "oneshot_all_reduce_add_..._tp8", ...}  ->  "measured": {"us": 3.6, "count": 1040}
     "profile": {"collectives": [{"kernel": "ncclDevKernel_AllReduce_...", "us": 13.2, "count": 16}]}

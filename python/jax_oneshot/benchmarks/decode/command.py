@@ -1,4 +1,4 @@
-"""In: the flags of `bench decode`. Out: each model in turn, measured."""
+"""`jax-oneshot bench decode`: measures each model in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In: what measure() gave for one model. Out: times faster, the share of the possible saving, and tables.
+"""Speed-ups, the share of the possible saving, and tables, from what measure() returned.
 
 Times faster are against the best of XLA's own ways of the same way of driving a step.
 """

@@ -1,4 +1,4 @@
-"""In: a model, where its ranks are, variants. Out: milliseconds of a step per variant and way of driving it.
+"""Milliseconds per step of one model, for each variant and each way of driving it.
 
 The processes of all variants are up at the same time and take turns, so that all see the same machine. They compile one
 variant after the other, though: XLA times kernels while it compiles.

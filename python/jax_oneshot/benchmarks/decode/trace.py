@@ -1,4 +1,4 @@
-"""In: a trace. Out: where a step's time goes, on the first device and on the host.
+"""Splits the time of a decode step, from a trace of the first device and of the host.
 
 device  milliseconds of a step by kind of kernel (collectives, calls, matrix products, copies, the rest), when at
         least one kernel ran (`busy`), and the kernels that took most

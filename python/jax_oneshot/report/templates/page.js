@@ -1,5 +1,4 @@
-// In:  the page's tables and packed modules. Out: views by hash, filter and search, a module's texts side by side.
-//   #modules  #all-reduces  #why-not  #m3 (module 3)  #m3.5 (its all-reduce 5)
+// The page's script: shows one section at a time by URL hash, filters and searches, unpacks the texts of a module.
 'use strict';
 (() => {
   const one = (selector, from = document) => from.querySelector(selector);

@@ -1,5 +1,5 @@
 // In:  a computation. Out: the collectives that XLA will make of its collectives. See combined_collectives.h.
-#include "xla_pass/regions/combined_collectives.h"
+#include "xla_pass/combiner/combined_collectives.h"
 
 #include <algorithm>
 #include <map>
@@ -7,10 +7,10 @@
 #include <tuple>
 #include <utility>
 
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/reducer.h"
-#include "xla_pass/regions/site.h"
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/sites/site.h"
 
 namespace jax_oneshot {
 namespace {

@@ -1,5 +1,5 @@
 // FindReachable: what runs as code of its own, and what a loop repeats.
-#include "xla_pass/reachable.h"
+#include "xla_pass/hlo_view/reachable.h"
 
 #include <gtest/gtest.h>
 

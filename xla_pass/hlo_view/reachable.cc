@@ -1,4 +1,4 @@
-#include "xla_pass/reachable.h"
+#include "xla_pass/hlo_view/reachable.h"
 
 namespace jax_oneshot {
 namespace {

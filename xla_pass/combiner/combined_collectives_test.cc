@@ -1,5 +1,5 @@
 // CombinedCollectives: what becomes one collective, and what keeps two apart.
-#include "xla_pass/regions/combined_collectives.h"
+#include "xla_pass/combiner/combined_collectives.h"
 
 #include <gtest/gtest.h>
 

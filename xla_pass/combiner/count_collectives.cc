@@ -1,5 +1,5 @@
 // In:  a module. Out: its collectives, counted. See count_collectives.h.
-#include "xla_pass/count_collectives.h"
+#include "xla_pass/combiner/count_collectives.h"
 
 #include <algorithm>
 #include <vector>

@@ -3,18 +3,18 @@
 //   %ar = bf16[2,4,512] all-reduce(%x)          one element, rows 8, width 512
 //   %ar = bf16[64,8,1] all-reduce(%x)           rows 64, width 8: dimensions of one behind it do not count
 //   %ar = (f32[8,64], f32[8,8]) all-reduce(..)  two elements, each the get-tuple-elements that read it
-#ifndef XLA_PASS_REGIONS_SITE_H_
-#define XLA_PASS_REGIONS_SITE_H_
+#ifndef XLA_PASS_SITES_SITE_H_
+#define XLA_PASS_SITES_SITE_H_
 
 #include <cstdint>
 #include <vector>
 
 #include "base/result.h"
 #include "row_program/row_program.h"
-#include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/regions/message_limits.h"
 #include "xla_pass/graph/reducer.h"
+#include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/sites/message_limits.h"
 
 namespace jax_oneshot {
 
@@ -54,4 +54,4 @@ Result<DType> ToDType(hlo::PrimitiveType type);
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_REGIONS_SITE_H_
+#endif  // XLA_PASS_SITES_SITE_H_

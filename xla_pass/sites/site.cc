@@ -1,9 +1,9 @@
-#include "xla_pass/regions/site.h"
+#include "xla_pass/sites/site.h"
 
 #include <string>
 
-#include "xla_pass/verdict/reasons.h"
 #include "xla_pass/rows/row_shape.h"
+#include "xla_pass/verdict/reasons.h"
 
 namespace jax_oneshot {
 namespace {

@@ -1,6 +1,6 @@
 // The computations that execute on their own (not inside a fusion, a reduction, ...), and whether a loop repeats them.
-#ifndef XLA_PASS_REACHABLE_H_
-#define XLA_PASS_REACHABLE_H_
+#ifndef XLA_PASS_HLO_VIEW_REACHABLE_H_
+#define XLA_PASS_HLO_VIEW_REACHABLE_H_
 
 #include <vector>
 
@@ -18,4 +18,4 @@ std::vector<ReachableComputation> FindReachable(const hlo::Module& module);
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_REACHABLE_H_
+#endif  // XLA_PASS_HLO_VIEW_REACHABLE_H_

@@ -1,14 +1,14 @@
 // In:  a module before XLA:GPU's combiner, or any module of XLA:CPU. Out: how many collectives run.
 //
 //   three all-reduces that the combiner makes one of, an all-gather, one of our calls    -> 3
-#ifndef XLA_PASS_COUNT_COLLECTIVES_H_
-#define XLA_PASS_COUNT_COLLECTIVES_H_
+#ifndef XLA_PASS_COMBINER_COUNT_COLLECTIVES_H_
+#define XLA_PASS_COMBINER_COUNT_COLLECTIVES_H_
 
 #include <cstdint>
 
-#include "xla_pass/hlo_view/hlo_view.h"
-#include "xla_pass/regions/combined_collectives.h"
+#include "xla_pass/combiner/combined_collectives.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/hlo_view/hlo_view.h"
 
 namespace jax_oneshot {
 
@@ -25,4 +25,4 @@ int64_t CountCombined(const hlo::Module& module, const CombineLimits& limits);
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_COUNT_COLLECTIVES_H_
+#endif  // XLA_PASS_COMBINER_COUNT_COLLECTIVES_H_

@@ -7,8 +7,8 @@
 // to the first that waits for one it has taken or is one too many, and starts again. That is a model: it was held
 // against compiled programs (tests/test_counts_of_compiled_programs.py), not against XLA's sources. What the combiner
 // may take at most stands in its debug options.
-#ifndef XLA_PASS_REGIONS_COMBINED_COLLECTIVES_H_
-#define XLA_PASS_REGIONS_COMBINED_COLLECTIVES_H_
+#ifndef XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_
+#define XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_
 
 #include <cstdint>
 #include <vector>
@@ -31,4 +31,4 @@ std::vector<int> CombinedCollectives(const Graph& graph, int computation, const 
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_REGIONS_COMBINED_COLLECTIVES_H_
+#endif  // XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_

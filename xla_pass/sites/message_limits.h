@@ -2,8 +2,8 @@
 //
 //   bytes:   0 ............ two_shot_from ............ max_bytes ............
 //             one shot              two shots                  XLA's own
-#ifndef XLA_PASS_REGIONS_MESSAGE_LIMITS_H_
-#define XLA_PASS_REGIONS_MESSAGE_LIMITS_H_
+#ifndef XLA_PASS_SITES_MESSAGE_LIMITS_H_
+#define XLA_PASS_SITES_MESSAGE_LIMITS_H_
 
 #include <array>
 #include <cstddef>
@@ -35,4 +35,4 @@ inline Algorithm ChooseAlgorithm(int64_t bytes, int64_t group_size, const Messag
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_REGIONS_MESSAGE_LIMITS_H_
+#endif  // XLA_PASS_SITES_MESSAGE_LIMITS_H_

@@ -1,12 +1,12 @@
 // CheckSite: what makes an all-reduce a site, and the sentence that each near miss is kept with.
-#include "xla_pass/regions/site.h"
+#include "xla_pass/sites/site.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
