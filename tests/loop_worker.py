@@ -1,4 +1,4 @@
-"""In: `LoopModel`s as JSON lines on stdin. Out: for each the largest error against float64, over the largest value.
+"""Runs `LoopModel`s from JSON lines on stdin; prints the error of each against float64, as a share of its maximum.
 
 A process of its own with 8 CPU devices; the pass is on or off by the environment.
 """

@@ -1,4 +1,4 @@
-"""In: how many programs. Out: whether what a call computes is what XLA:CPU computes again outside it.
+"""Compares, for many random programs, what a call computes with what XLA:CPU computes again outside it.
 
 Run as a script with JAX_ONESHOT=1 and JAX_ONESHOT_MODULES=^jit_on, so that each program is compiled with the pass and
 without it. Prints one JSON object: by property, a program that fails.

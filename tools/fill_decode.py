@@ -1,4 +1,4 @@
-"""In: benchmarks/results/step-*.json. Out: the tables of docs/decode.md; none of its figures is typed by hand.
+"""Writes the tables of docs/decode.md from benchmarks/results/step-*.json; none of the figures is typed by hand.
 
 python tools/fill_decode.py            writes docs/decode.md
 python tools/fill_decode.py --check    exit status 1 when it would change

@@ -1,4 +1,4 @@
-// In:  a computation. Out: the collectives that XLA will make of its collectives. See combined_collectives.h.
+// Implementation of combined_collectives.h.
 #include "xla_pass/combiner/combined_collectives.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  a computation as it goes to XLA:GPU. Out: which of its collectives XLA will combine into one.
+// Predicts which collectives of a computation XLA's combiner will merge into one.
 //
 //   %a = all-reduce(%x); %b = all-reduce(%y), neither waits for the other; %c = all-reduce(f(%a))
 //     -> %a 0, %b 0, %c 1: two collectives run

@@ -1,4 +1,4 @@
-// In:  a module. Out: its collectives, counted. See count_collectives.h.
+// Implementation of count_collectives.h.
 #include "xla_pass/combiner/count_collectives.h"
 
 #include <algorithm>

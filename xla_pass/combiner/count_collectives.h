@@ -1,4 +1,4 @@
-// In:  a module before XLA:GPU's combiner, or any module of XLA:CPU. Out: how many collectives run.
+// Counts the collectives that a module runs, in the form it has before XLA:GPU's combiner, or any form on XLA:CPU.
 //
 //   three all-reduces that the combiner makes one of, an all-gather, one of our calls    -> 3
 #ifndef XLA_PASS_COMBINER_COUNT_COLLECTIVES_H_

@@ -1,4 +1,4 @@
-// In:  a computation and the regions accepted in it. Out: levels, and paths between nodes. See dependency_order.h.
+// Implementation of dependency_order.h.
 #include "xla_pass/graph/dependency_order.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// In:  the bytes of a module. Out: how many of its results are written into memory that an argument gives up.
+// Counts the results of a module that are written into donated arguments.
 //
 //   HloModule jit_step, input_output_alias={ {1}: (5, {}, may-alias), {2}: (6, {}, may-alias) }   ->   2
 //   HloModule jit_step, buffer_donor={ (5, {}), (6, {}) }                                         ->   2

@@ -1,4 +1,4 @@
-// In:  a module. Out: its input-output aliases. See donated_parameters.h.
+// Implementation of donated_parameters.h.
 #include "xla_pass/hlo_view/donated_parameters.h"
 
 #include <string_view>

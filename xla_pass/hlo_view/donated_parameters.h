@@ -1,4 +1,4 @@
-// In:  a module. Out: which parameters of the entry may hold parts of its result in their buffers (donated arguments).
+// The input-output aliases of a module: which parameters of the entry (donated arguments) may hold parts of its result.
 //
 //   input_output_alias={ {1}: (0, {}, may-alias) }    -> element 1 of the result, parameter 0
 #ifndef XLA_PASS_HLO_VIEW_DONATED_PARAMETERS_H_

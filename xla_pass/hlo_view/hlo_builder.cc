@@ -1,4 +1,4 @@
-// In:  what a test wants in a module. Out: its serialized proto. See hlo_builder.h.
+// Implementation of hlo_builder.h.
 #include "xla_pass/hlo_view/hlo_builder.h"
 
 #include "xla_pass/hlo_view/fields.h"

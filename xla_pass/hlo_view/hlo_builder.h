@@ -1,4 +1,4 @@
-// In:  what a test wants in a module. Out: its serialized proto, field by field. For tests only.
+// Builds a serialized HLO module field by field. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_HLO_BUILDER_H_
 #define XLA_PASS_HLO_VIEW_HLO_BUILDER_H_
 

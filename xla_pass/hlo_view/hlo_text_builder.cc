@@ -1,4 +1,4 @@
-// In:  a module as HLO text. Out: its serialized proto. See hlo_text_builder.h.
+// Implementation of hlo_text_builder.h.
 #include "xla_pass/hlo_view/hlo_text_builder.h"
 
 #include <map>

@@ -1,5 +1,4 @@
-// In:  a module as a test writes it: HLO text, without the parts that nobody looks at. Out: its serialized proto. For
-// tests only.
+// Builds a serialized module from HLO text, without the parts that no test reads. For tests only.
 //
 //   add {
 //     a = f32[] parameter(0)

@@ -1,4 +1,4 @@
-// In:  replica groups as a test writes them. Out: their serialized protos. See replica_groups_builder.h.
+// Implementation of replica_groups_builder.h.
 #include "xla_pass/hlo_view/replica_groups_builder.h"
 
 #include "xla_pass/hlo_view/fields.h"

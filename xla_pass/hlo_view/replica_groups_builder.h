@@ -1,4 +1,4 @@
-// In:  replica groups as a test writes them. Out: their serialized protos. For tests only.
+// Builds serialized replica groups in every notation. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_REPLICA_GROUPS_BUILDER_H_
 #define XLA_PASS_HLO_VIEW_REPLICA_GROUPS_BUILDER_H_
 

@@ -1,4 +1,4 @@
-// In:  text. Out: its words and lists of words, one after the other. For tests only.
+// Splits text into words and lists of words. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
 #define XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
 

@@ -1,5 +1,5 @@
-// In:  a module's entry: how many calls it makes, how many of its results get new memory in every run. Out: which calls
-// end a CUDA graph (XLA: a command buffer).
+// Decides which calls end a CUDA graph (XLA: a command buffer), from the number of calls in the entry and the number of
+// its results that get new memory on each run.
 //
 //   16 calls, no result donated: 4 calls per graph
 //     %n.3 = (..) custom-call(..), custom_call_target="jax_oneshot.all_reduce"

@@ -1,4 +1,4 @@
-// In:  regions and combined collectives. Out: the regions left to the combiner. See left_to_combiner.h.
+// Implementation of left_to_combiner.h.
 #include "xla_pass/regions/left_to_combiner.h"
 
 #include <algorithm>

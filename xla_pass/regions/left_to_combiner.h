@@ -1,5 +1,4 @@
-// In:  the regions of a computation, and what XLA's combiner will make of its collectives. Out: the regions that are
-// better left to it.
+// Finds the regions whose collectives are better left to XLA's combiner.
 //
 //   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, else 48 calls
 //     -> all 48 regions

@@ -1,4 +1,4 @@
-// In:  the instructions of a decoder tail, as HLO text. Out: the regions that grow in it. For tests only.
+// Grows the regions of a decoder tail written as HLO text. For tests only.
 #ifndef XLA_PASS_REGIONS_TEST_REGIONS_H_
 #define XLA_PASS_REGIONS_TEST_REGIONS_H_
 

@@ -1,4 +1,4 @@
-// In:  a region. Out: the results its call may write into an operand's memory. See in_place_results.h.
+// Implementation of in_place_results.h.
 #include "xla_pass/rewrite/in_place_results.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// In:  a region on its way to XLA:GPU. Out: the results that its call may write where an operand lies, so that a
-// donated buffer, or an element of a loop's state, is updated in place.
+// Decides which results of a call on XLA:GPU may be written where an operand lies, so that a donated buffer or an
+// element of a loop's state is updated in place.
 //
 //   entry: %m parameter(1), donated for element 1 of the result; call(%d, %m) -> %new, read by ROOT tuple(.., %new)
 //     -> result 0 where operand 1 lies

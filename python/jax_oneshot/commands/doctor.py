@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from jax_oneshot.doctor import process_checks, local_checks, smoke, verdicts
+from jax_oneshot.doctor import local_checks, process_checks, smoke, verdicts
 from jax_oneshot.doctor.findings import Finding, Verdict
 
 _SIGNS = {"ok": "ok", "info": "", "warn": "note", "stop": "STOP"}
