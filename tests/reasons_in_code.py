@@ -12,7 +12,8 @@ from jax_oneshot import hook
 from jax_oneshot.reasons import HOLE
 from jax_process import REPOSITORY
 
-MATCH = REPOSITORY / "xla_pass" / "match"
+PASS = REPOSITORY / "xla_pass"
+FOLDERS = ("graph", "rows", "shards", "sites", "translate", "regions")
 
 _LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FUNCTION = re.compile(r"^std::string (\w+)\(.*?\) \{(.*?)\}$", re.MULTILINE | re.DOTALL)
@@ -32,7 +33,7 @@ def sentence(expression: str) -> str:
 
 def verdict_sentences() -> dict[str, str]:
     """Sentence by the function of reasons.cc that makes it."""
-    text = (MATCH / "reasons.cc").read_text()
+    text = (PASS / "verdict" / "reasons.cc").read_text()
     found = {}
     for name, body in _FUNCTION.findall(text):
         if name != "Quote" and (returned := re.search(r"return (.*);", body, re.DOTALL)):
@@ -43,7 +44,7 @@ def verdict_sentences() -> dict[str, str]:
 def err_sentences() -> dict[str, str]:
     """File by sentence, for every `Err(...)` with a literal in the matching half, and for NoRowForm."""
     found = {}
-    for path in sorted(MATCH.glob("*.cc")):
+    for path in sorted(path for folder in FOLDERS for path in (PASS / folder).glob("*.cc")):
         if path.name == "reasons.cc" or path.name.endswith("_test.cc"):
             continue
         text = path.read_text()

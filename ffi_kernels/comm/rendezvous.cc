@@ -13,7 +13,7 @@ namespace {
 // Runs that failed end soon; whoever is late for one of them comes within the next few.
 constexpr size_t kFailuresKept = 64;
 
-bool SameParty(const RankSlot& a, const RankSlot& b) { return a.group == b.group && a.instance == b.instance; }
+bool SameRound(const RankSlot& a, const RankSlot& b) { return a.group == b.group && a.instance == b.instance; }
 
 std::string SecondsText(std::chrono::milliseconds time) {
   char text[32];
@@ -66,14 +66,14 @@ void Rendezvous::Release(RendezvousRound* round) {
 
 RendezvousRound* Rendezvous::FindOpen(int64_t run_id, const RankSlot& slot) {
   for (RendezvousRound* round : open_) {
-    if (round->run_id == run_id && SameParty(round->slot, slot)) return round;
+    if (round->run_id == run_id && SameRound(round->slot, slot)) return round;
   }
   return nullptr;
 }
 
 const Rendezvous::Failure* Rendezvous::FindFailure(int64_t run_id, const RankSlot& slot) const {
   for (const Failure& failure : failures_) {
-    if (failure.run_id == run_id && SameParty(failure.slot, slot)) return &failure;
+    if (failure.run_id == run_id && SameRound(failure.slot, slot)) return &failure;
   }
   return nullptr;
 }
