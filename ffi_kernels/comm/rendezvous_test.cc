@@ -55,7 +55,7 @@ class RendezvousTest : public ::testing::Test {
   Ledger ledger_;
 };
 
-TEST_F(RendezvousTest, GivesThePartyToTheLastInTheOrderOfTheGroup) {
+TEST_F(RendezvousTest, GivesTheRoundToTheLastInTheOrderOfTheGroup) {
   const auto rendezvous = Make(3, milliseconds(60000));
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 2, 102), nullptr);
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 0, 100), nullptr);
@@ -105,7 +105,7 @@ TEST_F(RendezvousTest, GivesALateRankTheSameErrorAtOnce) {
   EXPECT_TRUE(Arrive(rendezvous.get(), 2, 3, 2).has_value()) << "another run starts afresh";
 }
 
-TEST_F(RendezvousTest, LeavesAPartyAloneThatCameTogetherInTime) {
+TEST_F(RendezvousTest, LeavesARoundAloneThatCompletedInTime) {
   const auto rendezvous = Make(2, milliseconds(30));
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 0, 0), nullptr);
   EXPECT_NE(*Arrive(rendezvous.get(), 1, 1, 1), nullptr);

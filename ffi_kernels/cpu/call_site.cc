@@ -37,7 +37,7 @@ struct CallSite::Work {
     Work* const work;
   };
 
-  std::shared_ptr<Round> round;  // set while in flight
+  std::shared_ptr<State> state;  // set while in flight
   RendezvousRound* round = nullptr;
   std::vector<RankBuffers> ranks;
   InPlace::Copies copies;
@@ -84,8 +84,8 @@ class WaitsInPlace {
 };
 
 // What a call in flight needs. Kept by it, for the executable may die as soon as its last rank is let go.
-struct CallSite::Round {
-  explicit Round(CallSiteOptions options)
+struct CallSite::State {
+  explicit State(CallSiteOptions options)
       : engine(std::move(options.program), options.rows, options.width, BestLoops()), name(std::move(options.name)) {}
 
   const Engine engine;
@@ -113,42 +113,42 @@ void WaitingRank::Leave() {
 CallSite::CallSite(CallSiteOptions options, std::function<std::unique_ptr<WaitingRank>()> make_rank) {
   Rendezvous::Options round{options.name, options.timeout, std::move(make_rank)};
   auto rendezvous = std::make_shared<Rendezvous>(options.groups, std::move(round));
-  round_ = std::make_shared<Round>(std::move(options));
-  round_->rendezvous = std::move(rendezvous);
+  state_ = std::make_shared<State>(std::move(options));
+  state_->rendezvous = std::move(rendezvous);
 }
 
-const Engine& CallSite::engine() const { return round_->engine; }
-const Groups& CallSite::groups() const { return round_->rendezvous->groups(); }
-const std::string& CallSite::name() const { return round_->name; }
-const std::shared_ptr<ContinuationExecutor::Cost>& CallSite::cost() const { return round_->cost; }
+const Engine& CallSite::engine() const { return state_->engine; }
+const Groups& CallSite::groups() const { return state_->rendezvous->groups(); }
+const std::string& CallSite::name() const { return state_->name; }
+const std::shared_ptr<ContinuationExecutor::Cost>& CallSite::cost() const { return state_->cost; }
 
 Result<void> CallSite::Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(WaitingRank*)>& fill) {
   ContinuationExecutor::Cost::StopClock(run_id);
   // A rank that does not wait here may be resumed before this returns, and its executable may die.
-  const std::shared_ptr<Round> round = round_;
-  const bool stays = round->in_place.IsWorth(*round->cost);
+  const std::shared_ptr<State> state = state_;
+  const bool stays = state->in_place.IsWorth(*state->cost);
   struct {
     const std::function<void(WaitingRank*)>& fill;
     const bool stays;
     WaitingRank* rank;
     uint32_t ticket;
   } arrival{fill, stays, nullptr, 0};
-  const Result<RendezvousRound*> round = round->rendezvous->Arrive(run_id, slot, [&arrival](Participant* participant) {
+  const Result<RendezvousRound*> round = state->rendezvous->Arrive(run_id, slot, [&arrival](Participant* participant) {
     arrival.rank = static_cast<WaitingRank*>(participant);
     arrival.ticket = arrival.rank->wait_.Begin(arrival.stays);
     arrival.fill(arrival.rank);
   });
   if (!round) return Err(round.error());
-  if (*round != nullptr) Start(TakeWork(round, *round));
+  if (*round != nullptr) Start(TakeWork(state, *round));
   if (!stays) return {};
   switch (arrival.rank->wait_.Wait(arrival.ticket, kInPlace)) {
     case InPlaceWait::kDone:
-      round->in_place.WasGood();
+      state->in_place.WasGood();
       arrival.rank->Resume();
-      ContinuationExecutor::Cost::StartClock(round->cost, run_id);
+      ContinuationExecutor::Cost::StartClock(state->cost, run_id);
       break;
     case InPlaceWait::kLeft:
-      round->in_place.WasInVain();
+      state->in_place.WasInVain();
       break;
     case InPlaceWait::kFailed:
       break;
@@ -157,35 +157,35 @@ Result<void> CallSite::Arrive(int64_t run_id, const RankSlot& slot, const std::f
 }
 
 void CallSite::Start(Work* work) {
-  const std::shared_ptr<Round> round = work->round;  // Run may end the call
-  const int64_t blocks = round->engine.block_count();
+  const std::shared_ptr<State> state = work->state;  // Run may end the call
+  const int64_t blocks = state->engine.block_count();
   const int threads = static_cast<int>(std::min<int64_t>(ContinuationExecutor::Cores(), blocks));
   work->threads = threads;
   work->Split(threads, blocks);
-  if (threads > 1) round->continuation_executor->Help(&work->helper, threads - 1, blocks >= kBlocksWorthWaking);
+  if (threads > 1) state->continuation_executor->Help(&work->helper, threads - 1, blocks >= kBlocksWorthWaking);
   Run(work);
 }
 
-CallSite::Work* CallSite::TakeWork(const std::shared_ptr<Round>& round, RendezvousRound* round) {
+CallSite::Work* CallSite::TakeWork(const std::shared_ptr<State>& state, RendezvousRound* round) {
   Work* work;
   {
-    std::lock_guard<std::mutex> lock(round->mutex);
-    if (round->idle.empty()) {
-      round->works.push_back(std::make_unique<Work>());
-      round->idle.push_back(round->works.back().get());
+    std::lock_guard<std::mutex> lock(state->mutex);
+    if (state->idle.empty()) {
+      state->works.push_back(std::make_unique<Work>());
+      state->idle.push_back(state->works.back().get());
     }
-    work = round->idle.back();
-    round->idle.pop_back();
+    work = state->idle.back();
+    state->idle.pop_back();
   }
+  work->state = state;
   work->round = round;
-  work->round = round;
-  work->left = round->engine.block_count();
+  work->left = state->engine.block_count();
   work->ranks.clear();
   for (const std::unique_ptr<Participant>& participant : round->participants) {
     const auto& rank = static_cast<const WaitingRank&>(*participant);
     work->ranks.push_back({rank.inputs.data(), rank.outputs.data()});
   }
-  round->engine.Protect(&work->ranks, &work->copies);
+  state->engine.Protect(&work->ranks, &work->copies);
   return work;
 }
 
@@ -202,7 +202,7 @@ int64_t CallSite::Work::RunShare(Share* share) {
   const int64_t take = share_count > 1 ? 1 : share->end;  // a thread alone does everything in one go, which costs less
   int64_t done = 0;
   for (int64_t block; (block = share->next.fetch_add(take, std::memory_order_relaxed)) < share->end; done += take) {
-    round->engine.RunBlocks(block, block + take, ranks.data(), static_cast<int>(ranks.size()));
+    state->engine.RunBlocks(block, block + take, ranks.data(), static_cast<int>(ranks.size()));
   }
   return done;
 }
@@ -214,15 +214,15 @@ void CallSite::Run(Work* work) {
     done += work->RunShare(&work->shares[(ContinuationExecutor::ThreadNumber() + i) % shares]);
   if (done > 0 && work->left.fetch_sub(done, std::memory_order_acq_rel) == done) Finish(work);
   if (work->threads.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    const std::shared_ptr<Round> round = std::move(work->round);
-    std::lock_guard<std::mutex> lock(round->mutex);
-    round->idle.push_back(work);
+    const std::shared_ptr<State> state = std::move(work->state);
+    std::lock_guard<std::mutex> lock(state->mutex);
+    state->idle.push_back(work);
   }
 }
 
 void CallSite::Finish(Work* work) {
   RendezvousRound* round = work->round;
-  const std::shared_ptr<Rendezvous> rendezvous = work->round->rendezvous;
+  const std::shared_ptr<Rendezvous> rendezvous = work->state->rendezvous;
   const int64_t run_id = round->run_id;
   round->users.store(static_cast<int>(round->participants.size()) + 1);  // one more for the walks over its participants
   for (const std::unique_ptr<Participant>& participant : round->participants) {
@@ -236,8 +236,8 @@ void CallSite::Finish(Work* work) {
       work->to_resume.push_back(participant.get());
   }
   if (!work->to_resume.empty()) {
-    work->round->continuation_executor->Post(work->to_resume.data(), static_cast<int>(work->to_resume.size()),
-                                             work->round->cost, run_id);
+    work->state->continuation_executor->Post(work->to_resume.data(), static_cast<int>(work->to_resume.size()),
+                                             work->state->cost, run_id);
   }
   rendezvous->Release(round);
 }

@@ -66,14 +66,14 @@ class CallSite {
 
  private:
   struct Work;
-  struct Round;
+  struct State;
 
-  static Work* TakeWork(const std::shared_ptr<Round>& round, RendezvousRound* round);
+  static Work* TakeWork(const std::shared_ptr<State>& state, RendezvousRound* round);
   static void Start(Work* work);
   static void Run(Work* work);
   static void Finish(Work* work);
 
-  std::shared_ptr<Round> round_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace jax_oneshot
