@@ -16,18 +16,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a participant must run to be worth the first: another thread that is awake already; the second: waking
-// threads; the third: a thread of its own, for it may well be blocked in a collective. Measured 2026-11-24 on 4 cores
-// of an AMD EPYC (a virtual machine): a rank that changes cores loses 1 to 2 us, a wake-up takes 5 to 20 us, one of
-// XLA's own collectives over 8 ranks 50 us and more.
+// How long a participant must run to justify, in this order: using another thread that is awake; waking threads; a
+// thread of its own, since it may be blocked in a collective. Measured 2026-11-24 on 4 cores of an AMD EPYC (a virtual
+// machine): a rank that changes cores loses 1 to 2 us, a wake-up takes 5 to 20 us, one of XLA's own collectives over 8
+// ranks 50 us and more.
 constexpr int64_t kWorthSharingNs = 4'000;
 constexpr int64_t kWorthWakingNs = 8'000;
 constexpr int64_t kMayBlockNs = 100'000;
-// A rank that was preempted for a time slice must not look like one that blocks each time.
+// Caps a sample: a rank that was preempted for one time slice must not look like one that always blocks.
 constexpr int64_t kLongestNs = 3 * kMayBlockNs;
-constexpr auto kLookOut = std::chrono::microseconds(100);   // longer than from most exchanges to the next
-constexpr auto kPatience = std::chrono::microseconds(200);  // the line has not moved for so long: help
-constexpr auto kIdle = std::chrono::seconds(5);             // a thread with nothing to do ends after this
+constexpr auto kLookOut = std::chrono::microseconds(100);   // longer than most gaps between exchanges
+constexpr auto kPatience = std::chrono::microseconds(200);  // help if the queue has not moved for this long
+constexpr auto kIdle = std::chrono::seconds(5);             // a thread ends after being idle for this long
 
 void Pause() {
 #if defined(__x86_64__)
@@ -37,7 +37,7 @@ void Pause() {
 #endif
 }
 
-// For a lock that is held for a few instructions by threads that run.
+// For a lock held for only a few instructions by running threads.
 void LockSoon(std::unique_lock<std::mutex>* lock) {
   for (int i = 0; i < 200; ++i) {
     if (lock->try_lock()) return;
@@ -61,18 +61,18 @@ class ContinuationExecutor::Core : public std::enable_shared_from_this<Continuat
  private:
   struct Item {
     Participant* participant = nullptr;
-    std::shared_ptr<Cost> cost;  // null: a helper's
+    std::shared_ptr<Cost> cost;  // null: a helper
     int64_t run_id = 0;
   };
 
-  // Threads to have at work on `count` participants.
+  // Number of threads that should work on `count` participants.
   static int ThreadsWorth(int count, int64_t mean_ns);
 
   int Waiting() const { return static_cast<int>(line_.size() - head_); }
   bool Empty() const { return head_ == line_.size(); }
   bool Done() const { return stop_ && Empty() && running_ == 0; }
   Item Pop();
-  void SendFor(int threads, std::unique_lock<std::mutex>* lock);  // to come to the line, those on their way included
+  void SendFor(int threads, std::unique_lock<std::mutex>* lock);  // counts those already on their way to the queue
   void WakeOrStart(int threads);
   void EnsureGuard();
   void WakeAll();
@@ -85,16 +85,16 @@ class ContinuationExecutor::Core : public std::enable_shared_from_this<Continuat
 
   std::mutex mutex_;
   std::condition_variable work_, guard_;
-  std::vector<Item> line_;  // from head_ on
+  std::vector<Item> line_;  // the queue, from head_ on
   size_t head_ = 0;
-  int64_t taken_ = 0;  // how far the line has moved
-  // Each thread is in one of three states, or about to look at the line: idle (asleep, but for those woken), looking
-  // out, or running a participant.
-  int started_ = 0;  // threads, ever
+  int64_t taken_ = 0;  // items popped so far
+  // Each thread is in one of three states, or about to look at the queue: idle (asleep or just woken), polling, or
+  // running a participant.
+  int started_ = 0;  // threads started so far
   int threads_ = 0, idle_ = 0, woken_ = 0, looking_out_ = 0, running_ = 0;
-  bool share_ = false;  // whether the participants in line are worth another thread
-  // Participants in line if they are, else 0. Written under the mutex and read without it by those who look out, who
-  // then take the mutex: it orders nothing, so relaxed will do.
+  bool share_ = false;  // whether the queued participants justify another thread
+  // Number of queued participants if share_, else 0. Written under the mutex and read without it by polling threads,
+  // which then take the mutex: it orders nothing, so relaxed is enough.
   std::atomic<int> to_share_{0};
   bool has_guard_ = false, guard_asleep_ = false;
   bool stop_ = false;
@@ -102,14 +102,14 @@ class ContinuationExecutor::Core : public std::enable_shared_from_this<Continuat
 
 namespace {
 
-// What a thread runs since when, for StartClock and StopClock.
+// The call site whose cost this thread measures, and since when; for StartClock and StopClock.
 struct CostClock {
-  std::shared_ptr<ContinuationExecutor::Cost> cost;  // null: it is stopped
+  std::shared_ptr<ContinuationExecutor::Cost> cost;  // null: stopped
   int64_t run_id = 0;
   Clock::time_point start;
 };
 
-// Each thread's own: the continuation_executor it works for, and its clock.
+// Per thread: the executor it works for, and its clock.
 thread_local ContinuationExecutor::Core* this_thread_core = nullptr;
 thread_local CostClock this_thread_clock;
 thread_local int this_thread_number = 0;
@@ -117,7 +117,7 @@ thread_local int this_thread_number = 0;
 }  // namespace
 
 void ContinuationExecutor::Cost::Add(int64_t ns) {
-  // A lost update does no harm.
+  // A lost update is harmless.
   const int64_t mean = mean_ns();
   mean_ns_.store(mean + (std::min(ns, kLongestNs) - mean) / 16, std::memory_order_relaxed);
 }
@@ -154,7 +154,7 @@ ContinuationExecutor::~ContinuationExecutor() { core_->Stop(); }
 
 void ContinuationExecutor::Post(Participant* const* participants, int count, const std::shared_ptr<Cost>& cost,
                                 int64_t run_id) {
-  // Once the last participant is let go, its run may end and this object with it.
+  // Resuming the last participant may end its run and destroy this object.
   const std::shared_ptr<Core> core = core_;
   core->Post(participants, count, cost, run_id);
 }
@@ -173,7 +173,7 @@ void ContinuationExecutor::Core::Post(Participant* const* participants, int coun
   std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
   LockSoon(&lock);
   for (int i = 0; i < count; ++i) line_.push_back({participants[i], cost, run_id});
-  const bool comes_back = this_thread_core == this;  // to the line, by itself
+  const bool comes_back = this_thread_core == this;  // this thread returns to the queue by itself
   share_ = cost->mean_ns() >= kWorthSharingNs || (!comes_back && looking_out_ > 0);
   SendFor(ThreadsWorth(count, cost->mean_ns()) - (comes_back ? 1 : 0), &lock);
 }
@@ -191,7 +191,7 @@ void ContinuationExecutor::Core::SendFor(int threads, std::unique_lock<std::mute
   WakeOrStart(threads - woken_ - (share_ ? looking_out_ : 0));
   EnsureGuard();
   if (threads_ > 0) return;
-  while (!Empty()) RunOne(lock);  // no thread could be had: better here than never
+  while (!Empty()) RunOne(lock);  // no thread could be started: run them here
 }
 
 void ContinuationExecutor::Core::Stop() {
@@ -230,7 +230,8 @@ void ContinuationExecutor::Core::WakeOrStart(int threads) {
 void ContinuationExecutor::Core::EnsureGuard() {
   if (Empty()) return;
   if (!has_guard_) {
-    // A thread that is neither running nor idle comes by here before it runs; if there is none, one more must come.
+    // A thread that is neither running nor idle reaches EnsureGuard before it runs anything; if there is none, send
+    // one.
     const int looking_elsewhere = share_ ? 0 : looking_out_;
     if (threads_ - running_ - looking_elsewhere - (idle_ - woken_) == 0) WakeOrStart(1);
   } else if (guard_asleep_) {
@@ -243,7 +244,7 @@ bool ContinuationExecutor::Core::Start() {
   try {
     std::thread([core = shared_from_this()] { core->Run(); }).detach();
   } catch (const std::system_error&) {
-    return false;  // the threads there are go down the line
+    return false;  // the existing threads drain the queue
   }
   ++threads_;
   return true;
@@ -272,13 +273,13 @@ void ContinuationExecutor::Core::RunOne(std::unique_lock<std::mutex>* lock) {
   lock->unlock();
   ContinuationExecutor::Cost::StartClock(std::move(item.cost), item.run_id);
   item.participant->Resume();
-  ContinuationExecutor::Cost::StopClock(item.run_id);  // unless it has arrived at another call site, which stops it
+  ContinuationExecutor::Cost::StopClock(item.run_id);  // no-op if it reached another call site, which stopped it
   LockSoon(lock);
   --running_;
   if (Done()) WakeAll();
 }
 
-// Returns whether there are participants to share, as seen before the lock was taken again.
+// Returns whether there were participants to share, as seen before the lock was retaken.
 bool ContinuationExecutor::Core::LookOut(std::unique_lock<std::mutex>* lock) {
   if (stop_ || looking_out_ + running_ >= ContinuationExecutor::Cores()) return false;
   ++looking_out_;
@@ -305,8 +306,8 @@ bool ContinuationExecutor::Core::WaitForWork(std::unique_lock<std::mutex>* lock)
   return woken;
 }
 
-// One thread stands by: while there is anything to do it looks at the line now and then, and joins in when the line has
-// not moved. It sleeps when all is quiet. Returns false when it may end.
+// One thread is the guard: while there is work it polls the queue at intervals, and joins in when the queue has
+// stalled. It sleeps when there is no work. Returns false when the thread may end.
 bool ContinuationExecutor::Core::Guard(std::unique_lock<std::mutex>* lock) {
   has_guard_ = true;
   bool go_on = true;

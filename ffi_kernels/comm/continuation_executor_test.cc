@@ -1,4 +1,4 @@
-// That everyone is resumed, whatever the others do.
+// Every participant is resumed, whatever the others do.
 #include "ffi_kernels/comm/continuation_executor.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ struct TestParticipant : Participant {
   std::function<void()> resume;
 };
 
-// Opens when `count` have come; like XLA's own collectives on CPU, it holds each caller's thread until then.
+// Opens when `count` threads have arrived; like XLA's own CPU collectives, it blocks each caller until then.
 class Barrier {
  public:
   explicit Barrier(int count) : left_(count) {}
@@ -110,7 +110,7 @@ TEST(ContinuationExecutor, SpreadsGuestsWorthItOverThreadsThatAreAwake) {
   ContinuationExecutor continuation_executor;
   const auto cost = std::make_shared<ContinuationExecutor::Cost>();
   for (int i = 0; i < 100; ++i) cost->Add(50'000);
-  // Each participant waits for the other: only two threads can bring them through, however long this goes on.
+  // Each participant waits for the other: with fewer than two threads neither would ever return.
   for (int round = 0; round < 200; ++round) {
     Barrier pair(2), done(2);
     const auto participants = Participants(2, [&] {
@@ -139,7 +139,7 @@ TEST(ContinuationExecutor, ResumesAShortGuestWhileOthersLookOutForLongOnes) {
 TEST(ContinuationExecutor, BringsAsManyHelpersAsAskedEachOnAThreadOfItsOwn) {
   ContinuationExecutor continuation_executor;
   for (int round = 0; round < 50; ++round) {
-    Barrier together(3), done(3);  // each waits for the others: one thread could not be all of them
+    Barrier together(3), done(3);  // each waits for the others, so one thread cannot run them all
     TestParticipant helper([&] {
       together.Come();
       done.Count();

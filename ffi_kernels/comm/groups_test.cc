@@ -1,4 +1,4 @@
-// Which slot each device takes, and what is said when it has none.
+// The slot of each device, and the error for a device without one.
 #include "ffi_kernels/comm/groups.h"
 
 #include <gtest/gtest.h>

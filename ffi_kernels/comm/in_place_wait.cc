@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is the 32-bit word itself");
 
-// Returns when woken, when the word is not `expected`, after `most`, or for no reason.
+// Returns when woken, when the word is not `expected`, after `most`, or spuriously.
 void FutexWait(std::atomic<uint32_t>* word, uint32_t expected, std::chrono::nanoseconds most) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(most);
   const timespec timeout{static_cast<time_t>(seconds.count()), static_cast<long>((most - seconds).count())};
@@ -40,7 +40,7 @@ bool InPlaceWait::End(Outcome outcome) {
   uint32_t word = word_.load(std::memory_order_relaxed);
   if ((word & kCodeMask) != kWaits) return false;
   const uint32_t ended = (word & ~kCodeMask) | outcome;
-  // Fails only where the rank has just left. Release: pairs with the acquire in Wait.
+  // Fails only if the rank has just left. Release: pairs with the acquire in Wait.
   if (!word_.compare_exchange_strong(word, ended, std::memory_order_release, std::memory_order_relaxed)) return false;
   FutexWake(&word_);
   return true;

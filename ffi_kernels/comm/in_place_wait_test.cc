@@ -1,4 +1,4 @@
-// Each way in which a wait ends, and the race between leaving and being done.
+// Every way in which a wait ends, and the race between leaving and completing.
 #include "ffi_kernels/comm/in_place_wait.h"
 
 #include <gtest/gtest.h>

@@ -10,7 +10,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Runs that failed end soon; whoever is late for one of them comes within the next few.
+// A failed run ends soon, so its late ranks arrive within the next few failures.
 constexpr size_t kFailuresKept = 64;
 
 bool SameRound(const RankSlot& a, const RankSlot& b) { return a.group == b.group && a.instance == b.instance; }
@@ -108,7 +108,7 @@ void Rendezvous::Remember(int64_t run_id, const RankSlot& slot, const std::strin
 }
 
 void Rendezvous::FailAll(RendezvousRound* round, const std::string& message) {
-  // A participant that failed may end the run and with it this object; only the shared pointer keeps it.
+  // Fail may end the run and destroy this object; the shared pointer keeps it alive.
   const std::shared_ptr<Rendezvous> self = shared_from_this();
   round->users.store(1);
   for (size_t i = 0; i < round->participants.size(); ++i) {
@@ -136,8 +136,8 @@ std::string Rendezvous::LateMessage(const RendezvousRound& round) const {
          "slow, set JAX_ONESHOT_TIMEOUT_S higher, or JAX_ONESHOT=0 to use XLA's own all-reduce";
 }
 
-// The watch wakes no more often than once per timeout while all goes well: a round that opens while it sleeps cannot
-// be due before it wakes. It ends after a whole timeout in which nobody met.
+// Unless a rank is late, the watch thread wakes at most once per timeout: a round that opens while it sleeps is not due
+// before it wakes. It ends after a full timeout in which no round opened.
 Result<void> Rendezvous::StartWatch() {
   try {
     std::thread(&Rendezvous::Watch, weak_from_this(), alarm_).detach();

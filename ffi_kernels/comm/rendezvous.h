@@ -1,8 +1,8 @@
-// Collects the participants of a round, one per rank, in any order and from any thread. The last to arrive receives the
-// whole round; if somebody does not arrive in time, all who did receive an error. Nobody blocks.
+// Rendezvous of the ranks of a group: participants arrive in any order and from any thread. The last to arrive receives
+// the whole round; if a rank does not arrive before the deadline, all that did fail with an error. Never blocks.
 //
-// A round is named by (run, group, instance). The same name may meet again and again (a call within a loop): a rank
-// can come back only after it was let go, so a name has one open round at a time.
+// A round is identified by (run, group, instance). The same key is used again when the call runs in a loop: a rank can
+// return only after it was resumed, so each key has at most one open round.
 #ifndef FFI_KERNELS_COMM_RENDEZVOUS_H_
 #define FFI_KERNELS_COMM_RENDEZVOUS_H_
 
@@ -22,8 +22,8 @@
 
 namespace jax_oneshot {
 
-// One slot at a round, used again by later rounds. Either Resume or Fail is called once for each time it is taken;
-// both must move out what they need, for the slot may be taken again before they return.
+// One rank's part in a round; reused by later rounds. Exactly one of Resume and Fail is called for each use; both must
+// move out what they need first, because the object may be reused before they return.
 class Participant {
  public:
   virtual ~Participant() = default;
@@ -33,12 +33,12 @@ class Participant {
 
 struct RendezvousRound {
   int64_t run_id = 0;
-  RankSlot slot;  // of the first to arrive; group and instance are everybody's
+  RankSlot slot;  // of the first to arrive; all share its group and instance
   std::chrono::steady_clock::time_point deadline;
   int arrived = 0;
   std::vector<bool> here;                                  // by index within the group
   std::vector<std::unique_ptr<Participant>> participants;  // by index within the group
-  std::atomic<int> users{0};                               // who still needs this object; see Rendezvous::Release
+  std::atomic<int> users{0};                               // references to this object; see Rendezvous::Release
 };
 
 class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
@@ -53,15 +53,16 @@ class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
 
   const Groups& groups() const { return groups_; }
 
-  // Lets `fill` put what the rank brings into its slot. Returns null unless this was the last of its group; then the
-  // whole round, which nobody else can see any more. The caller sets `users` and sees to every participant.
+  // `fill` stores the rank's data in its participant. Returns null unless this rank is the last of its group; then the
+  // whole round, which is now visible only to the caller. The caller sets `users` and resumes or fails every
+  // participant.
   Result<RendezvousRound*> Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(Participant*)>& fill);
 
-  // Ends the round that `slot` would go to: all who wait in it, and all who come to it later in this run, fail with
-  // `message`.
+  // Fails the round that `slot` belongs to with `message`: ranks that wait in it, and ranks that arrive later in this
+  // run.
   void Cancel(int64_t run_id, const RankSlot& slot, const std::string& message);
 
-  // One user less; the last one's call makes the round free for use again.
+  // Drops one reference; the last one returns the round to the free list.
   void Release(RendezvousRound* round);
 
  private:
@@ -82,7 +83,7 @@ class Rendezvous : public std::enable_shared_from_this<Rendezvous> {
   std::string TwiceMessage(const RankSlot& slot) const;
   std::string LateMessage(const RendezvousRound& round) const;
 
-  // Outlives the rendezvous where its thread does, so that destroying one never waits for a thread (which may be the
+  // Owned jointly with the watch thread, so that destroying a rendezvous never waits for that thread (which may be the
   // very thread that destroys it).
   struct Alarm {
     std::mutex mutex;

@@ -1,4 +1,4 @@
-// Who gets the round, who gets an error, and when.
+// Who receives the round, who receives an error, and when.
 #include "ffi_kernels/comm/rendezvous.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Collects what became of each participant, by the number it was placed with.
+// Records the outcome of each participant, by the number it was given.
 struct Ledger {
   std::mutex mutex;
   std::condition_variable changed;
@@ -80,7 +80,7 @@ TEST_F(RendezvousTest, MeetsAgainUnderTheSameName) {
     RendezvousRound* round = *Arrive(rendezvous.get(), 1, 1 - generation % 2, 0);
     ASSERT_NE(round, nullptr);
     round->users = 1;
-    if (generation % 3 == 0) rendezvous->Release(round);  // else still in use: another object serves
+    if (generation % 3 == 0) rendezvous->Release(round);  // otherwise still referenced: another object is used
   }
 }
 
