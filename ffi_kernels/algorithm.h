@@ -1,6 +1,6 @@
-// How what is combined over the ranks travels between them. The sums have the same bits either way. The pass chooses,
-// once per call, by the bytes of the message and the size of the group (xla_pass/sites/message_limits.h); on CPU, where
-// ranks share memory, the choice means nothing.
+// How the ranks exchange the data that a call combines. Both algorithms give the same bits. The pass chooses, once per
+// call, by message size and group size (xla_pass/sites/message_limits.h); on CPU, where ranks share memory, the choice
+// has no effect.
 #ifndef FFI_KERNELS_ALGORITHM_H_
 #define FFI_KERNELS_ALGORITHM_H_
 
@@ -12,10 +12,10 @@ namespace jax_oneshot {
 
 enum class Algorithm : uint8_t {
   kOneShot,  // every rank sends its whole message to every other rank
-  kTwoShot,  // every word goes to its owner, and its sum from there to the others: cuda/kernel/device/two_shot.cuh
+  kTwoShot,  // the owner of each word sums it and sends the sum to the others: cuda/kernel/device/two_shot.cuh
 };
 
-// As the attribute of a call spells it.
+// The value of a call's "algorithm" attribute.
 constexpr std::string_view AlgorithmName(Algorithm algorithm) {
   return algorithm == Algorithm::kOneShot ? "one_shot" : "two_shot";
 }

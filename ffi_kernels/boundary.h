@@ -15,14 +15,14 @@ namespace jax_oneshot {
 // Whether replica-id and partition-id follow the operands (call_attributes.h).
 enum class TrailingIds : uint8_t { kNone, kReplicaAndPartition };
 
-// All buffers of one execution.
+// All buffers of one execution, in order.
 std::vector<xla::ffi::AnyBuffer> AllOf(const xla::ffi::RemainingArgs& args);
 std::vector<xla::ffi::AnyBuffer> AllOf(const xla::ffi::RemainingRets& rets);
 
 class Boundary {
  public:
-  // Operands: the program's inputs; on CPU two u32 scalars follow. Results: the program's outputs. Of what lies in
-  // shards, a buffer holds one of `ranks` parts.
+  // Operands: the program's inputs, on CPU followed by two u32 scalars. Results: the program's outputs. The buffer of a
+  // sharded input or output holds 1/`ranks` of its elements.
   Boundary(const RowProgram& program, int64_t rows, int64_t width, int64_t ranks, TrailingIds ids);
 
   size_t operand_count() const { return operands_.size(); }
@@ -31,7 +31,7 @@ class Boundary {
   bool OperandFits(size_t i, const xla::ffi::AnyBuffer& buffer) const { return Fits(operands_[i], buffer); }
   bool ResultFits(size_t i, const xla::ffi::AnyBuffer& buffer) const { return Fits(results_[i], buffer); }
 
-  // Empty: all is well.
+  // Empty if every buffer matches.
   std::string Problems(const std::vector<xla::ffi::AnyBuffer>& operands,
                        const std::vector<xla::ffi::AnyBuffer>& results) const;
 

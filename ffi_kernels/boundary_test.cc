@@ -1,4 +1,4 @@
-// Buffers that fit a program, and what is said of those that do not.
+// Buffers that match a program, and the errors for those that do not.
 #include "ffi_kernels/boundary.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 
 namespace ffi = xla::ffi;
 
-// Buffers as XLA hands them over.
+// Buffers as XLA passes them.
 class Buffers {
  public:
   Buffers& Add(ffi::DataType dtype, std::vector<int64_t> dimensions) {

@@ -1,4 +1,4 @@
-// Names of the custom-call target and of its attributes: the contract between the pass, which writes them into
+// Names of the custom-call targets and of their attributes: the contract between the pass, which writes them into
 // backend_config, and the FFI handlers, which read them.
 #ifndef FFI_KERNELS_CALL_ATTRIBUTES_H_
 #define FFI_KERNELS_CALL_ATTRIBUTES_H_
@@ -20,10 +20,10 @@ inline constexpr char kAttrRows[] = "rows";             // i64
 inline constexpr char kAttrWidth[] = "width";           // i64
 inline constexpr char kAttrGroupMode[] = "group_mode";  // string: "flattened_id", "cross_replica",
                                                         // "cross_partition", "cross_replica_and_partition"
-inline constexpr char kAttrGroups[] = "groups";         // array<i64>: ids, group after group; empty: everybody
+inline constexpr char kAttrGroups[] = "groups";         // array<i64>: ids, group after group; empty: all ids
 inline constexpr char kAttrGroupSize[] = "group_size";  // i64: ids per group
 inline constexpr char kAttrChannelId[] = "channel_id";  // i64; 0: none
-inline constexpr char kAttrCall[] = "call";             // i64: number of this call within the module
+inline constexpr char kAttrCall[] = "call";             // i64: index of this call within the module
 inline constexpr char kAttrTimeoutMs[] = "timeout_ms";  // i64
 inline constexpr char kAttrAlgorithm[] = "algorithm";   // string: "one_shot", "two_shot" (algorithm.h)
 

@@ -1,4 +1,4 @@
-// CallSpec: the attributes of one custom-call, parsed and validated. The CPU and the CUDA handler are both built from
+// CallSpec: the attributes of one custom-call, parsed and validated. Both the CPU and the CUDA handler are built from
 // it.
 #ifndef FFI_KERNELS_CALL_SPEC_H_
 #define FFI_KERNELS_CALL_SPEC_H_
@@ -24,10 +24,10 @@ struct CallAttributes {
 };
 
 struct CallSpec {
-  RowProgram program;  // valid
+  RowProgram program;  // validated
   int64_t rows, width;
   Groups groups;
-  std::string name;  // "one-shot all-reduce 3 (channel 7)": how messages call it
+  std::string name;  // "one-shot all-reduce 3 (channel 7)", for messages
   std::chrono::milliseconds timeout;
   Algorithm algorithm = Algorithm::kOneShot;
 };

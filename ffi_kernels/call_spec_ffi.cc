@@ -26,7 +26,7 @@ class Reader {
     return T();
   }
 
-  // Call after the last Get. An attribute that nobody asked for may change what the call means, so it is a problem too.
+  // Call after the last Get. Unknown attributes are errors too: they may change what the call means.
   std::string Problems() const {
     std::string problems = problems_;
     for (const std::string_view name : attributes_) {
@@ -42,7 +42,7 @@ class Reader {
   std::string problems_;
 };
 
-// Only the pass writes these attributes, so whatever is wrong with them comes from another version of it.
+// Only the pass writes these attributes, so any error comes from another version of it.
 tl::unexpected<std::string> WrittenByAnotherVersion(const std::string& problem) {
   return Err(problem +
              ". The call was probably compiled by another version of jax-oneshot and then saved: compile the program "

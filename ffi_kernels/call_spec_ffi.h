@@ -8,7 +8,7 @@
 
 namespace jax_oneshot {
 
-// One message names every attribute that is missing or of another type.
+// The error names every attribute that is missing, unknown or of the wrong type.
 Result<CallSpec> ReadCallSpec(const xla::ffi::Dictionary& attributes);
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// What a call's attributes become, and what is said when they make no sense.
+// How a call's attributes are parsed, and the errors for invalid ones.
 #include "ffi_kernels/call_spec.h"
 
 #include <gtest/gtest.h>

@@ -4,7 +4,7 @@
 #include <future>
 #include <memory>
 
-// What FFI's C interface leaves to the runtime.
+// The types that FFI's C API leaves to the runtime.
 struct XLA_FFI_Error {
   std::string message;
 };
@@ -78,7 +78,7 @@ XLA_FFI_CallFrame Frame(XLA_FFI_InvokeContext* context, XLA_FFI_ExecutionStage s
   return frame;
 }
 
-// Attributes in C's terms. Points into `attributes`; a map is sorted by name, as FFI wants them.
+// Attributes as C structs. Points into `attributes`; a map is sorted by name, as FFI requires.
 class RawAttributes {
  public:
   explicit RawAttributes(const FakeAttributes& attributes) {
@@ -122,7 +122,7 @@ class RawAttributes {
   std::vector<void*> values_;
 };
 
-// Buffers in C's terms. Points into `buffers`.
+// Buffers as C structs. Points into `buffers`.
 class RawBuffers {
  public:
   explicit RawBuffers(const std::vector<FakeBuffer>& buffers) {
@@ -155,7 +155,7 @@ class RawBuffers {
 }  // namespace
 
 FakeXla::FakeXla(XLA_FFI_TypeId* state_type, const XLA_FFI_TypeInfo* state_info) : state_info_(state_info) {
-  state_type->type_id = 1;  // any but zero, which is XLA_FFI_UNKNOWN_TYPE_ID
+  state_type->type_id = 1;  // any value but XLA_FFI_UNKNOWN_TYPE_ID, which is zero
 }
 
 FakeXla::~FakeXla() {

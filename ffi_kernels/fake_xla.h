@@ -1,7 +1,7 @@
-// For tests: calls an FFI handler as XLA would, with attributes, buffers and a run id, and returns its status.
+// For tests: calls an FFI handler as XLA does, with attributes, buffers and a run id, and returns its status.
 //
-// Plays XLA for handlers that keep a state from Instantiate and answer with a future in Execute. Several threads may
-// execute at the same time, as XLA's devices do.
+// For handlers that create a state in Instantiate and return a future from Execute. Several threads may execute at the
+// same time, as XLA's devices do.
 #ifndef FFI_KERNELS_FAKE_XLA_H_
 #define FFI_KERNELS_FAKE_XLA_H_
 
@@ -26,7 +26,7 @@ using FakeAttributes = std::map<std::string, FakeAttribute>;
 
 class FakeXla {
  public:
-  // Gives the type an id, as registering it does.
+  // Assigns the type an id, as registering it with XLA does.
   FakeXla(XLA_FFI_TypeId* state_type, const XLA_FFI_TypeInfo* state_info);
   ~FakeXla();  // deletes the state
   FakeXla(const FakeXla&) = delete;

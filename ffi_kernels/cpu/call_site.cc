@@ -9,22 +9,22 @@
 namespace jax_oneshot {
 namespace {
 
-// A call with this many blocks is worth waking threads for; with fewer, those that are awake help. Measured 2026-11-24
-// on 4 cores of an AMD EPYC, 8 ranks, bf16 norm: a block takes 15 us, a wake-up 5 to 20 us.
+// With at least this many blocks it pays to wake threads; with fewer, only threads that are awake help. Measured
+// 2026-11-24 on 4 cores of an AMD EPYC, 8 ranks, bf16 norm: a block takes 15 us, a wake-up 5 to 20 us.
 constexpr int64_t kBlocksWorthWaking = 4;
 
-// How long a rank waits on its own thread. Longer than the others take to arrive unless something keeps their threads:
-// where XLA runs more calls at once than it has threads, ranks may wait in place for ranks that wait for their threads.
+// How long a rank waits on its own thread. Longer than its peers take to arrive unless they lack threads: if XLA runs
+// more calls at once than it has threads, ranks in place may wait for ranks that have no thread to run on.
 constexpr auto kInPlace = std::chrono::milliseconds(20);
 constexpr int kMaxCallsElsewhere = 1 << 16;
 
 }  // namespace
 
-// One call of one group, all ranks present: blocks are taken by whichever thread comes; the one that finishes the last
-// block lets the ranks go. A thread that comes too late finds no block and leaves.
+// One call of one group, all ranks present. Any thread may take blocks; the one that finishes the last block resumes
+// the ranks. A thread that comes too late finds no block and returns.
 struct CallSite::Work {
-  // A run of blocks. Each thread begins with a share of its own, the same each time it comes: what it wrote there last
-  // time may still be in its core's cache. Then it helps the others. Its counter has a cache line to itself.
+  // A range of blocks. Each thread starts with its own share, the same one in every call, because the data it wrote
+  // there last time may still be in its core's cache. Then it helps the others. Each counter has its own cache line.
   struct alignas(64) Share {
     int64_t end = 0;
     std::atomic<int64_t> next{0};
@@ -43,21 +43,21 @@ struct CallSite::Work {
   InPlace::Copies copies;
   std::atomic<int64_t> left{0};  // blocks not yet done
   std::vector<Share> shares;     // the first `share_count`
-  int share_count = 1;           // as many as threads are asked for
-  std::atomic<int> threads{0};   // that have not left yet
+  int share_count = 1;           // the number of threads requested
+  std::atomic<int> threads{0};   // that have not returned yet
   Helper helper{this};
   std::vector<Participant*> to_resume;
 
   void Split(int shares, int64_t blocks);
-  int64_t RunShare(Share* share);  // as much of it as nobody else took; how many blocks
+  int64_t RunShare(Share* share);  // runs the blocks that no other thread took; returns their number
 };
 
-// Whether ranks wait in place at a call site. They do where one of XLA's own collectives follows: it blocks a thread
-// per rank anyway, so leaving one thread only to block another costs more than it saves. Measured 2026-11-27, 8 ranks
-// on 2 cores of a shared machine, 16 layers with an all-reduce and an all-gather each, median over processes of the
-// best run: XLA alone 10.7 ms, ranks resumed on other threads 18.0 ms, in place 8.6 ms.
+// Whether ranks wait in place at a call site. They do if one of XLA's own collectives follows: it blocks a thread per
+// rank anyway, so giving up one thread only to block another costs more than it saves. Measured 2026-11-27, 8 ranks on
+// 2 cores of a shared machine, 16 layers with an all-reduce and an all-gather each, median over processes of the best
+// run: XLA alone 10.7 ms, ranks resumed on other threads 18.0 ms, in place 8.6 ms.
 //
-// Waiting in vain costs kInPlace, so each time it happens ranks stay away from it for twice as many calls as before.
+// Each vain wait costs kInPlace, so each time it happens ranks stop waiting in place for twice as many calls as before.
 class WaitsInPlace {
  public:
   bool IsWorth(const ContinuationExecutor::Cost& cost) {
@@ -79,11 +79,12 @@ class WaitsInPlace {
 
  private:
   static constexpr int kMinPenalty = 8;
-  // Hints that order nothing, and a lost update of which does no harm: relaxed will do.
+  // Hints that order nothing, and losing an update is harmless: relaxed is enough.
   std::atomic<int> calls_elsewhere_{0}, penalty_{kMinPenalty};
 };
 
-// What a call in flight needs. Kept by it, for the executable may die as soon as its last rank is let go.
+// The state that a call in flight needs. The call keeps it alive: the executable may be destroyed as soon as its last
+// rank is resumed.
 struct CallSite::State {
   explicit State(CallSiteOptions options)
       : engine(std::move(options.program), options.rows, options.width, BestLoops()), name(std::move(options.name)) {}
@@ -102,7 +103,7 @@ struct CallSite::State {
 
 void WaitingRank::Fail(const std::string& message) {
   Refuse(message);
-  wait_.End(InPlaceWait::kFailed);  // this object is the round's until everybody in it has failed
+  wait_.End(InPlaceWait::kFailed);  // the round keeps this object until all its participants have failed
 }
 
 void WaitingRank::Leave() {
@@ -124,7 +125,7 @@ const std::shared_ptr<ContinuationExecutor::Cost>& CallSite::cost() const { retu
 
 Result<void> CallSite::Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(WaitingRank*)>& fill) {
   ContinuationExecutor::Cost::StopClock(run_id);
-  // A rank that does not wait here may be resumed before this returns, and its executable may die.
+  // A rank that does not wait here may be resumed before this returns, and its executable may be destroyed.
   const std::shared_ptr<State> state = state_;
   const bool stays = state->in_place.IsWorth(*state->cost);
   struct {
@@ -157,7 +158,7 @@ Result<void> CallSite::Arrive(int64_t run_id, const RankSlot& slot, const std::f
 }
 
 void CallSite::Start(Work* work) {
-  const std::shared_ptr<State> state = work->state;  // Run may end the call
+  const std::shared_ptr<State> state = work->state;  // Run may end the call and reset work->state
   const int64_t blocks = state->engine.block_count();
   const int threads = static_cast<int>(std::min<int64_t>(ContinuationExecutor::Cores(), blocks));
   work->threads = threads;
@@ -199,7 +200,8 @@ void CallSite::Work::Split(int count, int64_t blocks) {
 }
 
 int64_t CallSite::Work::RunShare(Share* share) {
-  const int64_t take = share_count > 1 ? 1 : share->end;  // a thread alone does everything in one go, which costs less
+  const int64_t take =
+      share_count > 1 ? 1 : share->end;  // a single thread runs everything in one call, which is cheaper
   int64_t done = 0;
   for (int64_t block; (block = share->next.fetch_add(take, std::memory_order_relaxed)) < share->end; done += take) {
     state->engine.RunBlocks(block, block + take, ranks.data(), static_cast<int>(ranks.size()));
@@ -224,7 +226,8 @@ void CallSite::Finish(Work* work) {
   RendezvousRound* round = work->round;
   const std::shared_ptr<Rendezvous> rendezvous = work->state->rendezvous;
   const int64_t run_id = round->run_id;
-  round->users.store(static_cast<int>(round->participants.size()) + 1);  // one more for the walks over its participants
+  round->users.store(static_cast<int>(round->participants.size()) +
+                     1);  // one more for the loops over participants below
   for (const std::unique_ptr<Participant>& participant : round->participants) {
     auto& rank = static_cast<WaitingRank&>(*participant);
     rank.rendezvous_ = rendezvous;

@@ -1,5 +1,5 @@
-// CallSite: one one-shot call of a CPU executable: its engine, its groups, its rendezvous. Takes one rank's buffers on
-// each execution and writes that rank's results once all ranks of its group have arrived. Independent of XLA.
+// CallSite: the run-time state of one one-shot call of a CPU executable: engine, groups, rendezvous. Each rank passes
+// its buffers on each execution; its results are written once all ranks of its group have arrived. Independent of XLA.
 #ifndef FFI_KERNELS_CPU_CALL_SITE_H_
 #define FFI_KERNELS_CPU_CALL_SITE_H_
 
@@ -18,8 +18,8 @@
 
 namespace jax_oneshot {
 
-// A rank that waits at a call site. What it waits with (a promise) is its subclass's, which also writes Resume and
-// Refuse: both take that out of this object first; Resume then calls Leave; then comes the promise's turn.
+// A rank that waits at a call site. The subclass adds what the rank waits with (a promise) and implements Resume and
+// Refuse. Both first move the promise out of this object; Resume then calls Leave, and completes the promise last.
 class WaitingRank : public Participant {
  public:
   void Fail(const std::string& message) final;
@@ -30,13 +30,13 @@ class WaitingRank : public Participant {
  protected:
   virtual void Refuse(const std::string& message) = 0;
 
-  // This object may be taken by another call from here on.
+  // After this, another call may reuse the object.
   void Leave();
 
  private:
   friend class CallSite;
   InPlaceWait wait_;
-  std::shared_ptr<Rendezvous> rendezvous_;  // from the last arrival to Leave
+  std::shared_ptr<Rendezvous> rendezvous_;  // set when the last rank arrives, until Leave
   RendezvousRound* round_ = nullptr;
 };
 
@@ -55,12 +55,12 @@ class CallSite {
   const Engine& engine() const;
   const Groups& groups() const;
   const std::string& name() const;
-  const std::shared_ptr<ContinuationExecutor::Cost>& cost() const;  // of what follows a call
+  const std::shared_ptr<ContinuationExecutor::Cost>& cost() const;  // of the code after a call
 
-  // `fill` puts the rank's buffers, and what it waits with, into its slot. An error says why this rank cannot meet the
-  // others; they hear of it now or at the deadline. May wait for the others on the calling thread, for a short time; a
-  // rank that has not been resumed or failed by then is so later, on another thread. Allocates nothing of its own once
-  // as many calls as ever were in flight together (a `fill` that captures more than two pointers allocates in
+  // `fill` stores the rank's buffers and its promise in its slot. An error says why this rank cannot take part; its
+  // peers fail immediately or at the deadline. May wait for the peers on the calling thread, for a short time; a rank
+  // that is neither resumed nor failed by then is resumed or failed later on another thread. Allocates only when more
+  // calls are in flight at once than ever before (a `fill` that captures more than two pointers allocates in
   // std::function).
   Result<void> Arrive(int64_t run_id, const RankSlot& slot, const std::function<void(WaitingRank*)>& fill);
 

@@ -1,4 +1,4 @@
-// Ranks on threads, many calls, many runs: everyone gets its result, or an error.
+// Ranks on threads, many calls, many runs: every rank gets its result or an error.
 #include "ffi_kernels/cpu/call_site.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ class TestRank : public WaitingRank {
   }
   void Refuse(const std::string& message) override { std::move(*outcome).set_value(message); }
   std::optional<Outcome> outcome;
-  std::thread::id thread;  // that it arrived on
+  std::thread::id thread;  // on which it arrived
   static std::atomic<int> resumed_in_place;
 };
 
@@ -71,12 +71,12 @@ std::future<std::string> Begin(CallSite* site, int64_t run, int rank, const Rank
   return refused.get_future();
 }
 
-// One rank's turn; waits for its outcome.
+// One rank's call; waits for its outcome.
 std::string Call(CallSite* site, int64_t run, int rank, const RankData& data) {
   return Begin(site, run, rank, data).get();
 }
 
-// Every rank on a thread of its own, `repeats` calls one after the other, arriving in ever different orders.
+// Each rank on its own thread, `repeats` calls one after the other, arriving in varying order.
 void RunRanks(CallSite* site, int64_t run, int repeats, const RankData& data) {
   std::vector<std::thread> threads;
   for (int rank = 0; rank < kRanks; ++rank) {
@@ -147,7 +147,7 @@ TEST(CallSite, GivesTheSameBitsInEveryOrderOfArrival) {
   }
 }
 
-// Holds each caller's thread until all ranks have come, again and again, as XLA's own collectives do.
+// Blocks each caller's thread until all ranks have arrived, reusable, like XLA's own collectives.
 class BlockingCollective {
  public:
   void Run() {
@@ -171,7 +171,7 @@ void RunRanksThatBlock(CallSite* site, int repeats, const RankData& data) {
   for (int rank = 0; rank < kRanks; ++rank) {
     threads.emplace_back([=, &data, &collective] {
       for (int i = 0; i < repeats; ++i) {
-        // What follows a call is timed on the thread that runs it, here as there.
+        // The code after a call is timed on the thread that runs it, as in production.
         ASSERT_EQ(Call(site, 1, rank, data), "");
         ContinuationExecutor::Cost::StartClock(site->cost(), 1);
         collective.Run();
@@ -188,7 +188,7 @@ TEST(CallSite, RanksThatBlockAfterwardsWaitOnTheirOwnThreads) {
   RunRanksThatBlock(site.get(), 20, data);
   TestRank::resumed_in_place = 0;
   RunRanksThatBlock(site.get(), 50, data);
-  EXPECT_GT(TestRank::resumed_in_place, 0);  // all of them, unless the machine keeps a thread from running for long
+  EXPECT_GT(TestRank::resumed_in_place, 0);  // all of them, unless the machine delays a thread for long
   ExpectRight(data, 2 * 600);
 }
 

@@ -10,7 +10,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Large enough that taking a block costs nothing beside running it, small enough that two threads finish together.
+// Large enough that the cost of taking a block is negligible, small enough that two threads finish together.
 constexpr int64_t kElementsPerBlock = 8 * 1024;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -51,7 +51,7 @@ void Engine::ReturnWorkspace(std::unique_ptr<Workspace> workspace) const {
 
 void Engine::RunBlocks(int64_t first, int64_t last, const RankBuffers* ranks, int rank_count) const {
   std::unique_ptr<Workspace> workspace = TakeWorkspace();
-  // Blocks of whole rows follow each other; of rows cut into pieces each piece is a call of its own.
+  // Blocks of whole rows are contiguous and run together; a piece of a row is run on its own.
   const int64_t step = column_blocks_ == 1 ? std::max<int64_t>(1, last - first) : 1;
   for (int64_t block = first; block < last; block += step) {
     const int64_t row = block / column_blocks_ * rows_per_block_;

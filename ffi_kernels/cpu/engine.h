@@ -1,5 +1,5 @@
-// The arithmetic of the CPU backend, without XLA. Sums once per group, runs the epilogue once per distinct set of local
-// operands (usually one), and splits the work into blocks that threads may run in any order.
+// The arithmetic of the CPU backend, independent of XLA. Sums once per group, runs the epilogue once per distinct set
+// of local operands (usually one), and splits the work into blocks that threads may run in any order.
 #ifndef FFI_KERNELS_CPU_ENGINE_H_
 #define FFI_KERNELS_CPU_ENGINE_H_
 
@@ -27,15 +27,15 @@ class Engine {
   int64_t rows() const { return rows_; }
   int64_t width() const { return width_; }
 
-  // Before a call's first block: results may lie where operands do.
+  // Call before a call's first block: results may alias operands.
   void Protect(std::vector<RankBuffers>* ranks, InPlace::Copies* copies) const { in_place_.Protect(ranks, copies); }
 
-  // Blocks are independent of each other; together they write every element of every output once.
+  // Blocks are independent of each other; together they write every output element exactly once.
   int64_t block_count() const { return row_blocks_ * column_blocks_; }
 
-  // Runs blocks `first` to `last`-1; several in one call cost less than one by one. Thread-safe. `ranks` are in the
-  // order of the sum, and divide the width where the program has shards. Allocates only when more threads are inside
-  // than ever before.
+  // Runs blocks `first` to `last`-1; running several in one call is cheaper than one by one. Thread-safe. `ranks` are
+  // in the order of the sum; their number divides the width if the program has shards. Allocates only when more threads
+  // run blocks at once than ever before.
   void RunBlocks(int64_t first, int64_t last, const RankBuffers* ranks, int rank_count) const;
 
  private:

@@ -1,4 +1,4 @@
-// The engine against the scalar evaluator: every operation, dtype, shape and table of loops.
+// The engine against the scalar evaluator: every operation, dtype, shape and loop table.
 #include "ffi_kernels/cpu/engine.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ RowProgram Parse(const std::string& text) {
 }
 
 void RunAll(const Engine& engine, const RankData& data, int ranks) {
-  // Backwards, and some two at a time: the order and the cut must not matter.
+  // Backwards, and some two at a time: order and grouping must not matter.
   for (int64_t last = engine.block_count(); last > 0;) {
     const int64_t first = last % 3 == 0 ? last - 2 : last - 1;
     engine.RunBlocks(first, last, data.buffers(), ranks);
@@ -39,7 +39,7 @@ void RunAll(const Engine& engine, const RankData& data, int ranks) {
   }
 }
 
-// Distance in units of the last place of `dtype`; 0 for two NaNs or two zeros.
+// Distance in ulps of `dtype`; 0 for two NaNs or two zeros.
 double UlpsApart(DType dtype, float a, float b) {
   if ((std::isnan(a) && std::isnan(b)) || a == b) return 0;
   if (!std::isfinite(a) || !std::isfinite(b)) return 1e9;
@@ -49,7 +49,7 @@ double UlpsApart(DType dtype, float a, float b) {
   return std::fabs(static_cast<double>(a) - b) / std::ldexp(1.0, exponent - 1 - kMantissa[static_cast<int>(dtype)]);
 }
 
-// Every output of every rank lies within `ulps` of the evaluator's; 0: the same numbers.
+// Every output of every rank is within `ulps` of the evaluator's; 0: equal.
 void ExpectClose(const RowProgram& program, const RankData& data, int ranks, double ulps, const std::string& what) {
   for (int rank = 0; rank < ranks; ++rank) {
     const auto expected = data.Expected(rank);
@@ -230,8 +230,8 @@ TEST(Engine, GivesTheSameBitsByEveryTableOfLoops) {
   }
 }
 
-// Operations whose result is the nearest number: the engine must match the evaluator however they are combined.
-// Row sums are among them: added up in double on both sides, they differ by order only where rounding to f32 hides it.
+// Operations that are correctly rounded: the engine must match the evaluator in any combination of them. Row sums are
+// among them: both sides accumulate in double, and rounding to f32 hides the difference in order.
 bool IsExact(const RowProgram& program) {
   for (const Statement& s : program.statements) {
     if ((s.op >= Op::kCbrt && s.op <= Op::kErf) || s.op == Op::kPower || s.op == Op::kAtan2) return false;
@@ -270,7 +270,7 @@ TEST(Engine, RunsRandomShardedProgramsAsTheEvaluatorDoes) {
   EXPECT_GT(compared, 200);
 }
 
-// Runs with each rank's results in the memory of its operands: `over[o]` is the input under output o.
+// Runs with each rank's results in the buffers of its operands: output o overwrites input `over[o]`.
 void RunInPlace(const RowProgram& program, RankData* data, const RankDataOptions& options,
                 const std::vector<int>& over) {
   std::vector<std::vector<std::vector<uint8_t>>> expected;
@@ -304,7 +304,7 @@ TEST(Engine, MayWriteResultsWhereOperandsLie) {
 }
 
 TEST(Engine, KeepsAnOperandThatIsReadAfterAResultLiesOverIt) {
-  // x0 is stored in the first phase; a2 is loaded in the second, a3 by every row.
+  // x0 is stored in the first phase; a2 is loaded in the second, a3 in every row.
   const RowProgram program = Parse(
       "v1 (a0: sum bf16 row, a1: local bf16 row, a2: local bf16 row, a3: local bf16 vec) { x0: bf16 row = all_reduce "
       "a0;"
@@ -333,7 +333,7 @@ TEST(Engine, MayWriteShardsWhereGatheredShardsLie) {
   }
 }
 
-// A centred LayerNorm whose result is f32: nine roundings on the way.
+// A centred LayerNorm whose result is f32: nine roundings.
 constexpr char kLayerNormF32[] =
     "v1 (a0: sum f32 row, a1: local f32 vec, a2: local f32 vec) { x0: f32 row = all_reduce a0;"
     "x1: f32 rowscalar = reduce_sum x0; x2: f32 scalar = constant 512; x3: f32 rowscalar = divide x1, x2;"
@@ -342,7 +342,7 @@ constexpr char kLayerNormF32[] =
     "x10: f32 vec = load a1; x11: f32 row = multiply x9, x10; x12: f32 vec = load a2; x13: f32 row = add x11, x12 }"
     " -> (x13: row)";
 
-// The same for one row, in double throughout.
+// The same for one row, all in double.
 std::vector<double> LayerNormInDouble(const RankData& data, int ranks) {
   std::vector<double> x(512);
   double mean = 0, variance = 0;
@@ -367,7 +367,7 @@ TEST(Engine, RoundsEveryStepOfAnF32ResultAsTheEvaluatorDoesAndStaysNearTheExactO
     RunAll(Engine(program, 1, 512, BestLoops()), data, 4);
     ExpectClose(program, data, 4, 0, "seed " + std::to_string(seed));
     for (int i = 0; i < 512; ++i) {
-      const double allowed = 9 * 0x1p-24 * (4 + std::fabs(exact[i]));  // the parts of a sum are below 4 mostly
+      const double allowed = 9 * 0x1p-24 * (4 + std::fabs(exact[i]));  // most terms are below 4
       ASSERT_NEAR(ElementOf(DType::kF32, data.output(3, 0), i), exact[i], allowed) << seed << " " << i;
     }
   }

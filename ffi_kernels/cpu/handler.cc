@@ -1,7 +1,7 @@
 // Implementation of handler.h.
 //
 // Instantiate makes a CallSite from the attributes, once per call of an executable. Execute checks one rank's buffers,
-// lets it take its slot and returns a future; the last rank to come does the work.
+// puts them into its slot and returns a future; the last rank to arrive starts the work.
 #include "ffi_kernels/cpu/handler.h"
 
 #include <memory>
@@ -56,7 +56,7 @@ struct CpuCallState {
 ffi::TypeId CpuCallState::id = {};
 
 ffi::ErrorOr<std::unique_ptr<CpuCallState>> Instantiate(ffi::Dictionary attributes) {
-  // Here, so that only a process that runs one-shot calls on CPU is touched.
+  // Done here so that only processes that run one-shot calls on CPU are affected.
   [[maybe_unused]] static const bool kept = KeepFreedMemory();
   Result<CallSpec> spec = ReadCallSpec(attributes);
   if (!spec) return ffi::Error::InvalidArgument(spec.error());
@@ -70,8 +70,8 @@ ffi::Future Failed(ffi::ErrorCode code, const std::string& message) {
   return future;
 }
 
-// Addresses of one rank's buffers, on their way to its slot. Each buffer is decoded once, which is a good part of what
-// one rank's arrival costs; nothing is allocated.
+// Addresses of one rank's buffers, until they are moved into its slot. Each buffer is decoded once, because that is a
+// large part of the cost of an arrival; does not allocate.
 struct Arrival {
   const void* operands[kMaxInputs + 2];
   void* results[kMaxOutputs];
@@ -116,7 +116,7 @@ ffi::Future Execute(CpuCallState* state, ffi::RunId run, ffi::RemainingArgs args
   const Result<RankSlot> slot = site.groups().Find(arrival.replica_id(), arrival.partition_id());
   if (!slot) return Failed(ffi::ErrorCode::kInvalidArgument, site.name() + ": " + slot.error());
   ffi::Future future(arrival.promise);
-  // The state may be gone when Arrive returns well: this rank's future is all that is left to touch.
+  // Once Arrive has succeeded the state may be destroyed; touch nothing but this rank's future.
   const Result<void> arrived =
       site.Arrive(run.run_id, *slot, [&arrival](WaitingRank* rank) { arrival.FindSlot(rank); });
   if (!arrived) return Failed(ffi::ErrorCode::kAborted, arrived.error());

@@ -13,7 +13,7 @@ inline constexpr char kCpuStateTypeName[] = "jax_oneshot.cpu_call_state";
 
 XLA_FFI_Handler* CpuInstantiateHandler();
 XLA_FFI_Handler* CpuExecuteHandler();
-XLA_FFI_TypeId* CpuStateTypeId();  // XLA writes the id it chose
+XLA_FFI_TypeId* CpuStateTypeId();  // XLA writes the id that it assigns
 const XLA_FFI_TypeInfo* CpuStateTypeInfo();
 
 }  // namespace jax_oneshot

@@ -45,7 +45,7 @@ class CpuHandler : public ::testing::Test {
     return xla_.Instantiate(CpuInstantiateHandler(), attributes);
   }
 
-  // One device's turn, as partition `id`.
+  // One device's call, as partition `id`.
   std::string Execute(int64_t run, uint32_t id, const RankBuffers& buffers) const {
     std::array<uint32_t, 2> ids = {0, id};
     const auto input = [&](int i) { return const_cast<void*>(buffers.inputs[i]); };
@@ -58,7 +58,7 @@ class CpuHandler : public ::testing::Test {
         {{ffi::F32, {kRows, kWidth}, buffers.outputs[0]}, {ffi::BF16, {1, kRows, kWidth}, buffers.outputs[1]}});
   }
 
-  // `devices` threads, each with `calls` calls, in ever different orders. Errors by device.
+  // `devices` threads with `calls` calls each, in varying order. Returns the errors by device.
   std::vector<std::string> ExecuteOn(int devices, int64_t run, int calls, const RankData& data) const {
     std::vector<std::string> errors(devices);
     std::vector<std::thread> threads;

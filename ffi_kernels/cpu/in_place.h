@@ -1,14 +1,14 @@
-// Copies operands that a result of the same call would overwrite before they are read (XLA may assign both the same
-// buffer).
+// Copies operands that a result of the same call would overwrite before they are read: XLA may assign both the same
+// buffer.
 //
-// XLA:CPU decides about copies before the pass runs, so a result of a call may lie in the memory of one of its
-// operands: a loop's body writes next to each other what it read one iteration before.
+// XLA:CPU decides about copies before the pass runs, so a result of a call may share the buffer of one of its operands:
+// a loop body writes its new carry over the carry it reads.
 //
 //   body: call(carry.1 as a0: sum, carry.2 as a1: local, carry.3 as a2: local) -> new carry.2, new carry.1
 //
-// That is well where each element is written only after it was last read, which holds for most results by the order of
-// the plan's steps: an element of a row is loaded, combined and stored at the same place. Where it does not hold, the
-// operand is copied first. What several runs over one row read (ranks with unlike operands) is RowRunner's to keep.
+// This is safe if each element is written only after its last read. The order of the plan's steps ensures that for most
+// results: an element of a row is loaded, combined and stored at the same index. Otherwise the operand is copied first.
+// Operands that several passes over one row read (ranks with different local operands) are saved by RowRunner.
 #ifndef FFI_KERNELS_CPU_IN_PLACE_H_
 #define FFI_KERNELS_CPU_IN_PLACE_H_
 
@@ -20,7 +20,7 @@
 
 namespace jax_oneshot {
 
-// What one rank brings: pointers in the order of the program's inputs and outputs.
+// One rank's buffers, in the order of the program's inputs and outputs.
 struct RankBuffers {
   const void* const* inputs;
   void* const* outputs;
@@ -28,7 +28,7 @@ struct RankBuffers {
 
 class InPlace {
  public:
-  // Memory for one call, to be used again by the next. Its copies are valid until then.
+  // Scratch for one call, reused by the next. The copies are valid until then.
   struct Copies {
     std::vector<std::vector<char>> bytes;
     std::vector<std::vector<const void*>> inputs;  // by rank
@@ -37,7 +37,7 @@ class InPlace {
 
   InPlace(const RowProgram& program, const Plan& plan, int64_t rows, int64_t width);
 
-  // Points `ranks` to copies of what must not be overwritten.
+  // Points `ranks` to copies of the operands that must not be overwritten.
   void Protect(std::vector<RankBuffers>* ranks, Copies* copies) const;
 
  private:

@@ -1,4 +1,4 @@
-// Which operands are copied before results are written over them.
+// Which operands are copied before results overwrite them.
 #include "ffi_kernels/cpu/in_place.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ constexpr char kTwoPhases[] =
 
 constexpr int kRows = 4, kWidth = 8, kElements = kRows * kWidth;
 
-// One rank whose operands and results lie at these elements of one memory; returns the operands that were copied.
+// One rank whose operands and results start at these elements of one buffer; returns the operands that were copied.
 class InPlaceTest : public testing::Test {
  protected:
   std::vector<bool> Copied(const std::vector<int>& inputs, const std::vector<int>& outputs) {

@@ -1,4 +1,4 @@
-// KeepFreedMemory: what is freed is there again without the kernel's help, unless the user tuned the allocator.
+// KeepFreedMemory: freed memory is reused without page faults, unless the user tuned the allocator.
 #include "ffi_kernels/cpu/keep_freed_memory.h"
 
 #include <gtest/gtest.h>

@@ -5,7 +5,7 @@
 
 namespace jax_oneshot {
 
-#ifdef JAX_ONESHOT_X86_LOOPS  // set by the build, together with linking these
+#ifdef JAX_ONESHOT_X86_LOOPS  // set by the build, which then also links these
 const Loops& Avx2Loops();
 const Loops& Avx512Loops();
 #endif

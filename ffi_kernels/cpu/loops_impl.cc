@@ -1,9 +1,8 @@
 // The loops of loops.h. The build compiles this file once per instruction set; JAX_ONESHOT_LOOPS is the name of the
 // table to define.
-//
-// Nothing here may instantiate an inline function of the standard library: its one copy in the final binary could
-// then be the one compiled for an instruction set that the machine lacks. Hence the builtins, and hence only
-// internal linkage beside the table itself.
+// Nothing here may instantiate an inline function of the standard library: the linker keeps one copy of it, possibly
+// the one compiled for an instruction set that the machine lacks. Hence the builtins, and internal linkage for
+// everything except the table itself.
 #include "ffi_kernels/cpu/loops.h"
 #include "ffi_kernels/cpu/loops_convert.inc"
 #include "ffi_kernels/cpu/loops_map.inc"
@@ -12,7 +11,7 @@ namespace jax_oneshot {
 namespace {
 
 struct Sum {
-  using Wide = double;  // what a row is added up in
+  using Wide = double;  // accumulator of a row sum
   template <typename T>
   static T First(T a) {
     return T(0) + a;  // a sum is never -0
@@ -22,7 +21,7 @@ struct Sum {
     return a + b;
   }
 };
-// Over a row: a NaN on either side stays a NaN, as in HLO.
+// Over a row: a NaN on either side gives a NaN, as in HLO.
 struct Max {
   using Wide = float;
   template <typename T>
@@ -37,7 +36,7 @@ struct Min {
     return (a < b || a != a) ? a : b;
   }
 };
-// Over ranks: what is not a number is passed over, as XLA:CPU's all-reduce does.
+// Over ranks: NaNs are skipped, as in XLA:CPU's all-reduce.
 struct RankMax {
   static float First(float a) { return Apply(-__builtin_inff(), a); }
   static float Apply(float a, float b) { return a < b ? b : a; }
@@ -87,7 +86,7 @@ void Combine(const void* const* ranks, int count, int64_t first, float* out, int
   }
 }
 
-// 32 partial results side by side, then a tree: one fixed order for every instruction set.
+// 32 partial results side by side, then a tree: the same order for every instruction set.
 template <typename Fold>
 double Reduce(double so_far, const float* in, int64_t n) {
   using Wide = typename Fold::Wide;

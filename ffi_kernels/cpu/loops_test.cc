@@ -1,4 +1,4 @@
-// The branch-free conversions against base/float_types.h, and the loops' tables against each other.
+// The branch-free conversions against base/float_types.h, and the loop tables against each other.
 #include "ffi_kernels/cpu/loops.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ TEST(Loops, WidenAndNarrowEveryCodeOfEveryNarrowType) {
   }
 }
 
-// Numbers at and around the borders of every type, and random bits.
+// Values at and around the limits of every type, and random bits.
 std::vector<float> Samples() {
   std::vector<float> samples = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-40f, 3.4e38f};
   for (int exponent = -30; exponent < 20; ++exponent) {
@@ -101,7 +101,7 @@ TEST(Loops, ReduceInTheSameOrderWhateverTheTable) {
 
 TEST(Loops, AddUpARowInDouble) {
   std::vector<float> x(1000, 1.0f);
-  x[0] = 33554432.0f;  // 2^25: a float beside it does not notice a 1
+  x[0] = 33554432.0f;  // 2^25: adding 1 to it in f32 changes nothing
   for (const Loops* loops : UsableLoops()) {
     EXPECT_EQ(loops->reduce[0](ReduceIdentity(0), x.data(), 1000), 33554432.0 + 999) << loops->name;
     EXPECT_EQ(loops->reduce[0](33554432.0, x.data() + 1, 7), 33554432.0 + 7) << loops->name;

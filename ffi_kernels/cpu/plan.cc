@@ -9,7 +9,7 @@ namespace {
 
 using Where = Place::Where;
 
-// True if a float of `from` is a number of `to` as it stands, so that the conversion changes nothing.
+// True if every value of `from` is a value of `to`, so that the conversion changes nothing.
 bool ConvertsExactly(DType from, DType to) {
   if (from == to || to == DType::kF32 || from == DType::kPred) return true;
   const bool narrow = from == DType::kF8E4M3FN || from == DType::kF8E5M2;
@@ -18,7 +18,7 @@ bool ConvertsExactly(DType from, DType to) {
 
 bool IsWide(Kind kind) { return (static_cast<uint8_t>(kind) & static_cast<uint8_t>(Kind::kVec)) != 0; }
 
-// True if the result is a number of the statement's dtype without rounding: truth values, choices, changes of sign.
+// True if the result is a value of the statement's dtype without rounding: predicates, selections, sign changes.
 bool KeepsDType(const Statement& s) {
   switch (s.op) {
     case Op::kSelect:
@@ -54,7 +54,7 @@ class Planner {
   bool InSlot(int id) const { return place_[id].where == Where::kSlot; }
   Phase& phase(int id) { return plan_.phases[phase_[id]]; }
 
-  // An f32 result that nobody reads but one conversion to bf16 is rounded where it is computed.
+  // An f32 result whose only reader is a conversion to bf16 is rounded where it is computed.
   void FindRoundings() {
     const int n = static_cast<int>(program_.statements.size());
     std::vector<int> reads(n, 0);
@@ -89,7 +89,7 @@ class Planner {
     chunks_in_.resize(last + 1, 0);
   }
 
-  // Where a value is last read: the latest phase, and within the chunk loop the latest statement. A conversion that
+  // The last use of each value: the latest phase, and within the chunk loop the latest statement. A conversion that
   // changes nothing shares its operand's place, so its readers are the operand's readers.
   void FindLastUses() {
     const int n = static_cast<int>(program_.statements.size());
@@ -196,7 +196,7 @@ class Planner {
   }
 
   void EmitStores(int id) {
-    // A reduction's value is whole when the next phase begins.
+    // A reduction's value is complete when the next phase begins.
     const int phase = phase_[id] + (IsRowReduction(at(id).op) ? 1 : 0);
     for (size_t i = 0; i < program_.outputs.size(); ++i) {
       const Output& output = program_.outputs[i];
@@ -213,13 +213,13 @@ class Planner {
 
   std::vector<Step>& Steps(int id) { return InSlot(id) ? phase(id).row_begin : phase(id).chunk; }
 
-  // The buffer statement `id` reads for its operand k.
+  // The buffer that statement `id` reads as its operand k.
   Place Read(int id, int k) {
     const int operand = at(id).operands[k];
     return InSlot(operand) ? Splat(place_[operand]) : place_[operand];
   }
 
-  // Filled in the phase where the slot gets its value, read from there on.
+  // Filled in the phase in which the slot gets its value.
   Place Splat(Place slot) {
     int& splat = splat_of_slot_[slot.index];
     if (splat < 0) {
@@ -229,7 +229,7 @@ class Planner {
     return {Where::kSplat, splat};
   }
 
-  // `phase`: the first whose row_begin finds the value in the slot.
+  // `phase`: the first whose row_begin steps can read the slot.
   Place NewSlot(int phase) {
     slot_phase_.push_back(phase);
     splat_of_slot_.push_back(-1);
@@ -256,7 +256,7 @@ class Planner {
   std::vector<bool> rounded_;                            // by statement: to bf16, for its only reader
   std::vector<int> phase_, last_phase_, last_use_;       // by statement
   std::vector<Place> place_;                             // by statement
-  std::vector<std::vector<std::pair<int, int>>> dying_;  // by statement: (phase, chunk) free once it is emitted
+  std::vector<std::vector<std::pair<int, int>>> dying_;  // by statement: (phase, chunk) to free after it is emitted
   std::vector<int> splat_of_slot_, slot_phase_;          // by slot
   std::vector<std::vector<int>> free_chunks_;            // by phase
   std::vector<int> chunks_in_;                           // by phase

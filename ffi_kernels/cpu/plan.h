@@ -1,4 +1,4 @@
-// Plan: a row program as steps over f32 buffers, split into phases at row reductions, with every buffer placed. Made
+// Plan: a row program as steps over f32 buffers, split into phases at row reductions, with every buffer assigned. Made
 // once per call site.
 //
 //   phase 0:  once per row     scalar steps
@@ -7,9 +7,9 @@
 //   phase 1:  once per row     s8 = rsqrt s5
 //             per chunk        x12 = x2 * splat s8 * load a2; store x12
 //
-// A row reduction is added up in double (a total) and becomes a value when the row is through.
-// A value is a slot (one float per row: scalars, row scalars, and what is made of those alone) or a buffer. A buffer
-// that only its own phase reads holds one chunk and is reused; one that a later phase reads holds the whole row.
+// A row reduction accumulates in double (a total) and becomes a value at the end of the row.
+// A value is a slot (one float per row: scalars, row scalars, and values computed only from those) or a buffer. A
+// buffer that only its own phase reads holds one chunk and is reused; one that a later phase reads holds the whole row.
 #ifndef FFI_KERNELS_CPU_PLAN_H_
 #define FFI_KERNELS_CPU_PLAN_H_
 
@@ -29,7 +29,7 @@ struct Place {
     kChunk,  // chunks[index], one chunk long
     kRow,    // rows[index], one row long
     kSplat,  // splats[index], one chunk long, every element the same
-    kTotal,  // totals[index], a double: a row reduction under way
+    kTotal,  // totals[index], a double: the accumulator of a row reduction
   };
   Where where = Where::kNone;
   int index = 0;
@@ -38,7 +38,7 @@ struct Place {
 struct Step {
   enum class Do : uint8_t {
     kCombine,   // out = the ranks' input `index`, combined
-    kGather,    // out = the ranks' shards of input `index`, side by side
+    kGather,    // out = the ranks' shards of input `index`, concatenated
     kLoad,      // out = local input `index`
     kMap,       // out = map(in)
     kRound,     // out = round(out)
@@ -55,7 +55,7 @@ struct Step {
   int index = -1;
   DType dtype = DType::kF32;  // of the buffer read or written, or to round to
   Kind kind = Kind::kRow;     // of that buffer
-  bool shard = false;         // kStore: the output lies in shards
+  bool shard = false;         // kStore: the output is sharded
   double constant = 0;
   Loops::Map map = nullptr;
   Loops::Combine combine = nullptr;
@@ -71,7 +71,7 @@ struct Phase {
 struct Plan {
   std::vector<Phase> phases;
   int slots = 0, chunks = 0, rows = 0, splats = 0, totals = 0;
-  bool has_reduction = false;  // without one, a row may be cut between threads
+  bool has_reduction = false;  // if false, a row may be split between threads
 };
 
 Plan MakePlan(const RowProgram& program, const Loops& loops);

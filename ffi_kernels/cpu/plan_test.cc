@@ -1,4 +1,4 @@
-// How programs are cut into phases and where their values are put.
+// How programs are split into phases and where their values are placed.
 #include "ffi_kernels/cpu/plan.h"
 
 #include <gtest/gtest.h>

@@ -14,20 +14,20 @@ struct RankDataOptions {
   int64_t rows = 1, width = 1;
   int ranks = 8;
   uint32_t seed = 1;
-  bool same_locals = true;  // every rank's local operands are equal, though not in the same memory
+  bool same_locals = true;  // every rank's local operands have equal contents, in separate memory
 };
 
 class RankData {
  public:
   RankData(const RowProgram& program, const RankDataOptions& options);
 
-  // In the order of the ranks; valid as long as this object.
+  // In rank order; valid as long as this object.
   const RankBuffers* buffers() const { return buffers_.data(); }
   const std::vector<std::vector<const void*>>& inputs() const { return inputs_; }
   const std::vector<uint8_t>& output(int rank, int i) const { return output_bytes_[rank][i]; }
   std::vector<uint8_t>* input(int rank, int i) { return &input_bytes_[rank][i]; }
 
-  // What the evaluator says that rank's outputs are.
+  // The outputs of that rank as the scalar evaluator computes them.
   std::vector<std::vector<uint8_t>> Expected(int rank) const;
 
  private:

@@ -42,14 +42,14 @@ void RowRunner::Run(RowRange rows) {
 }
 
 void RowRunner::KeepSharedOperands() {
-  constexpr int64_t kWidest = sizeof(float);  // of all operands' types
+  constexpr int64_t kWidest = sizeof(float);  // of the types of all operands
   ForgetSharedOperands();
   const int64_t n = columns_.end - columns_.begin;
   int64_t size = 0;
   for (size_t i = 0; i < program_.inputs.size(); ++i) {
     const Input& input = program_.inputs[i];
     if (input.role == Role::kLocal || !VariesOverRows(input.kind)) continue;
-    size = (size + kWidest - 1) / kWidest * kWidest;  // an operand of single bytes in front may end anywhere
+    size = (size + kWidest - 1) / kWidest * kWidest;  // a preceding operand of single bytes may end unaligned
     ws_.kept_at[i] = size;
     size += n * DTypeBytes(input.dtype) * (input.role == Role::kGather ? 1 : rank_count_);
   }
@@ -181,7 +181,7 @@ void RowRunner::Gather(const Step& step, int64_t column, float* out, int64_t n) 
   });
 }
 
-// Each rank that shares the leader's operands gets those of the columns that are its own.
+// Each rank that shares the leader's local operands receives its own columns.
 void RowRunner::StoreShards(const Step& step, int64_t column, const float* in, int64_t n) {
   const Loops::Narrow narrow = loops_.narrow[static_cast<int>(step.dtype)];
   ForEachShard(step.kind, column, n, [&](int64_t rank, int64_t first, int64_t done, int64_t count) {
@@ -190,7 +190,7 @@ void RowRunner::StoreShards(const Step& step, int64_t column, const float* in, i
   });
 }
 
-// Converts once, into the leader's result, and copies that to the ranks that share its operands.
+// Converts once, into the leader's result, and copies that to the ranks that share its local operands.
 void RowRunner::Store(const Step& step, int64_t column, const float* in, int64_t n) {
   if (!VariesOverRows(step.kind) && row_ != 0) return;             // written with the first row
   if (!VariesOverWidth(step.kind) && columns_.begin != 0) return;  // written with the first columns

@@ -1,4 +1,4 @@
-// Runs a Plan on one row: reads that row of every rank's operands, writes that row of every rank's results.
+// Runs a Plan on rows of one column range: reads every rank's operands, writes every rank's results.
 #ifndef FFI_KERNELS_CPU_ROW_RUNNER_H_
 #define FFI_KERNELS_CPU_ROW_RUNNER_H_
 
@@ -30,13 +30,13 @@ class RowRunner {
   void Run(RowRange rows);
 
  private:
-  // Sets ws_.leader[r] to the first rank whose local operands are, bit for bit, those of rank r.
+  // Sets ws_.leader[r] to the first rank whose local operands equal those of rank r bit for bit.
   void FindVecLeaders();
   void FindLeaders(int64_t row);
   bool SameLocals(int a, int b, int64_t row, bool per_row) const;
 
-  // Copies this row's columns of what every leader reads, for the results of one may lie where the operands of the next
-  // do (in_place.h). Sums: rank after rank. Gathered: the whole of it, side by side.
+  // Copies this row's columns of the operands that every leader reads, because the results of one leader may overwrite
+  // the operands of the next (in_place.h). Combined inputs: rank after rank. Gathered inputs: the full row.
   void KeepSharedOperands();
   void ForgetSharedOperands() { ws_.kept_at.assign(program_.inputs.size(), -1); }
 
@@ -49,11 +49,11 @@ class RowRunner {
   void StoreShards(const Step& step, int64_t column, const float* in, int64_t n);
 
   // Calls visit(rank, first, done, count) for each rank's part of the chunk of n columns that begins at `column`:
-  // `count` elements from `done` on in the chunk, from `first` on in that rank's shard.
+  // `count` elements, from index `done` in the chunk and index `first` in that rank's shard.
   template <typename Visit>
   void ForEachShard(Kind kind, int64_t column, int64_t n, Visit visit) const;
 
-  // Index of the first element of this row's chunk in a buffer of `kind`, whose rows are `width` long.
+  // Index of the first element of this row's chunk in a buffer of `kind` whose rows are `width` long.
   int64_t First(Kind kind, int64_t column, int64_t width) const;
   int64_t First(Kind kind, int64_t column) const { return First(kind, column, width_); }
 

@@ -1,5 +1,5 @@
-// The rule of docs/row_program.md: a value is rounded to its type before anything reads it. What a program returns,
-// put back in as an input, gives the same bits for all that follows from it; and returning it changes nothing.
+// The rule of docs/row_program.md: a value is rounded to its type before anything reads it. An output that is fed back
+// in as an input gives the same bits for everything computed from it; and returning a value changes no other.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -37,7 +37,7 @@ Buffers Outputs(const RowProgram& program, RankData* data, const RankDataOptions
   return outputs;
 }
 
-// "" or where two buffers differ in a bit. NaNs are equal: their bits are nobody's.
+// "", or where two buffers differ in a bit. NaNs compare equal, whatever their bits.
 std::string Difference(DType dtype, const std::vector<uint8_t>& a, const std::vector<uint8_t>& b) {
   const auto bytes = static_cast<size_t>(DTypeBytes(dtype));
   for (size_t i = 0; i * bytes < a.size(); ++i) {
@@ -50,7 +50,7 @@ std::string Difference(DType dtype, const std::vector<uint8_t>& a, const std::ve
   return "";
 }
 
-// All values of a random program as outputs, against the same with one of them read back.
+// All values of a random program as outputs, compared with the program that reads one of them back as an input.
 void ExpectValuesToStandOnTheirOwn(const RowProgram& original, uint32_t seed, By by) {
   const int count = static_cast<int>(original.statements.size());
   const RowProgram returning = ReturningValues(original, count > 32 ? static_cast<int>(seed) % (count - 31) : 0);
@@ -78,7 +78,7 @@ void ExpectValuesToStandOnTheirOwn(const RowProgram& original, uint32_t seed, By
   }
 }
 
-// The same outputs, whether other values are returned beside them or not.
+// The same outputs, whether or not other values are returned too.
 void ExpectReturningToChangeNothing(const RowProgram& original, uint32_t seed) {
   const RankDataOptions options{2, 100, 2, seed, seed % 2 == 0};
   RowProgram more = original;
@@ -119,7 +119,7 @@ TEST(Values, OfTheEngineAreTheSameWhetherOthersAreReturnedOrNot) {
   }
 }
 
-// What went wrong when values were carried in double: the row's largest was not among what was returned.
+// Failed when values were held in double: the maximum of a row was not among the returned values.
 TEST(Values, BehindFloatArithmeticEqualTheirOwnMaximum) {
   const Result<RowProgram> program = ParseRowProgram(
       "v1 (a0: sum f32 row, a1: local f32 vec, a2: local f32 vec) { x0: f32 row = all_reduce a0; "

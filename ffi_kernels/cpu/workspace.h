@@ -1,4 +1,4 @@
-// The scratch memory one thread needs to run a Plan: slots, chunk buffers, row buffers, splats, totals.
+// The scratch memory that one thread needs to run a Plan: slots, chunk buffers, row buffers, splats, totals.
 #ifndef FFI_KERNELS_CPU_WORKSPACE_H_
 #define FFI_KERNELS_CPU_WORKSPACE_H_
 
@@ -9,8 +9,7 @@
 
 namespace jax_oneshot {
 
-// Elements of a row that are carried through all of a phase's steps together: a dozen such f32 buffers fit the L1
-// cache.
+// Elements of a row that go through all steps of a phase together: a dozen such f32 buffers fit in the L1 cache.
 inline constexpr int64_t kChunk = 512;
 
 class Workspace {
@@ -19,7 +18,7 @@ class Workspace {
       : row_stride_((width + kChunk - 1) / kChunk * kChunk),
         totals_(plan.totals),
         memory_(kAlign + plan.slots + (plan.chunks + plan.splats) * kChunk + plan.rows * row_stride_) {
-    // Chunks first, for they want to be aligned.
+    // Chunks first, because they must be aligned.
     const auto address = reinterpret_cast<uintptr_t>(memory_.data());
     chunks_ = memory_.data() + (kAlignBytes - address % kAlignBytes) % kAlignBytes / sizeof(float);
     splats_ = chunks_ + plan.chunks * kChunk;
@@ -27,7 +26,7 @@ class Workspace {
     slots_ = rows_ + plan.rows * row_stride_;
   }
 
-  // Where the value lies for the chunk that begins at `column`.
+  // The buffer of the value for the chunk that begins at `column`.
   float* At(const Place& place, int64_t column) {
     switch (place.where) {
       case Place::Where::kSlot:
@@ -47,11 +46,11 @@ class Workspace {
 
   double& Total(const Place& place) { return totals_[place.index]; }
 
-  // Scratch for RowRunner, kept here so that a call allocates nothing.
+  // Scratch for RowRunner, kept here so that a call does not allocate.
   std::vector<const void*> rank_pointers;
   std::vector<int> leader, vec_leader;
   std::vector<char> kept;        // see RowRunner::KeepSharedOperands
-  std::vector<int64_t> kept_at;  // by input: where in `kept`; -1: not there
+  std::vector<int64_t> kept_at;  // by input: offset in `kept`; -1: not kept
 
  private:
   static constexpr uintptr_t kAlignBytes = 64;  // a cache line
