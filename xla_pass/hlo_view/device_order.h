@@ -1,4 +1,4 @@
-// An order of devices (iota(n) reshaped and transposed, or a list) expanded to ids, and selections along its axes.
+// Device orders (an iota reshaped and transposed, or an explicit list) expanded to ids.
 #ifndef XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
 #define XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
 
@@ -16,8 +16,8 @@ inline constexpr size_t kMaxDeviceDims = 64;  // axes of a mesh, dimensions of a
 // Product of positive factors; fails for factors below one and products over kMaxDevices.
 Result<int64_t> CheckedProduct(const std::vector<int64_t>& factors);
 
-// transpose(reshape(ids, dims), permutation), flattened. An empty permutation is the identity. Fails when the
-// dimensions do not multiply to the number of ids or are over kMaxDeviceDims.
+// transpose(reshape(ids, dims), permutation), flattened. An empty permutation is the identity. Fails if the product of
+// the dimensions differs from the number of ids, or there are more than kMaxDeviceDims of them.
 Result<std::vector<int64_t>> Rearrange(const std::vector<int64_t>& ids, const std::vector<int64_t>& dims,
                                        const std::vector<int64_t>& permutation);
 

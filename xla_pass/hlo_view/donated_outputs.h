@@ -1,11 +1,10 @@
-// Counts the results of a module that are written into donated arguments.
+// Counts the outputs of a module that are written into donated arguments.
 //
 //   HloModule jit_step, input_output_alias={ {1}: (5, {}, may-alias), {2}: (6, {}, may-alias) }   ->   2
 //   HloModule jit_step, buffer_donor={ (5, {}), (6, {}) }                                         ->   2
 //
-// JAX writes the second form where it does not know the results' shardings yet; XLA pairs donors with results of their
-// size after the pass has run.
-// The other results lie in memory that is new in every run.
+// JAX writes the second form when it does not know the output shardings yet; XLA pairs donors with outputs of the same
+// size after the pass. All other outputs get newly allocated memory on each execution.
 #ifndef XLA_PASS_HLO_VIEW_DONATED_OUTPUTS_H_
 #define XLA_PASS_HLO_VIEW_DONATED_OUTPUTS_H_
 
@@ -14,7 +13,7 @@
 
 namespace jax_oneshot::hlo {
 
-// `module_bytes` were parsed before; what cannot be read counts as not there.
+// `module_bytes` has been parsed before; unreadable fields count as absent.
 int64_t CountDonatedOutputs(std::string_view module_bytes);
 
 }  // namespace jax_oneshot::hlo

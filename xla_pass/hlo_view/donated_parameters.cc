@@ -14,7 +14,7 @@ using wire::Reader;
 
 constexpr uint32_t kInputOutputAlias = 8;  // of HloModuleProto
 constexpr uint32_t kEntries = 1;           // of HloInputOutputAliasProto
-// Of its entries.
+// Fields of an entry.
 constexpr uint32_t kOutputShapeIndex = 1;
 constexpr uint32_t kParameterNumber = 2;
 constexpr uint32_t kParameterShapeIndex = 3;

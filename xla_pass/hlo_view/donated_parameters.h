@@ -1,4 +1,4 @@
-// The input-output aliases of a module: which parameters of the entry (donated arguments) may hold parts of its result.
+// The input-output aliases of a module: which entry parameters (donated arguments) may share a buffer with an output.
 //
 //   input_output_alias={ {1}: (0, {}, may-alias) }    -> element 1 of the result, parameter 0
 #ifndef XLA_PASS_HLO_VIEW_DONATED_PARAMETERS_H_
@@ -11,13 +11,13 @@
 
 namespace jax_oneshot::hlo {
 
-// A whole parameter; parts of one are left out.
+// A parameter that is donated as a whole; aliases of tuple elements of a parameter are skipped.
 struct DonatedParameter {
-  std::vector<int64_t> output;  // where in the result, as a shape index
+  std::vector<int64_t> output;  // shape index in the entry's result
   int64_t parameter = 0;
 };
 
-// Nothing of what is malformed.
+// Malformed entries are skipped.
 std::vector<DonatedParameter> FindDonatedParameters(const Module& module);
 
 }  // namespace jax_oneshot::hlo

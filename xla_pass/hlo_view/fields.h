@@ -1,5 +1,5 @@
-// Field numbers of the HLO protos that the pass reads or writes, named only here; a namespace is a message, names are
-// the proto's own.
+// Field numbers of the HLO protos that the pass reads or writes: one namespace per message, with the proto's field
+// names.
 #ifndef XLA_PASS_HLO_VIEW_FIELDS_H_
 #define XLA_PASS_HLO_VIEW_FIELDS_H_
 
@@ -139,7 +139,7 @@ namespace replica_group {
 enum : uint32_t { kReplicaIds = 1 };
 }  // namespace replica_group
 
-// kIotaReplicaGroupList: an iota list inside the device list, as jaxlib before 0.11 wrote it.
+// kIotaReplicaGroupList: an iota list nested in the device list, as written by jaxlib before 0.11.
 namespace collective_device_list {
 enum : uint32_t { kReplicaGroups = 1, kIotaReplicaGroupList = 2 };
 }  // namespace collective_device_list

@@ -45,7 +45,7 @@ std::string Raw(T value) {
   return std::string(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// One number stands for all elements.
+// A single number is repeated for all elements.
 std::string LiteralOf(Scanner* in, const std::string& shape, PrimitiveType type) {
   std::vector<std::string> words = in->Peek("{") ? in->Words("{", "}") : std::vector<std::string>{in->Word()};
   const int64_t count = ParseShape(shape).value().ElementCount();

@@ -1,4 +1,4 @@
-// Builds a serialized module from HLO text, without the parts that no test reads. For tests only.
+// Builds a serialized module from HLO text, in the subset of the syntax that the tests use. For tests only.
 //
 //   add {
 //     a = f32[] parameter(0)
@@ -11,8 +11,8 @@
 //     two = f32[] constant(2)
 //   }
 //
-// The last computation is the entry; the root is the instruction marked ROOT, else the last one. Ids count from 1 in
-// the order of the text, computations and instructions apart. Names count within the computation.
+// The last computation is the entry; the root is the instruction marked ROOT, else the last one. Computations and
+// instructions have separate ids, counted from 1 in the order of the text. Names are local to a computation.
 #ifndef XLA_PASS_HLO_VIEW_HLO_TEXT_BUILDER_H_
 #define XLA_PASS_HLO_VIEW_HLO_TEXT_BUILDER_H_
 
@@ -21,7 +21,7 @@
 
 namespace jax_oneshot::hlo {
 
-// Throws std::invalid_argument, which says where, on text it does not understand.
+// Throws std::invalid_argument, with the position, on text that it cannot parse.
 std::string ModuleFromText(std::string_view text);
 
 }  // namespace jax_oneshot::hlo

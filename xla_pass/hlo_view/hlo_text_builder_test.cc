@@ -1,4 +1,4 @@
-// ModuleFromText: what tests write comes out as the view reads it.
+// ModuleFromText, read back through the view.
 #include "xla_pass/hlo_view/hlo_text_builder.h"
 
 #include <gtest/gtest.h>

@@ -22,17 +22,17 @@ constexpr size_t kMaxCount = size_t{1} << 31;
 
 std::string Quote(std::string_view name) { return "%" + std::string(name); }
 
-// Where the lists of one instruction end within InstructionLists.
+// The ends of one instruction's lists within InstructionLists.
 struct Ends {
   size_t operands = 0, predecessors = 0, called = 0, dimensions = 0;
 };
 
-// What the fields of a computation other than its instructions say.
+// A computation's fields, with its instructions unparsed.
 struct ComputationHeader {
   std::string_view bytes, name;
   int64_t id = 0, root_id = 0;
   bool is_fusion = false;
-  std::vector<std::string_view> instructions;  // each one's bytes
+  std::vector<std::string_view> instructions;  // serialized
 };
 
 class ModuleParser {
@@ -95,7 +95,7 @@ class ModuleParser {
     return reader.ok() ? Result<void>() : Err(reader.error());
   }
 
-  // First only where its instructions are: their ids must be known before any reference can be resolved.
+  // Only finds the instructions: all ids must be known before references can be resolved.
   Result<void> ReadComputation(std::string_view bytes) {
     namespace field = fields::hlo_computation;
     ComputationHeader& header = headers_.emplace_back();
@@ -167,7 +167,7 @@ class ModuleParser {
     return instructions_.Build(ids_) ? Result<void>() : Err("two instructions have one id");
   }
 
-  // Replaces ids by positions, which must be below `limit`.
+  // Converts ids to positions, which must be below `limit`.
   Result<void> Resolve(Span<int64_t> ids, const IdIndex& index, int limit, const char* what, Span<int>* out) {
     if (ids.empty()) return {};
     int* const positions = module_.indices.Make(ids.size());
@@ -223,7 +223,7 @@ class ModuleParser {
   Module module_;
   std::vector<ComputationHeader> headers_;
   IdIndex computations_;
-  // Of the computation at hand.
+  // State of the computation being parsed.
   IdIndex instructions_;
   InstructionLists lists_;
   std::vector<Ends> ends_;
@@ -242,8 +242,8 @@ int Module::InstructionCount() const {
 Result<Module> ParseModule(std::string_view bytes) { return ModuleParser().Parse(bytes); }
 
 bool MayContainOpcode(std::string_view module_bytes, std::string_view opcode_name) {
-  if (module_bytes.empty()) return false;  // its data may be null, which memmem must not be given
-  wire::Writer opcode;                     // the whole field: a name that merely contains the word does not count
+  if (module_bytes.empty()) return false;  // data() may be null, which memmem does not allow
+  wire::Writer opcode;                     // the whole field, so that names which contain the opcode do not match
   opcode.Bytes(fields::hlo_instruction::kOpcode, opcode_name);
   // memmem, because string_view::find is several times slower on needles with a common first byte.
   return memmem(module_bytes.data(), module_bytes.size(), opcode.str().data(), opcode.str().size()) != nullptr;

@@ -1,5 +1,5 @@
-// A read-only view of a serialized HloModuleProto as Module, Computation and Instruction. It points into the bytes,
-// which must outlive it; references by id are resolved to indices and checked once, here.
+// A read-only view of a serialized HloModuleProto as Module, Computation and Instruction. The view points into the
+// bytes, which must outlive it. References by id are checked and resolved to indices once, by ParseModule.
 #ifndef XLA_PASS_HLO_VIEW_HLO_VIEW_H_
 #define XLA_PASS_HLO_VIEW_HLO_VIEW_H_
 
@@ -18,7 +18,7 @@
 namespace jax_oneshot::hlo {
 
 struct Instruction {
-  // What is looked at of every instruction stands together: large modules do not fit a cache.
+  // The fields read for every instruction come first and are kept compact: large modules do not fit in a cache.
   Opcode opcode = Opcode::kOther;
   bool use_global_device_ids = false;
   Span<int> operands;              // indices into Computation::instructions
@@ -33,12 +33,12 @@ struct Instruction {
   int64_t number = 0;      // of a parameter; index of a get-tuple-element
   int64_t channel_id = 0;  // <= 0: none
 
-  // What few instructions have is looked up in the bytes when asked for; empty when absent.
+  // Rare fields are decoded from `bytes` on demand; empty if absent.
   std::string_view metadata() const;  // OpMetadata, serialized
   std::string_view custom_call_target() const;
   std::string_view comparison_direction() const;  // "LT"
   std::string_view fusion_kind() const;           // "kLoop"
-  bool is_total_order() const;                    // a comparison that tells zeros and NaNs apart, in either notation
+  bool is_total_order() const;                    // compare: distinguishes zeros and NaNs, in either encoding
   std::string_view literal() const;               // LiteralProto, serialized (constants)
   std::string_view window() const;                // Window, serialized (reduce-window)
 
@@ -73,29 +73,29 @@ struct Module {
   int64_t partition_count = 0;  // the same
   int64_t max_instruction_id = 0;
 
-  // Newer XLA makes an instruction's id of its computation's id (upper half) and a number within it (lower half);
-  // older XLA numbers the whole module through.
+  // Newer XLA composes an instruction's id of its computation's id (upper 32 bits) and a number within the computation
+  // (lower 32 bits); older XLA numbers instructions through the whole module.
   bool HasIdsPerComputation() const { return max_instruction_id >> 32 != 0; }
   int InstructionCount() const;
 
-  // What the instructions point at.
+  // Storage that the instructions point into.
   ShapeTable shapes;
   Arena<int> indices;
   Arena<int64_t> integers;
 };
 
-// Fails on truncated or malformed bytes, ids that resolve to nothing, operands after their users, and on more than
-// 2^31 of anything. Costs well under a microsecond per instruction.
+// Fails on truncated or malformed bytes, unresolved ids, and operands that come after their users. Takes well under a
+// microsecond per instruction.
 Result<Module> ParseModule(std::string_view bytes);
 
-// True when the bytes may hold an instruction with this opcode: a memory search, no parsing.
+// True if the bytes may contain an instruction with this opcode: a memory search, without parsing.
 bool MayContainOpcode(std::string_view module_bytes, std::string_view opcode_name);
 
-// The value of a scalar (or one-value splat) constant of a floating-point, integer or pred type, as double.
-// Fails for tuples and for arrays whose elements differ.
+// The value of a scalar constant, or of an array whose elements are all equal, of a floating-point, integer or pred
+// type. Fails for tuples and for arrays whose elements differ.
 Result<double> ScalarLiteral(const Instruction& constant);
 
-// All elements of a constant of an integer type (index tables), row-major.
+// All elements of an integer constant (e.g. a table of indices), row-major.
 Result<std::vector<int64_t>> IntegerLiteral(const Instruction& constant);
 
 Result<std::vector<WindowDimension>> DecodeWindow(const Instruction& instruction);

@@ -1,4 +1,4 @@
-// ParseModule and the look-ups on instructions: modules written by hand, and modules as the compilers write them.
+// ParseModule and the accessors of Instruction, on hand-written modules and on modules dumped from XLA.
 #include "xla_pass/hlo_view/hlo_view.h"
 
 #include <gtest/gtest.h>
@@ -199,10 +199,10 @@ TEST(MayContainOpcode, LooksForTheOpcodeAndNotForTheWord) {
   computations[1].instructions[1].opcode = "all-reduce-done";
   EXPECT_FALSE(MayContainOpcode(TestModule(computations, 2), "all-reduce"));
   EXPECT_FALSE(MayContainOpcode("", "all-reduce"));
-  EXPECT_FALSE(MayContainOpcode(std::string_view(), "all-reduce"));  // its data is null
+  EXPECT_FALSE(MayContainOpcode(std::string_view(), "all-reduce"));  // data() is null
 }
 
-// An instruction of a given opcode in a committed module.
+// The first instruction with `opcode` in a committed module.
 const Instruction* FindOpcode(const Module& module, Opcode opcode) {
   for (const Computation& computation : module.computations) {
     for (const Instruction& instruction : computation.instructions) {
@@ -219,7 +219,7 @@ TEST(Instruction, FindsWhatFewInstructionsHave) {
   const Instruction* compare = FindOpcode(*module, Opcode::kCompare);
   ASSERT_NE(compare, nullptr);
   EXPECT_EQ(compare->comparison_direction(), "LT");
-  EXPECT_TRUE(compare->is_total_order());  // of integers: they have no other
+  EXPECT_TRUE(compare->is_total_order());  // integer comparisons have no other order
   EXPECT_EQ(compare->custom_call_target(), "");
   const Instruction* constant = FindOpcode(*module, Opcode::kConstant);
   ASSERT_NE(constant, nullptr);

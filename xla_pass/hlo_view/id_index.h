@@ -8,10 +8,10 @@
 
 namespace jax_oneshot::hlo {
 
-// XLA numbers densely, so a table serves nearly always; ids distribution too far apart for one are sorted.
+// XLA assigns ids densely, so a table nearly always works; sparse ids are sorted instead.
 class IdIndex {
  public:
-  // Replaces what was there. False when an id occurs twice.
+  // Replaces the previous contents. False if an id occurs twice.
   bool Build(const std::vector<int64_t>& ids);
   int Find(int64_t id) const;  // position, or -1
 

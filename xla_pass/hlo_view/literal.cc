@@ -1,7 +1,7 @@
 // Implementation of literal.h.
 //
-// A LiteralProto keeps the elements of each type in a field of its own: varints (packed), fixed-width floats (packed),
-// or little-endian bytes. All three become raw bits first.
+// A LiteralProto has one field per element type: packed varints, packed fixed-width floats, or little-endian bytes. All
+// three are converted to raw bits first.
 #include "xla_pass/hlo_view/literal.h"
 
 #include <cstring>
@@ -15,7 +15,7 @@
 namespace jax_oneshot::hlo {
 namespace {
 
-enum class Encoding : uint8_t { kVarints, kBytes };  // fixed-width floats are bytes too: packed and little-endian
+enum class Encoding : uint8_t { kVarints, kBytes };  // packed fixed-width floats are little-endian bytes too
 
 struct Storage {
   PrimitiveType type;
@@ -43,7 +43,7 @@ constexpr Storage kStorages[] = {
 
 struct RawLiteral {
   Shape shape;
-  std::vector<int64_t> elements;  // bits; integers sign-extended as the proto has them
+  std::vector<int64_t> elements;  // raw bits; integers are sign-extended as in the proto
 };
 
 const Storage* FindStorage(PrimitiveType type) {

@@ -10,8 +10,8 @@
 
 namespace jax_oneshot::hlo {
 
-// The value of a scalar, or of an array whose elements all have the same bits, of a floating-point, integer or pred
-// type. 64-bit integers beyond 2^53 are rounded.
+// The value of a scalar, or of an array whose elements are bitwise equal, of a floating-point, integer or pred type.
+// 64-bit integers beyond 2^53 are rounded.
 Result<double> DecodeSplatLiteral(std::string_view literal);
 
 // All elements of an array of an integer or pred type, row-major. u64 beyond 2^63 wraps.

@@ -26,7 +26,7 @@ struct Mesh {
   std::vector<int64_t> devices;
 };
 
-// The integers of one message, by field number; sub-messages go to `visit`.
+// Calls `visit` for every field of a message.
 template <typename Visit>
 Result<void> ReadFields(std::string_view bytes, Visit visit) {
   Reader reader(bytes);
@@ -100,12 +100,12 @@ Result<Mesh> ReadMesh(std::string_view bytes) {
   return mesh;
 }
 
-// A part of an axis: the digits [begin, end) of its index, as a factor of its size.
+// A sub-axis: the digits of the axis index with place values from `begin` up to `end`.
 struct Piece {
-  int64_t axis, begin, end;  // begin and end divide the axis's size; the piece has end / begin values
+  int64_t axis, begin, end;  // both divide the axis size; the piece has end / begin values
 };
 
-// Splits every axis at the borders of the references, major to minor, and says which pieces form the groups.
+// Splits every axis into pieces at the boundaries of the referenced sub-axes, major to minor.
 class PieceList {
  public:
   explicit PieceList(const Mesh& mesh) : mesh_(mesh) {}
@@ -191,7 +191,7 @@ Result<MeshAxes> ReadMeshAxes(std::string_view bytes) {
   return axes;
 }
 
-// The pieces that form the groups, in the order of the references.
+// Indices of the pieces that form the groups, in the order of the references.
 std::vector<int64_t> PiecesInside(const MeshAxes& axes, const std::vector<Piece>& pieces) {
   std::vector<int64_t> inside;
   for (const AxisRef& ref : axes.refs) {
@@ -205,7 +205,7 @@ std::vector<int64_t> PiecesInside(const MeshAxes& axes, const std::vector<Piece>
   return inside;
 }
 
-// All pieces: those outside the groups first, in the mesh's order, then `inside`.
+// A permutation of all pieces: those outside the groups in mesh order, then `inside`.
 std::vector<int64_t> OutsideFirst(const std::vector<int64_t>& inside, size_t count) {
   std::vector<int64_t> order;
   for (size_t p = 0; p < count; ++p) {

@@ -1,4 +1,4 @@
-// See module_header.h.
+// Implementation of module_header.h.
 #include "xla_pass/hlo_view/module_header.h"
 
 #include <string>

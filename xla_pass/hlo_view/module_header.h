@@ -1,4 +1,4 @@
-// Reads what stands at the top of a serialized HloModuleProto, without looking into its computations.
+// Reads the top-level fields of a serialized HloModuleProto without parsing its computations.
 #ifndef XLA_PASS_HLO_VIEW_MODULE_HEADER_H_
 #define XLA_PASS_HLO_VIEW_MODULE_HEADER_H_
 
@@ -12,7 +12,7 @@ namespace jax_oneshot::hlo {
 
 struct ModuleHeader {
   std::string_view name;  // points into the module's bytes
-  // The ids of the devices that the module is compiled for, unique over all processes; empty: not decided yet.
+  // Ids, unique across processes, of the devices that the module is compiled for; empty if not assigned yet.
   std::vector<int64_t> device_ids;
 };
 

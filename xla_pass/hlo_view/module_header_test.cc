@@ -54,7 +54,7 @@ TEST(ReadModuleHeader, RefusesMalformedBytesWhereverTheyAre) {
   EXPECT_EQ(assignment.error().find("malformed HloModuleProto: device assignment: "), 0u) << assignment.error();
   const std::string nested = Writer().Bytes(fields::device_assignment::kComputationDevices, cut).Take();
   EXPECT_FALSE(ReadModuleHeader(ModuleWith(nested)));
-  // A packed varint that is cut off.
+  // A truncated packed varint.
   const std::string ids = Writer().Bytes(fields::computation_device::kReplicaDeviceIds, "\x80").Take();
   EXPECT_FALSE(
       ReadModuleHeader(ModuleWith(Writer().Bytes(fields::device_assignment::kComputationDevices, ids).Take())));

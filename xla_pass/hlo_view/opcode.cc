@@ -98,7 +98,7 @@ constexpr Entry kEntries[] = {
 
 constexpr size_t kSlots = 256;
 
-// Few letters tell nearly all names apart.
+// The length and three letters distinguish nearly all names.
 constexpr size_t SlotOf(std::string_view name) {
   if (name.empty()) return 0;
   uint32_t hash = static_cast<uint32_t>(name.size());
@@ -108,7 +108,7 @@ constexpr size_t SlotOf(std::string_view name) {
   return hash * 0x9e3779b1u >> 24;
 }
 
-// By slot, or the next free one behind it: one more than the place in kEntries; 0 is a free slot.
+// Open-addressing hash table: index into kEntries plus one; 0 marks a free slot.
 constexpr auto kTable = [] {
   std::array<uint8_t, kSlots> table = {};
   for (size_t i = 0; i < std::size(kEntries); ++i) {

@@ -1,4 +1,4 @@
-// Opcode from HLO's name; kOther for those the pass does not distinguish.
+// Parses HLO opcode names; kOther for opcodes that the pass does not distinguish.
 #ifndef XLA_PASS_HLO_VIEW_OPCODE_H_
 #define XLA_PASS_HLO_VIEW_OPCODE_H_
 

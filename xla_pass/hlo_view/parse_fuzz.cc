@@ -1,4 +1,4 @@
-// libFuzzer target: ParseModule on any bytes, and look-ups on what it returns.
+// libFuzzer target: ParseModule on arbitrary bytes, and the accessors of the parsed module.
 //
 //   bazel build --config=fuzz //xla_pass/hlo_view:parse_fuzz && build/bazel-bin/xla_pass/hlo_view/parse_fuzz tests/data
 #include <cstddef>

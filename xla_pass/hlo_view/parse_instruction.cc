@@ -33,7 +33,7 @@ void TakeInteger(const Field& f, Instruction* out) {
   }
 }
 
-// The list a repeated integer field goes to, or null.
+// The list that a repeated integer field is appended to, or null.
 std::vector<int64_t>* ListOf(uint32_t number, InstructionLists* lists) {
   switch (number) {
     case field::kOperandIds:

@@ -1,4 +1,4 @@
-// Parses one HloInstructionProto; references by id are returned separately, to be resolved later.
+// Parses one HloInstructionProto; references by id are returned separately and resolved later.
 #ifndef XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 #define XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 
@@ -11,7 +11,7 @@
 
 namespace jax_oneshot::hlo {
 
-// The lists of a computation's instructions while it is read, one after the other in each vector.
+// The unresolved lists of all instructions of a computation, concatenated.
 struct InstructionLists {
   std::vector<int64_t> operand_ids, control_predecessor_ids, called_computation_ids, dimensions;
 

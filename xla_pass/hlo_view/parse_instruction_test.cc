@@ -1,4 +1,4 @@
-// ParseInstruction: every field that the view keeps, lists behind one another, and what it refuses.
+// ParseInstruction: every field of the view, concatenated lists, and malformed input.
 #include "xla_pass/hlo_view/parse_instruction.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ using wire::Writer;
 
 class ParseInstructionTest : public testing::Test {
  protected:
-  // The view and the table of shapes point into the bytes, so all are kept.
+  // The view and the shape table point into the bytes, so they are kept alive.
   Result<void> Parse(std::string bytes) {
     bytes_.push_back(std::move(bytes));
     instruction_ = Instruction();

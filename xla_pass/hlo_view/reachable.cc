@@ -23,7 +23,7 @@ std::vector<ReachableComputation> FindReachable(const hlo::Module& module) {
           position[callee] = static_cast<int>(found.size());
           found.push_back({callee, in_loop});
         } else if (in_loop && !found[position[callee]].in_loop) {
-          // Called from a loop as well: that is what the report should say, for its callees too.
+          // Also called from a loop: visit it again, so that it and its callees are reported as in a loop.
           position[callee] = static_cast<int>(found.size());
           found.push_back({callee, true});
         }

@@ -1,4 +1,5 @@
-// The computations that execute on their own (not inside a fusion, a reduction, ...), and whether a loop repeats them.
+// The computations that run as code of their own (not as the body of a fusion, a reduction, ...), and which are in a
+// loop.
 #ifndef XLA_PASS_HLO_VIEW_REACHABLE_H_
 #define XLA_PASS_HLO_VIEW_REACHABLE_H_
 
@@ -13,7 +14,7 @@ struct ReachableComputation {
   bool in_loop = false;
 };
 
-// Entry first; through while, conditional and call.
+// Follows while, conditional and call; the entry comes first.
 std::vector<ReachableComputation> FindReachable(const hlo::Module& module);
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// FindReachable: what runs as code of its own, and what a loop repeats.
+// FindReachable: which computations are reachable, and which are in a loop.
 #include "xla_pass/hlo_view/reachable.h"
 
 #include <gtest/gtest.h>

@@ -75,7 +75,7 @@ Result<Groups> ReadDeviceList(std::string_view bytes) {
   return groups;
 }
 
-// Where several notations stand, XLA prefers iota, then the mesh, then the device list, then the plain groups.
+// If several notations are present, XLA prefers iota, then the mesh, then the device list, then the plain groups.
 int Preference(uint32_t number) {
   namespace field = fields::hlo_instruction;
   constexpr uint32_t kByPreference[] = {field::kReplicaGroups, field::kCollectiveDeviceList,
@@ -104,7 +104,7 @@ Result<Groups> ReadGroups(const Instruction& collective) {
       return ExpandMeshGroups(chosen.payload);
     case field::kCollectiveDeviceList: {
       Result<Groups> listed = ReadDeviceList(chosen.payload);
-      return listed && listed->empty() ? Result<Groups>(std::move(plain)) : listed;  // an empty list says nothing
+      return listed && listed->empty() ? Result<Groups>(std::move(plain)) : listed;  // an empty list counts as absent
     }
     default:
       return plain;

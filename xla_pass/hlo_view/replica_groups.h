@@ -1,4 +1,4 @@
-// The replica groups of a collective as explicit lists of logical ids, and what the ids mean.
+// The replica groups of a collective as explicit lists of logical ids, and how to interpret the ids.
 //
 //   replica_groups=mesh['dp'=2,'tp'=4] {'tp'}   ->  {{0,1,2,3},{4,5,6,7}}
 //   replica_groups=[2,4]<=[8]                   ->  the same
@@ -15,18 +15,18 @@
 
 namespace jax_oneshot::hlo {
 
-// What the ids in the groups are (XLA's CollectiveOpGroupMode).
+// XLA's CollectiveOpGroupMode.
 enum class GroupMode : uint8_t { kCrossReplica, kCrossPartition, kCrossReplicaAndPartition, kFlattenedId };
 const char* GroupModeName(GroupMode mode);  // "cross_replica", ...
 
 struct ReplicaGroups {
   GroupMode mode = GroupMode::kCrossReplica;
-  std::vector<std::vector<int64_t>> groups;  // empty: one group of everybody
+  std::vector<std::vector<int64_t>> groups;  // empty: one group of all devices
   bool operator==(const ReplicaGroups& other) const { return mode == other.mode && groups == other.groups; }
 };
 
-// Fails with a sentence when the notation is malformed: a mesh whose axes do not multiply to its devices, a sub-axis
-// that does not divide, an id twice, groups of different sizes, a number of ids over 2^20.
+// Fails on a malformed notation: a mesh whose axis sizes do not multiply to its number of devices, a sub-axis size that
+// does not divide the axis, a duplicate id, groups of different sizes, an id of 2^20 or more.
 Result<ReplicaGroups> DecodeReplicaGroups(const Instruction& collective);
 
 }  // namespace jax_oneshot::hlo

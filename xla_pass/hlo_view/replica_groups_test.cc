@@ -1,4 +1,4 @@
-// DecodeReplicaGroups: the notations of a collective's groups, and what their ids mean.
+// DecodeReplicaGroups: every notation of the groups, and the group modes.
 #include "xla_pass/hlo_view/replica_groups.h"
 
 #include <gtest/gtest.h>

@@ -44,7 +44,7 @@ bool AnyNonZero(const Field& field) {
   return std::any_of(values.begin(), values.end(), [](int64_t value) { return value != 0; });
 }
 
-// True when the field leaves the layout what row-wise code expects: dense, untiled, in default memory.
+// True if the field keeps the layout as row-wise code expects it: dense, untiled, in default memory.
 bool IsPlainLayoutField(const Field& field, PrimitiveType type) {
   namespace layout = fields::layout;
   switch (field.number) {
@@ -140,7 +140,7 @@ Result<Shape> ParseShapeAtDepth(std::string_view bytes, int depth) {
   shape.bytes = bytes;
   Reader reader(bytes);
   Field field;
-  std::string_view layout;  // read last: what is plain depends on the element type
+  std::string_view layout;  // parsed last: is_plain depends on the element type
   while (reader.Next(&field)) {
     if (auto parsed = ParseShapeField(field, depth, &shape, &layout); !parsed) return Err(std::move(parsed.error()));
   }

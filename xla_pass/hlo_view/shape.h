@@ -11,7 +11,7 @@
 
 namespace jax_oneshot::hlo {
 
-// Values are the proto's own.
+// Values as in the proto.
 enum class PrimitiveType : int32_t {
   kInvalid = 0,
   kPred = 1,
@@ -39,14 +39,14 @@ enum class PrimitiveType : int32_t {
 struct Shape {
   PrimitiveType element_type = PrimitiveType::kInvalid;
   std::vector<int64_t> dimensions;
-  std::vector<int64_t> minor_to_major;  // empty with has_layout false: any layout
+  std::vector<int64_t> minor_to_major;  // empty if has_layout is false: any layout
   bool has_layout = false;
   bool is_plain = true;  // no dynamic dimension, no tiling, default memory space, default element size
   std::vector<Shape> tuple_shapes;
   std::string_view bytes;  // the whole ShapeProto
 
   bool IsTuple() const { return element_type == PrimitiveType::kTuple; }
-  // Dense row-major (or layout free): dimensions of size one may stand anywhere.
+  // Dense row-major, or without a layout; dimensions of size one are ignored.
   bool IsRowMajor() const;
   int64_t ElementCount() const;  // product of dimensions; saturates instead of overflowing
   std::string ToString() const;  // "bf16[8,4096]", "(f32[8], f32[8])"
@@ -54,7 +54,7 @@ struct Shape {
 
 Result<Shape> ParseShape(std::string_view bytes);
 const char* PrimitiveTypeName(PrimitiveType type);  // "bf16"
-int PrimitiveTypeBytes(PrimitiveType type);         // 0 for those without a fixed size in bytes
+int PrimitiveTypeBytes(PrimitiveType type);         // 0 for types without a fixed size in bytes
 
 }  // namespace jax_oneshot::hlo
 

@@ -13,12 +13,12 @@ namespace jax_oneshot::hlo {
 
 class ShapeTable {
  public:
-  // The Shape lives as long as the table; the bytes must too.
+  // The Shape lives as long as the table; `bytes` must outlive the table.
   Result<const Shape*> Find(std::string_view bytes);
 
  private:
   std::unordered_map<std::string_view, std::unique_ptr<const Shape>> shapes_;
-  const Shape* last_ = nullptr;  // found last: instructions in a row often have one shape
+  const Shape* last_ = nullptr;  // consecutive instructions often have the same shape
 };
 
 }  // namespace jax_oneshot::hlo

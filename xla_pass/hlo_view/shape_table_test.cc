@@ -1,4 +1,4 @@
-// ShapeTable: one Shape for equal bytes, and one that stays where it is.
+// ShapeTable: equal bytes give the same Shape, at a stable address.
 #include "xla_pass/hlo_view/shape_table.h"
 
 #include <gtest/gtest.h>

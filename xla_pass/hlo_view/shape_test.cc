@@ -1,4 +1,4 @@
-// ParseShape and what a Shape says of itself, on ShapeProtos written by hand.
+// ParseShape and the accessors of Shape, on hand-written ShapeProtos.
 #include "xla_pass/hlo_view/shape.h"
 
 #include <gtest/gtest.h>

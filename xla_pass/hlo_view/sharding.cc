@@ -12,7 +12,7 @@ namespace {
 using wire::Field;
 using wire::Reader;
 
-// Calls visit(field) for each field of a message; false when it or the message says so.
+// Calls visit(field) for each field of a message; false if a visit returns false or the message is malformed.
 template <typename Visit>
 bool ForEachField(std::string_view bytes, Visit visit) {
   Reader reader(bytes);
@@ -28,7 +28,7 @@ struct NamedSharding {
   std::set<int64_t> used_axes;
 };
 
-// Of whole axes only.
+// False for sub-axes.
 bool ReadAxis(std::string_view bytes, NamedSharding* sharding) {
   int64_t axis = 0;
   const bool whole = ForEachField(bytes, [&](const Field& f) {
@@ -47,7 +47,7 @@ bool ReadDimension(std::string_view bytes, NamedSharding* sharding) {
   });
 }
 
-// Anything but a mesh and dimensions (axes that hold parts of sums, say) is not understood.
+// False for fields other than the mesh and the dimensions (e.g. unreduced axes).
 bool ReadNamed(std::string_view bytes, NamedSharding* sharding) {
   return ForEachField(bytes, [&](const Field& f) {
     if (f.wire_type != wire::kLengthDelimited) return false;
@@ -75,10 +75,10 @@ Result<std::vector<std::vector<int64_t>>> HoldersOfTheSame(std::string_view op_s
            ReadNamed(f.payload, &sharding);
   });
   if (!known) return Err("a sharding of another kind than whole axes of a mesh");
-  // A mesh without axes but with a device is one of that device alone.
+  // A mesh with a device but without axes is a maximal sharding: all data on that device.
   if (!sharding.mesh.empty() && CountAxes(sharding.mesh) == 0) return Err("a sharding onto one device");
   if (sharding.used_axes.empty()) return std::vector<std::vector<int64_t>>();
-  // The devices along all other axes, spelled as a collective's groups are.
+  // The devices along all other axes, encoded like a collective's groups.
   wire::Writer along;
   along.Bytes(fields::mesh_axes_replica_group_list::kMesh, sharding.mesh);
   bool any = false;

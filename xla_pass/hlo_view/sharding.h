@@ -1,7 +1,7 @@
-// Which devices hold the same data, from a serialized OpSharding (a module has one per entry parameter).
+// Which devices hold the same data, from a serialized OpSharding (a module has one for each entry parameter).
 //
-//   {replicated}                              ->  {}                         everybody
-//   {mesh['dp'=2,'tp'=4] ['dp', none]}        ->  {{0,1,2,3},{4,5,6,7}}      those along 'tp'
+//   {replicated}                              ->  {}                         all devices
+//   {mesh['dp'=2,'tp'=4] ['dp', none]}        ->  {{0,1,2,3},{4,5,6,7}}      the devices along 'tp'
 #ifndef XLA_PASS_HLO_VIEW_SHARDING_H_
 #define XLA_PASS_HLO_VIEW_SHARDING_H_
 
@@ -13,8 +13,8 @@
 
 namespace jax_oneshot::hlo {
 
-// Groups of partition ids; empty: one group of everybody. Fails where no two devices are known to hold the same: every
-// axis splits something, a part of one does, or the sharding is of another kind than named axes of a mesh.
+// Groups of partition ids; empty: one group of all devices. Fails if no two devices are known to hold the same data:
+// every axis shards a dimension, a sub-axis does, or the sharding is not over named axes of a mesh.
 Result<std::vector<std::vector<int64_t>>> HoldersOfTheSame(std::string_view op_sharding);
 
 }  // namespace jax_oneshot::hlo

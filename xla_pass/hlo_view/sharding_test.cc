@@ -1,4 +1,4 @@
-// Who holds the same data, by the shardings that JAX writes and some that it does not.
+// HoldersOfTheSame on shardings that JAX writes and on some that it does not.
 #include "xla_pass/hlo_view/sharding.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ std::string Mesh(const Axes& sizes) {
 
 std::string Axis(int64_t axis) { return Writer().Integer(fields::axis_ref::kMeshAxisIndex, axis).Take(); }
 
-// Each dimension is split over the axes named; `more`: further fields of the named sharding.
+// Shards each dimension over the named axes; `more`: further serialized fields of the named sharding.
 std::string Sharding(const std::string& mesh, const std::vector<Axes>& dimensions, const std::string& more = "") {
   Writer named;
   named.Bytes(fields::named_sharding::kMesh, mesh);

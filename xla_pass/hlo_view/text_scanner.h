@@ -1,4 +1,4 @@
-// Splits text into words and lists of words. For tests only.
+// Tokenizer of the HLO text subset. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
 #define XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
 

@@ -38,7 +38,7 @@ void SetField(const wire::Field& field, WindowDimension* dimension) {
 
 Result<WindowDimension> ParseDimension(std::string_view bytes) {
   WindowDimension dimension;
-  // An absent field is zero in the proto, whatever a convenient default would be.
+  // An absent field means 0 in the proto, whatever the defaults of the struct.
   dimension.size = dimension.stride = dimension.window_dilation = dimension.base_dilation = 0;
   wire::Reader reader(bytes);
   wire::Field field;

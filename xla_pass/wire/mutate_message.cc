@@ -1,7 +1,7 @@
 // Implementation of mutate_message.h.
 //
-// Wire format does not say which length-delimited field is a message. Whatever reads as one is taken for one, most of
-// the time; sometimes it is text all the same.
+// The wire format does not say which length-delimited fields are messages. A field that parses as one is usually
+// treated as one, and sometimes as text.
 #include "xla_pass/wire/mutate_message.h"
 
 #include <cstdint>
@@ -19,7 +19,7 @@ constexpr int kMaxDepth = 12;  // deeper than HLO's protos, tuple shapes aside
 
 size_t Below(size_t bound, std::minstd_rand* random) { return (*random)() % bound; }
 
-// The fields of a message; nothing when the bytes are none.
+// The fields of a message; empty if the bytes are not a message.
 std::vector<Field> ReadFields(std::string_view bytes) {
   std::vector<Field> fields;
   Reader reader(bytes);
@@ -82,12 +82,12 @@ std::string Mutate(std::string_view bytes, int depth, std::minstd_rand* random) 
   if (fields.empty() || depth == kMaxDepth || Below(16, random) == 0) return MutateText(bytes, random);
   const size_t chosen = Below(fields.size(), random);
   const size_t other = Below(fields.size(), random);
-  // Mostly deeper into the tree: what is interesting lies in the instructions.
+  // Mostly recurse: the interesting fields are in the instructions.
   const size_t action = Below(12, random);
   if (action == 0) std::swap(fields[chosen], fields[other]);
   Writer out;
   for (size_t i = 0; i < fields.size(); ++i) {
-    if (action == 1 && i == chosen) continue;  // left out
+    if (action == 1 && i == chosen) continue;  // drop it
     if (action == 2 && i == chosen) out.Verbatim(fields[other].bytes);
     if (action > 2 && i == chosen) {
       out.Verbatim(MutateField(fields[i], depth, random));

@@ -1,5 +1,5 @@
-// For fuzz targets: changes one field somewhere in a tree of protobuf messages and keeps all lengths right. Mutations
-// that flip bytes rarely get past the lengths.
+// For fuzz targets: changes one field somewhere in a tree of protobuf messages and keeps all lengths consistent. Byte
+// flips rarely get past the length checks.
 #ifndef XLA_PASS_WIRE_MUTATE_MESSAGE_H_
 #define XLA_PASS_WIRE_MUTATE_MESSAGE_H_
 
@@ -9,7 +9,7 @@
 
 namespace jax_oneshot::wire {
 
-// Bytes that are no message come back with one byte changed.
+// If the bytes are not a message, one byte is changed.
 std::string MutateMessage(std::string_view bytes, std::minstd_rand* random);
 
 }  // namespace jax_oneshot::wire

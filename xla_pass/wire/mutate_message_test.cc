@@ -1,4 +1,4 @@
-// MutateMessage keeps messages messages, most of the time, and changes them.
+// MutateMessage changes messages, and the result usually still is one.
 #include "xla_pass/wire/mutate_message.h"
 
 #include <gtest/gtest.h>

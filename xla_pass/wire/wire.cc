@@ -20,7 +20,7 @@ void WriteVarint(uint64_t value, std::string* out) {
   out->append(buffer, static_cast<size_t>(protozero::write_varint(buffer, value)));
 }
 
-// The tag and the integer or length behind it.
+// The tag, then the integer or length that follows it.
 void WriteTagAnd(uint64_t value, uint32_t number, uint32_t wire_type, std::string* out) {
   char buffer[2 * kMaxVarint];
   char* end = buffer;
@@ -31,9 +31,9 @@ void WriteTagAnd(uint64_t value, uint32_t number, uint32_t wire_type, std::strin
 
 }  // namespace
 
-// protozero reports a bad varint by throwing; here it is a value.
+// protozero throws on a malformed varint; this returns a null end instead.
 Varint ReadLongVarint(const char* data, const char* end) {
-  // Ids are of five bytes: a computation's is in the upper half.
+  // Fast path for five bytes, the size of an instruction id whose upper half is the computation's id.
   if (end - data >= 5) {
     const auto* const bytes = reinterpret_cast<const unsigned char*>(data);
     const auto bits = [bytes](int i) { return uint64_t{bytes[i] & 0x7fu} << 7 * i; };

@@ -1,7 +1,7 @@
 // Reads protobuf wire format field by field with bounds checks, and writes it by appending to a string.
 //
-// Varints go through protozero (header-only, bounded); this file adds what the pass needs beside it: errors as values
-// instead of exceptions, and the verbatim bytes of every field. Groups (wire types 3 and 4) are refused: HLO has none.
+// Varints go through protozero (header-only, bounded); this file adds errors as values instead of exceptions, and the
+// verbatim bytes of every field. Groups (wire types 3 and 4) are rejected: HLO has none.
 #ifndef XLA_PASS_WIRE_WIRE_H_
 #define XLA_PASS_WIRE_WIRE_H_
 
@@ -46,24 +46,25 @@ class Reader {
 
   const char* begin_;
   const char* next_;  // where the next field begins
-  const char* end_;   // where reading ends: at a malformed field too
+  const char* end_;   // where reading ends, also after a malformed field
   const char* error_ = nullptr;
 };
 
-// Appends the integers of a repeated integer field, packed or not, to *out. Fails on malformed packed bytes.
+// Appends the integers of a repeated integer field, packed or not, to *out. Fails on malformed packed bytes and on
+// fixed-width fields.
 bool AppendIntegers(const Field& field, std::vector<int64_t>* out);
 
-// Bytes of the tag and length in front of a length-delimited value.
+// Size of the tag and length before a length-delimited value.
 int64_t HeaderBytes(uint32_t number, size_t value_bytes);
 
 // Builds one message.
 class Writer {
  public:
-  Writer& Integer(uint32_t number, int64_t value);                      // skips nothing: writes zero too
+  Writer& Integer(uint32_t number, int64_t value);                      // writes zero too
   Writer& Bytes(uint32_t number, std::string_view value);               // string, bytes, sub-message
-  Writer& Header(uint32_t number, int64_t value_bytes);                 // of a sub-message that is written next
-  Writer& Packed(uint32_t number, const std::vector<int64_t>& values);  // nothing when empty
-  Writer& Verbatim(std::string_view field_bytes);                       // a field as Reader gave it
+  Writer& Header(uint32_t number, int64_t value_bytes);                 // of a sub-message whose bytes follow
+  Writer& Packed(uint32_t number, const std::vector<int64_t>& values);  // writes nothing if empty
+  Writer& Verbatim(std::string_view field_bytes);                       // a field as read by Reader
   void Reserve(size_t bytes) { out_.reserve(bytes); }
   const std::string& str() const { return out_; }
   std::string Take() { return std::move(out_); }
@@ -72,7 +73,7 @@ class Writer {
   std::string out_;
 };
 
-// Below: the way that nearly all fields take, in the header, because parsing a module is little else.
+// The common path is inline: parsing a module consists of little else.
 
 struct Varint {
   uint64_t value;
@@ -95,7 +96,7 @@ inline bool Reader::Next(Field* field) {
   field->number = static_cast<uint32_t>(tag.value >> 3);
   field->wire_type = static_cast<uint32_t>(tag.value & 7);
   if (field->wire_type != kVarint && field->wire_type != kLengthDelimited) return ReadFixed(tag.end, field);
-  const Varint number = ReadVarint(tag.end, end_);  // the value, or the length in front of it
+  const Varint number = ReadVarint(tag.end, end_);  // the value, or the length of the payload
   const bool is_integer = field->wire_type == kVarint;
   if (number.end == nullptr) return Fail(is_integer ? kBadVarint : kBadLength);
   const uint64_t size = is_integer ? 0 : number.value;
@@ -105,7 +106,7 @@ inline bool Reader::Next(Field* field) {
   return Give(number.end + size, field);
 }
 
-// The field ends at `data`.
+// Finishes a field that ends at `data`.
 inline bool Reader::Give(const char* data, Field* field) {
   field->bytes = std::string_view(next_, static_cast<size_t>(data - next_));
   next_ = data;

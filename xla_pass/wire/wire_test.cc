@@ -1,4 +1,4 @@
-// Reader, AppendIntegers and Writer, on bytes written by hand.
+// Reader, AppendIntegers and Writer, on hand-written bytes.
 #include "xla_pass/wire/wire.h"
 
 #include <gtest/gtest.h>
