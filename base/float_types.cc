@@ -8,13 +8,13 @@
 namespace jax_oneshot {
 namespace {
 
-// A float layout: one sign bit, then the exponent, then the mantissa.
+// Layout of a float type, from high to low bits: sign (one bit), exponent, mantissa.
 struct Format {
   int exponent_bits;
   int mantissa_bits;
-  uint32_t max_finite;  // code of the largest finite value
-  uint32_t overflow;    // code of what lies beyond it: infinity, or NaN where there is none
-  uint32_t nan;         // code of the quiet NaN
+  uint32_t max_finite;  // encoding of the largest finite value
+  uint32_t overflow;    // encoding for larger magnitudes: infinity, or NaN if the type has no infinity
+  uint32_t nan;         // encoding of the quiet NaN
 };
 
 constexpr Format kF16Format = {5, 10, 0x7bff, 0x7c00, 0x7e00};
@@ -35,9 +35,9 @@ float FromBits(uint32_t bits) {
   return value;
 }
 
-// `value` / 2^shift to the nearest integer, ties to even. `value` has at most 24 bits.
+// `value` / 2^shift, rounded to the nearest integer, ties to even. `value` has at most 24 bits.
 uint32_t ShiftRightToEven(uint32_t value, int shift) {
-  if (shift > 25) return 0;  // less than half of the last place, whatever the value
+  if (shift > 25) return 0;  // below half an ulp for any value
   const uint32_t half = uint32_t{1} << (shift - 1);
   const uint32_t odd = (value >> shift) & 1;
   return (value + half - 1 + odd) >> shift;
@@ -61,13 +61,13 @@ float Widen(uint32_t bits, const Format& format) {
 uint32_t NarrowMagnitude(uint32_t f32_code, const Format& format) {
   if (f32_code > 0x7f800000) return format.nan;
   if (f32_code == 0x7f800000) return format.overflow;
-  // An f32 subnormal is far below half of any narrow type's smallest value; treating it as a normal number of the
-  // same exponent field still rounds to zero.
+  // An f32 subnormal is far below half of the smallest value of any narrow type; treated as a normal number with the
+  // same exponent field, it still rounds to zero.
   const int exponent = static_cast<int>(f32_code >> 23) - 127 + Bias(format);
   const uint32_t mantissa = (f32_code & 0x7fffff) | 0x800000;
   const int shift = 23 - format.mantissa_bits;
   if (exponent <= 0) return ShiftRightToEven(mantissa, shift + 1 - exponent);
-  // The hidden bit is added to exponent - 1, so a carry out of the mantissa lands in the exponent by itself.
+  // Adding the hidden bit to exponent - 1 lets a carry out of the mantissa increment the exponent.
   const uint32_t code =
       (static_cast<uint32_t>(exponent - 1) << format.mantissa_bits) + ShiftRightToEven(mantissa, shift);
   return code > format.max_finite ? format.overflow : code;
@@ -85,7 +85,7 @@ float BF16ToF32(uint16_t bits) { return FromBits(static_cast<uint32_t>(bits) << 
 
 uint16_t F32ToBF16(float value) {
   const uint32_t bits = ToBits(value);
-  // Rounding must not carry a NaN into an infinity: truncate, and set the quiet bit so that it stays a NaN.
+  // Rounding could carry a NaN into infinity: truncate instead, and set the quiet bit.
   if (std::isnan(value)) return static_cast<uint16_t>((bits >> 16) | 0x40);
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }

@@ -63,7 +63,7 @@ TEST(FloatTypes, RoundsMidpointsToTheEvenCodeAndTheirNeighboursToTheNearest) {
     for (uint32_t code = 0; code < type.max_finite; ++code) {
       const float low = type.widen(code);
       const float high = type.widen(code + 1);
-      const float middle = low + (high - low) / 2;  // exact: at most one bit more than the type has
+      const float middle = low + (high - low) / 2;  // exact: needs at most one more bit than the type has
       EXPECT_EQ(type.narrow(middle), code % 2 == 0 ? code : code + 1) << type.name;
       EXPECT_EQ(type.narrow(std::nextafter(middle, -kInf)), code) << type.name;
       EXPECT_EQ(type.narrow(std::nextafter(middle, kInf)), code + 1) << type.name;

@@ -1,7 +1,7 @@
 // Result<T>: a value or an error message. The return type of every function that can fail.
 //
-// A refusal or failure is a value: `return Err("what happened; what was expected; what came")`.
-// tl::expected stands in for C++23's std::expected, which C++17 lacks.
+// Refusals and failures are values: `return Err("what happened; what was expected; what came")`. tl::expected replaces
+// std::expected, which needs C++23.
 #ifndef BASE_RESULT_H_
 #define BASE_RESULT_H_
 

@@ -1,9 +1,9 @@
 // Implementation of evaluate.h.
 //
-// Row by row, statement by statement. Choices that row_program.h leaves to this file:
-// - the sum over ranks starts from +0, so it is never -0;
-// - row sums are accumulated in double, column after column, and rounded to f32 once: the nearest f32 to the true sum
-//   in all but contrived cases, so a backend's distance from it is the backend's own error.
+// Evaluates row by row, statement by statement. Points that row_program.h leaves open:
+// - the sum over ranks starts at +0, so it is never -0;
+// - row sums are accumulated in double, in column order, and rounded to f32 once: except in contrived cases this is the
+//   f32 nearest to the exact sum, so a backend's difference from it is the backend's own error.
 #include "row_program/evaluate.h"
 
 #include <cstring>
@@ -19,7 +19,7 @@ namespace {
 bool VariesOverWidth(Kind kind) { return Widens(Kind::kVec, kind); }
 bool VariesOverRows(Kind kind) { return Widens(Kind::kRowScalar, kind); }
 
-// Where element (row, column) lies in a buffer of `kind`.
+// Index of element (row, column) in a buffer of `kind`.
 int64_t ElementIndex(Kind kind, int64_t width, int64_t row, int64_t column) {
   const int64_t c = VariesOverWidth(kind) ? column : 0;
   if (!VariesOverRows(kind)) return c;
@@ -73,7 +73,7 @@ void WriteElement(DType dtype, void* buffer, int64_t i, float value) {
   }
 }
 
-// The values of one row: a statement's value has `width` elements if its kind varies over the width, else one.
+// The values of one row. A value has `width` elements if its kind varies over the width, else one.
 class RowEvaluator {
  public:
   RowEvaluator(const RowProgram& program, const EvaluateRequest& request) : program_(program), request_(request) {
@@ -139,7 +139,7 @@ class RowEvaluator {
       const float part = InputElement(rank, index, row, column);
       if (role == Role::kSum) {
         total += part;
-      } else if (role == Role::kMax ? total < part : part < total) {  // false of a NaN
+      } else if (role == Role::kMax ? total < part : part < total) {  // false if `part` is NaN
         total = part;
       }
     }

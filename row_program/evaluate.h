@@ -1,5 +1,5 @@
-// The scalar reference: evaluates a row program on every rank's input buffers for one rank. Slow and simple; it defines
-// what every backend must compute.
+// The scalar reference: evaluates a row program for one rank, given the input buffers of all ranks. Slow and simple; it
+// defines the results that every backend must reproduce.
 #ifndef ROW_PROGRAM_EVALUATE_H_
 #define ROW_PROGRAM_EVALUATE_H_
 
@@ -14,17 +14,17 @@ namespace jax_oneshot {
 struct EvaluateRequest {
   int64_t rows = 0;
   int64_t width = 0;  // a multiple of the number of ranks if HasShards(program)
-  // inputs[rank][i]: row-major bytes of input i on that rank; [rows, width], [rows], [width] or one element by kind.
-  // Where input or output lies in shards, width is the shard's.
+  // inputs[rank][i]: row-major bytes of input i on that rank: [rows, width], [rows], [width] or one element, by kind.
+  // For sharded inputs and outputs, width is the width of a shard.
   std::vector<std::vector<const void*>> inputs;
-  int rank = 0;  // whose local inputs are read, and whose shards are stored
+  int rank = 0;  // the rank whose local inputs are read and whose shards are stored
   std::vector<void*> outputs;
 };
 
 // Number of elements of a buffer of `kind`.
 int64_t ElementCount(Kind kind, int64_t rows, int64_t width);
 
-// The same for one rank's buffer of an input or output, which may be a shard.
+// Size of one rank's buffer, which may hold a shard.
 int64_t ElementCount(const Input& input, int64_t rows, int64_t width, int64_t ranks);
 int64_t ElementCount(const Output& output, int64_t rows, int64_t width, int64_t ranks);
 

@@ -1,5 +1,4 @@
-// Tests how ranks are combined, rows reduced, kinds broadcast and values rounded, on programs with results known by
-// hand.
+// Combining over ranks, row reductions, broadcasts and rounding, on programs whose results are known by hand.
 #include "row_program/evaluate.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +16,7 @@ namespace {
 
 using Floats = std::vector<float>;
 
-// Runs `text`, whose inputs and first output are f32. inputs[rank][i] holds input i on that rank.
+// The first output of `text`, whose inputs and first output are f32. inputs[rank][i] holds input i of that rank.
 Floats Outcome(const std::string& text, int64_t rows, int64_t width, const std::vector<std::vector<Floats>>& inputs,
                int rank = 0) {
   const auto program = ParseRowProgram(text);
@@ -56,7 +55,7 @@ TEST(Evaluate, SumsInRankOrderInF32) {
 TEST(Evaluate, RoundsASumOverRanksOnceAtTheEnd) {
   const std::string text =
       "v1 (a0: sum f32 row) { x0: bf16 row = all_reduce a0; x1: f32 row = convert x0 } -> (x1: row)";
-  // Rounding 256 + 1 to bf16 at every step would stay at 256.
+  // If every step were rounded to bf16, 256 + 1 would stay 256.
   EXPECT_EQ(Outcome(text, 1, 1, {{{256}}, {{1}}, {{1}}}), Floats{258});
 }
 
@@ -213,7 +212,7 @@ TEST(Evaluate, RunsEveryRandomProgramWithinItsBuffersUnderASanitizer) {
     request.rows = 1 + seed % 3;
     request.width = ranks * (1 + seed % 5);
     request.rank = static_cast<int>(seed / 4) % ranks;
-    // One buffer each of exactly the size its kind asks for, so that a sanitizer sees any step beyond.
+    // Separate buffers of exactly the required size, so that a sanitizer catches any access out of bounds.
     std::vector<std::vector<uint8_t>> buffers;
     const auto buffer = [&](const auto& in_or_out, DType dtype) {
       const int64_t elements = ElementCount(in_or_out, request.rows, request.width, ranks);

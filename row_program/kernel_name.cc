@@ -24,7 +24,7 @@ void AddOnce(const std::string& name, std::vector<std::string>* names) {
   if (std::find(names->begin(), names->end(), name) == names->end()) names->push_back(name);
 }
 
-// The type of what crosses ranks.
+// The type of the data exchanged between ranks.
 std::string ExchangedType(const RowProgram& program) {
   for (const Input& input : program.inputs) {
     if (input.role != Role::kLocal) return DTypeName(input.dtype);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr char kPlain[] = "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 } -> (x0: row)";
 
-// Residual add and RMSNorm; the weights come whole or, with all_gather, in shards.
+// Residual add and RMSNorm; `role` and `read` say whether the weights are local or gathered.
 std::string RmsNorm(const std::string& role, const std::string& read) {
   return "v1 (a0: sum bf16 row, a1: local bf16 row, a2: " + role +
          " bf16 vec) { x0: bf16 row = all_reduce a0; "

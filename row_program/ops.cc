@@ -109,7 +109,7 @@ bool SameList(const std::vector<T>& a, const std::vector<T>& b, Same same) {
 
 const std::array<OpFact, kOpCount>& OpTable() { return kOps; }
 
-// The validator sees programs from anywhere, so a value outside the enum must have an answer too.
+// The validator accepts programs from any source, so values outside the enum must be handled.
 const char* OpName(Op op) { return static_cast<int>(op) < kOpCount ? kOps[static_cast<int>(op)].name : "unknown"; }
 int OperandCount(Op op) { return static_cast<int>(op) < kOpCount ? kOps[static_cast<int>(op)].operands : 0; }
 OpFamily FamilyOf(Op op) {

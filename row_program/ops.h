@@ -1,4 +1,4 @@
-// The table of operations and types that the parser, the validator and every backend share, with look-up by name.
+// The table of operations and types, with lookup by name, shared by the parser, the validator and every backend.
 #ifndef ROW_PROGRAM_OPS_H_
 #define ROW_PROGRAM_OPS_H_
 
@@ -10,7 +10,7 @@
 
 namespace jax_oneshot {
 
-// Operations of one family obey the same dtype and kind rules (validate.cc states them).
+// Operations of one family have the same dtype and kind rules (see validate.cc).
 enum class OpFamily : uint8_t {
   kSource,      // all_reduce, all_gather, load, constant
   kBroadcast,   // changes the kind only
@@ -42,13 +42,13 @@ std::optional<Kind> KindFromName(std::string_view name);
 std::optional<Role> RoleFromName(std::string_view name);
 std::optional<Direction> DirectionFromName(std::string_view name);
 
-// True if a value of kind `narrow` can be read where `wide` is asked for.
+// True if a value of kind `narrow` can be used where `wide` is expected.
 constexpr bool Widens(Kind narrow, Kind wide) { return Join(narrow, wide) == wide; }
 
-// The f32 nearest to `value` that `dtype` can hold (ties to even); pred: 1 unless `value` is zero.
+// `value` rounded to `dtype` (ties to even), as f32; for pred: 1 unless `value` is zero.
 float RoundToDType(DType dtype, float value);
 
-// True if both are NaN, or the bits are equal: how constants are compared.
+// Equality of constants: both are NaN, or they have the same bits.
 bool SameConstant(float a, float b);
 
 }  // namespace jax_oneshot

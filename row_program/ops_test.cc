@@ -1,5 +1,4 @@
-// Tests that names round-trip, that the table agrees with docs/row_program.md, and that constants are rounded to their
-// dtype.
+// Names round-trip, the table agrees with docs/row_program.md, and constants are rounded to their dtype.
 #include "row_program/ops.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +19,7 @@ std::string FamilyName(OpFamily family) {
   return kNames[static_cast<int>(family)];
 }
 
-// The rows "| `name` | operands | family |" of the document, without the meaning that follows.
+// The table rows "| `name` | operands | family |" of the document, without the column for the meaning.
 std::vector<std::string> DocumentedOps() {
   std::ifstream file("docs/row_program.md");
   std::vector<std::string> rows;

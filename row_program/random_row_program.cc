@@ -27,7 +27,7 @@ class Generator {
   }
 
  private:
-  // Not std::uniform_int_distribution: its numbers differ between standard libraries.
+  // Not std::uniform_int_distribution: its results differ between standard libraries.
   int Below(int n) { return static_cast<int>(random_() % static_cast<uint32_t>(n)); }
   Kind AnyKind() { return static_cast<Kind>(Below(4)); }
   DType AnyDType() { return static_cast<DType>(Below(kDTypeCount)); }
@@ -71,7 +71,7 @@ class Generator {
     }
   }
 
-  // An existing value of `dtype`, or a conversion made for the purpose.
+  // An existing value of `dtype`, or a new conversion to it.
   int ValueOf(DType dtype) {
     const int value = AnyValue();
     return DTypeOf(value) == dtype ? value : Add(Op::kConvert, dtype, KindOf(value), {value, -1, -1});

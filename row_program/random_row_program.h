@@ -1,4 +1,4 @@
-// For tests: a valid random row program, the same for the same seed on every machine.
+// For tests: valid random row programs, which depend only on the seed.
 #ifndef ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_
 #define ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_
 
@@ -8,11 +8,11 @@
 
 namespace jax_oneshot {
 
-// 1 to 3 combined and 0 to 4 local inputs, up to 24 random operations, 1 to 3 outputs; every operation, dtype and kind
-// comes up over a few hundred seeds.
+// 1 to 3 combined and 0 to 4 local inputs, up to 24 random operations, 1 to 3 outputs. A few hundred seeds cover every
+// operation, dtype and kind.
 RowProgram RandomRowProgram(uint32_t seed);
 
-// The same with 1 to 3 gathered inputs, sometimes none combined, and with outputs that may be shards.
+// The same with 1 to 3 gathered inputs, possibly no combined input, and outputs that may be shards.
 RowProgram RandomShardedRowProgram(uint32_t seed);
 
 }  // namespace jax_oneshot

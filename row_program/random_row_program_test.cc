@@ -1,4 +1,4 @@
-// RandomRowProgram: valid, the same for the same seed, and with everything in it that other tests count on.
+// RandomRowProgram: valid, reproducible, and covers everything that other tests rely on.
 #include "row_program/random_row_program.h"
 
 #include <gtest/gtest.h>

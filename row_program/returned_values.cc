@@ -21,7 +21,7 @@ RowProgram ReadingValue(RowProgram program, int value) {
   load.kind = replaced.kind;
   load.index = static_cast<int>(program.inputs.size()) - 1;
   program.statements[value] = load;
-  if (ReadsInput(replaced.op)) program.statements.push_back(replaced);  // every input is read by one statement
+  if (ReadsInput(replaced.op)) program.statements.push_back(replaced);  // every input must be read by one statement
   return program;
 }
 

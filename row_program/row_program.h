@@ -1,7 +1,7 @@
-// RowProgram: the small language in which the pass tells the kernels what a call computes.
+// RowProgram: the small language that describes to the kernels what a call computes.
 //
-// A row program says what happens to one row after the ranks' partial rows were combined. The tensor is
-// [rows, width], all leading dimensions collapsed. Example: bf16 all-reduce, residual add, RMSNorm, two outputs:
+// A row program describes the computation on one row. The tensor is [rows, width], with all leading dimensions
+// collapsed. Example: bf16 all-reduce, residual add, RMSNorm, two outputs:
 //
 //   v1 (a0: sum bf16 row, a1: local bf16 row, a2: local bf16 vec) {
 //     x0: bf16 row = all_reduce a0;
@@ -19,20 +19,19 @@
 //     x12: bf16 row = multiply x10, x11
 //   } -> (x12: row, x2: row)
 //
-// (canonical text is the same on one line, single spaces; see text.h)
+// (the canonical text is the same on a single line, with single spaces; see text.h)
 //
-// Meaning. A value has a dtype and a kind; kinds widen implicitly (scalar -> vec/rowscalar -> row), and the kind of
+// Semantics. A value has a dtype and a kind. Kinds widen implicitly (scalar -> vec/rowscalar -> row), and the kind of
 // an elementwise result is the join of its operands' kinds. Elementwise arithmetic is done in f32 and rounded to the
-// statement's dtype (round to nearest even); a value of dtype bf16 therefore always is a bf16 number. The dtype of an
-// elementwise result equals its operands' dtype, except: convert (any to any), compare / is_finite (result pred),
-// select (operand 0 is pred). and / or / xor / not take pred only. all_reduce combines the ranks' partial rows in f32
-// in rank order and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the
-// end; their order within a row is not specified. Only these two accumulators may be wider than f32: every value is
-// rounded before anything reads it (docs/row_program.md says why). A maximum or minimum over ranks passes over NaN.
+// statement's dtype (to nearest even), so a value of dtype bf16 is always a bf16 number. The dtype of an elementwise
+// result equals its operands' dtype, except for convert (any to any), compare / is_finite (result pred) and select
+// (operand 0 is pred). and / or / xor / not take pred only. all_reduce combines the ranks' rows in f32 in rank order
+// and rounds to the statement's dtype once, at the end. Row reductions are done in f32 and rounded at the end; the
+// order within a row is unspecified. Only these two accumulators may be wider than f32: every value is rounded before
+// anything reads it (docs/row_program.md says why). A maximum or minimum over ranks ignores NaN.
 //
-// A vector or a row may also lie in shards: each of the N ranks holds width/N of its columns, rank r those from
-// r * width/N on. all_gather reads the whole of an input that lies so; an output `x2: row shard` stores this rank's
-// columns only.
+// A vec or a row may be sharded: each of the N ranks holds width/N of its columns, rank r those from r * width/N on.
+// all_gather reads a sharded input as a whole; an output `x2: row shard` stores only this rank's columns.
 #ifndef ROW_PROGRAM_ROW_PROGRAM_H_
 #define ROW_PROGRAM_ROW_PROGRAM_H_
 
@@ -49,7 +48,7 @@ enum class Kind : uint8_t { kScalar = 0, kVec = 1, kRowScalar = 2, kRow = 3 };
 
 constexpr Kind Join(Kind a, Kind b) { return static_cast<Kind>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b)); }
 
-// How an input's per-rank values become one value: combined over the ranks, put side by side, or this rank's own.
+// How an input's per-rank values become one value: combined over the ranks, concatenated, or this rank's own.
 enum class Role : uint8_t { kSum, kMax, kMin, kGather, kLocal };
 
 constexpr bool IsCombined(Role role) { return role == Role::kSum || role == Role::kMax || role == Role::kMin; }
@@ -60,7 +59,7 @@ enum class Op : uint8_t {
   kAllGather,  // input `index`, whose role is kGather
   kLoad,       // input `index`, whose role is kLocal
   kConstant,   // `constant`, a scalar
-  // Kind change: `broadcast x` to the statement's (wider) kind. Only needed below a row reduction.
+  // `broadcast x` to the statement's wider kind. Only needed before a row reduction.
   kBroadcast,
   // Row reductions: operand row -> rowscalar, operand vec -> scalar.
   kReduceSum,
@@ -115,24 +114,24 @@ enum class Direction : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
 struct Input {
   Role role;
   DType dtype;
-  Kind kind;  // of the value read; kRow where the role combines, kRow or kVec where it gathers
+  Kind kind;  // of the value as read; kRow for combined roles, kRow or kVec for kGather
 };
 
-// One statement defines one value; the value's id is the statement's index.
+// A statement defines one value, whose id is the statement's index.
 struct Statement {
   Op op;
   DType dtype;
   Kind kind;
   std::array<int, 3> operands = {-1, -1, -1};  // value ids, all smaller than this statement's own
   int index = -1;                              // kAllReduce, kAllGather, kLoad: which input
-  float constant = 0;                          // kConstant: already rounded to dtype; pred is 0 or 1
+  float constant = 0;                          // kConstant: already rounded to dtype; 0 or 1 for pred
   Direction direction = Direction::kEq;        // kCompare
 };
 
 struct Output {
   int value;
   Kind kind;           // at least as wide as the value's kind: the value is broadcast on store
-  bool shard = false;  // only this rank's columns are stored; the kind varies over the width
+  bool shard = false;  // store only this rank's columns; requires a kind that varies over the width
 };
 
 struct RowProgram {
@@ -141,7 +140,7 @@ struct RowProgram {
   std::vector<Output> outputs;
 };
 
-// Facts about operations that the parser, the validator and every backend share (ops.cc holds the one table).
+// Properties of operations, shared by the parser, the validator and every backend (defined by the table in ops.cc).
 const char* OpName(Op op);  // "reduce_sum"
 int OperandCount(Op op);    // 0 for sources
 bool IsRowReduction(Op op);
@@ -151,7 +150,7 @@ int DTypeBytes(DType dtype);
 const char* KindName(Kind kind);  // "scalar", "vec", "rowscalar", "row"
 const char* RoleName(Role role);  // "sum", "max", "min", "gather", "local"
 
-// True if an input or an output lies in shards: the number of ranks must divide the width.
+// True if an input or an output is sharded: the number of ranks must then divide the width.
 bool HasShards(const RowProgram& program);
 
 bool operator==(const RowProgram& a, const RowProgram& b);

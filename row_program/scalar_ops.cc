@@ -1,8 +1,8 @@
 // Implementation of scalar_ops.h.
 //
-// Everything is computed in double and rounded to f32 once. For + - * / and sqrt that is f32 arithmetic to the bit
-// (double has more than twice f32's digits); for the others it is the nearest f32 or its neighbour, which no backend's
-// own f32 function can be asked to beat.
+// Almost everything is computed in double and rounded to f32 once. For + - * / and sqrt this gives exactly f32
+// arithmetic (double has more than twice f32's precision); for the other functions it gives the nearest f32 or its
+// neighbour, and no backend's f32 function can be expected to be closer.
 #include "row_program/scalar_ops.h"
 
 #include <cmath>
@@ -11,10 +11,10 @@
 namespace jax_oneshot {
 namespace {
 
-// HLO's sign: -1, +1, the zero it was given, or NaN.
+// HLO's sign: -1, +1, the signed zero that was passed in, or NaN.
 double SignOf(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
 
-// Ties to even without a look at the thread's rounding mode (std::nearbyint depends on it).
+// Ties to even, independent of the thread's rounding mode (unlike std::nearbyint).
 double RoundTiesToEven(double x) {
   const double floor = std::floor(x);
   const double above = x - floor;
@@ -150,10 +150,10 @@ float ApplyScalarOp(Op op, Direction direction, float x, float y, float z) {
       return static_cast<float>(Compare(direction, x, y));
     case Op::kSelect:
       return x != 0 ? y : z;
-    case Op::kClamp:  // low, x, high: where low > high, high wins, as in HLO
+    case Op::kClamp:  // low, x, high; high wins if low > high, as in HLO
       return MinimumOf(MaximumOf(x, y), z);
     case Op::kMultiplyAdd:
-      return std::fma(x, y, z);  // in double the sum would be rounded twice
+      return std::fma(x, y, z);  // computing in double would round the sum twice
     default:
       return static_cast<float>(ApplyBinary(op, x, y));
   }

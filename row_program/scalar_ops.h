@@ -1,4 +1,4 @@
-// The exact f32 meaning of every elementwise operation, before the result is rounded to the statement's dtype.
+// The exact f32 result of every elementwise operation, before it is rounded to the statement's dtype.
 #ifndef ROW_PROGRAM_SCALAR_OPS_H_
 #define ROW_PROGRAM_SCALAR_OPS_H_
 
@@ -6,11 +6,11 @@
 
 namespace jax_oneshot {
 
-// The operands a statement does not have are ignored; pred is 0 or 1. `op` is elementwise: no source, no broadcast, no
-// row reduction. `direction` matters to compare only.
+// Excess operands are ignored; pred is 0 or 1. `op` must be elementwise: not a source, a broadcast or a row reduction.
+// `direction` is used by compare only.
 float ApplyScalarOp(Op op, Direction direction, float x, float y, float z);
 
-// NaN if either is NaN; +0 is greater than -0 (backends need not tell the two zeros apart).
+// NaN if either is NaN; +0 is greater than -0 (backends need not distinguish the zeros).
 float MaximumOf(float x, float y);
 float MinimumOf(float x, float y);
 

@@ -1,4 +1,4 @@
-// Tests operations where libraries differ: NaN, signs of zeros, ties.
+// Cases in which libraries differ: NaN, signed zeros, ties.
 #include "row_program/scalar_ops.h"
 
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ TEST(ScalarOps, ClampsToHighWhereTheBoundsCrossAndKeepsNaN) {
 TEST(ScalarOps, RoundsAMultiplyAddOnce) {
   const float x = 1 + 0x1p-12f;
   EXPECT_EQ(Apply(Op::kMultiplyAdd, x, x, -1), 0x1p-11f + 0x1p-24f);
-  // Rounded to double first, the sum would lie half-way between two numbers of f32, and go to the even one.
+  // Rounded to double first, the sum would be halfway between two f32 numbers and round to the even one.
   EXPECT_EQ(Apply(Op::kMultiplyAdd, x, x, 0x1p-60f), 1 + 0x1p-11f + 0x1p-23f);
 }
 

@@ -1,5 +1,4 @@
-// Implementation of text.h. The grammar is in docs/row_program.md; it has no nesting, so the parser loops and never
-// recurses.
+// Implementation of text.h. The grammar (docs/row_program.md) has no nesting, so the parser never recurses.
 #include "row_program/text.h"
 
 #include <charconv>
@@ -14,7 +13,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Every Parse... method returns false after it has set error_, and then nothing more is read.
+// Every Parse... method returns false after setting error_; nothing is read after that.
 class Parser {
  public:
   explicit Parser(std::string_view text) : tokens_(text) {}
@@ -118,7 +117,7 @@ class Parser {
     return true;
   }
 
-  // Whether the id exists is the validator's question; here it only has to be written as 0 or without leading zeros.
+  // Whether the id exists is left to the validator; here it must only be written without leading zeros.
   bool ParseReference(char prefix, const std::string& expected, int* id) {
     const std::string_view text = tokens_.Peek().text;
     if (!IsWord() || text.size() < 2 || text.front() != prefix || text[1] == '-') return Fail(expected);
@@ -132,7 +131,7 @@ class Parser {
   bool ParseNumber(float* number) {
     const std::string_view text = tokens_.Peek().text;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
-    // from_chars also takes `infinity`, `NAN` and the like; the text has one spelling for each.
+    // from_chars also accepts `infinity`, `NAN` and the like; the language has one spelling for each.
     const bool spelled = std::isfinite(*number) || text == "nan" || text == "inf" || text == "-inf";
     if (!IsWord() || error != std::errc() || end != text.data() + text.size() || !spelled) {
       return Fail("a number that f32 can hold (decimal, nan, inf or -inf)");
@@ -161,18 +160,18 @@ class Parser {
 
   Tokenizer tokens_;
   RowProgram program_;
-  std::string where_;  // what is being read: "x3 (multiply)"
+  std::string where_;  // what is being parsed: "x3 (multiply)"
   std::string error_;
 };
 
 std::string PrintNumber(float number) {
-  if (std::isnan(number)) return "nan";  // to_chars would print a NaN's sign, which the language does not have
+  if (std::isnan(number)) return "nan";  // to_chars would print the NaN's sign, which the language does not have
   char buffer[32];
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, number);
   return std::string(buffer, result.ptr);
 }
 
-// Appends to one string: the pass prints a program for every call it makes.
+// Appends to a single string: the pass prints a program for each call.
 class Printer {
  public:
   std::string Print(const RowProgram& program) {

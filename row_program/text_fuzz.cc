@@ -1,4 +1,4 @@
-// libFuzzer target: Parse on any bytes; an accepted text must print to a fixed point.
+// libFuzzer target: parses arbitrary bytes; the printed form of an accepted text must be a fixed point.
 //
 //   bazel build --config=fuzz //row_program:text_fuzz && build/bazel-bin/row_program/text_fuzz
 #include <cstddef>

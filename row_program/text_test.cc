@@ -1,4 +1,4 @@
-// Tests that Parse and Print are inverse, and that every error names the place, what was expected and what was found.
+// Parse and Print are inverses, and every error names the place, what was expected and what was found.
 #include "row_program/text.h"
 
 #include <gtest/gtest.h>
@@ -68,7 +68,7 @@ TEST(RowProgramText, ReadsBackEveryRandomProgramItPrints) {
   EXPECT_EQ(ops.size(), static_cast<size_t>(kOpCount)) << "the random programs must use every operation";
 }
 
-// The programs of docs/row_program.md: from a line that starts with "    v1 (" to the one that starts with "    } ->".
+// The programs in docs/row_program.md: from a line that starts with "    v1 (" to one that starts with "    } ->".
 std::vector<std::string> DocumentedPrograms() {
   std::ifstream file("docs/row_program.md");
   std::vector<std::string> programs;

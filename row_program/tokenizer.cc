@@ -4,7 +4,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Not <cctype>: what is a letter must not depend on the process's locale.
+// Not <cctype>, which depends on the process's locale.
 bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 bool IsWordChar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||

@@ -1,5 +1,5 @@
-// Splits row program text into tokens: punctuation, words, the end, or something that is neither. Never reads past the
-// text and never fails.
+// Splits row program text into tokens: punctuation, words, the end, or a bad character. Never reads out of bounds and
+// never fails.
 #ifndef ROW_PROGRAM_TOKENIZER_H_
 #define ROW_PROGRAM_TOKENIZER_H_
 
@@ -13,7 +13,7 @@ struct Token {
   enum class Type { kWord, kPunctuation, kEnd, kBad };
   Type type;
   std::string_view text;
-  size_t offset;  // bytes from the start of the whole text
+  size_t offset;  // in bytes, from the start of the text
 };
 
 // A word is a run of letters, digits and any of `_ . + -` (numbers are words); punctuation is one of
@@ -34,7 +34,7 @@ class Tokenizer {
   Token token_;
 };
 
-// "'xyz' at byte 12", shortened and with unprintable bytes escaped; "the end of the text at byte 90".
+// "'xyz' at byte 12", shortened and with unprintable bytes escaped, or "the end of the text at byte 90".
 std::string Describe(const Token& token);
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// Tests where tokens begin and end.
+// Token boundaries.
 #include "row_program/tokenizer.h"
 
 #include <gtest/gtest.h>

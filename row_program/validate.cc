@@ -1,7 +1,7 @@
 // Implementation of validate.h.
 //
-// The rules, by the place they speak of: limits (program), inputs, statements (operands first; the dtype and kind
-// rules of a statement are looked at only when its operands exist), outputs, use of inputs.
+// Rules in the order checked: limits of the program, inputs, statements (operands first; the dtype and kind rules of a
+// statement are checked only if its operands exist), outputs, uses of inputs.
 #include "row_program/validate.h"
 
 #include <string>
@@ -33,7 +33,7 @@ class Validator {
  private:
   void Problem(const std::string& where, const std::string& what) { problems_ += "\n  " + where + ": " + what; }
 
-  // "x4 (reduce_sum)", the way a statement is named in every message about it.
+  // "x4 (reduce_sum)": how messages refer to a statement.
   std::string Name(int id) const { return "x" + std::to_string(id) + " (" + OpName(program_.statements[id].op) + ")"; }
 
   void StatementProblem(int id, const std::string& what) { Problem(Name(id), what); }
@@ -75,7 +75,7 @@ class Validator {
     }
   }
 
-  // The roles that a source reads, or the source that reads a role: "role local", "all_gather".
+  // RolesReadBy: the roles that a source reads. ReaderOf: the source that reads a role.
   static const char* RolesReadBy(Op op) {
     if (op == Op::kAllReduce) return "role sum, max or min";
     return op == Op::kAllGather ? "role gather" : "role local";
@@ -202,7 +202,7 @@ class Validator {
         }
         return ExpectOperandsOf(id, 1, s.dtype, "the result's dtype");
       default:
-        return;  // convert: any dtype to any
+        return;  // convert: any dtype to any other
     }
   }
 
@@ -258,7 +258,7 @@ class Validator {
   }
 
   const RowProgram& program_;
-  std::vector<int> readers_;  // per input: how many statements read it
+  std::vector<int> readers_;  // per input: the number of statements that read it
   std::string problems_;
 };
 

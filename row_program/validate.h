@@ -1,4 +1,4 @@
-// Checks a row program from any source; the error lists every rule it breaks.
+// Checks a row program from any source; the error lists every violated rule.
 #ifndef ROW_PROGRAM_VALIDATE_H_
 #define ROW_PROGRAM_VALIDATE_H_
 
@@ -7,10 +7,10 @@
 
 namespace jax_oneshot {
 
-// Holds every backend's preconditions: at least one input that is exchanged, combined ones (sum/max/min) rows, gathered
-// ones and shards varying over the width, ids in range and defined before
-// use, operand counts, dtype and kind rules of row_program.h, each input read by exactly one statement, at least one
-// output, at most kMaxInputs inputs / kMaxOutputs outputs / kMaxStatements statements.
+// Checks the preconditions of every backend: at least one input is exchanged, combined inputs (sum/max/min) are rows,
+// gathered inputs and shards vary over the width, ids are in range and defined before use, operand counts, the dtype
+// and kind rules of row_program.h, each input is read by exactly one statement, there is at least one output, and the
+// limits below.
 inline constexpr int kMaxInputs = 64;
 inline constexpr int kMaxOutputs = 32;
 inline constexpr int kMaxStatements = 1024;

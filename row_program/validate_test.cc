@@ -1,4 +1,4 @@
-// Tests every rule and its message on a valid program with one thing changed.
+// Every rule and its message, on a valid program with one change.
 #include "row_program/validate.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ RowProgram Valid() {
   return p;
 }
 
-// What the validator says of Valid() after `change`; "" if nothing.
+// The validator's message for Valid() after `change`, or "".
 std::string Problems(const std::function<void(RowProgram&)>& change) {
   RowProgram p = Valid();
   change(p);
@@ -101,7 +101,7 @@ TEST(RowProgramValidate, WantsCombinedInputsToBeFloatRows) {
   EXPECT_EQ(Problems([](RowProgram& p) { p.inputs[0].dtype = DType::kF32; }), "") << "all_reduce may change the dtype";
 }
 
-// Adds `input` and a statement that reads it by `op`, x7.
+// Adds `input` and a statement x7 that reads it with `op`.
 std::string WithInput(const Input& input, Op op) {
   return Problems([&](RowProgram& p) {
     p.inputs.push_back(input);

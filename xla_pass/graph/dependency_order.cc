@@ -8,7 +8,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Bounds one question. A decoder layer has some hundred instructions; a search past this is no longer local.
+// Bounds one query. A decoder layer has a few hundred instructions, so a longer search is no longer local.
 constexpr int kMaxSteps = 20000;
 
 }  // namespace
@@ -52,7 +52,8 @@ void DependencyOrder::ForEachPredecessor(Node node, Visit visit) const {
   for (int predecessor : instruction.control_predecessors) visit(first_ + predecessor);
 }
 
-// Of a node, not of the whole region it may belong to. A region that reads it is visited as its first member.
+// Successors of a single node, not of the region that it may belong to. A region that reads it is visited as its first
+// member.
 template <typename Visit>
 void DependencyOrder::ForEachSuccessor(Node node, Visit visit) const {
   for (Node user : graph_.users(node)) {
@@ -107,20 +108,20 @@ bool DependencyOrder::Contract(const std::vector<Node>& members, const std::vect
   return false;
 }
 
-// A region's members have one level.
+// All members of a region have the same level.
 void DependencyOrder::SetLevel(Node node, int level, OldLevels* old_levels) {
   const int region = region_[Local(node)];
   const auto set = [&](Node one) {
-    old_levels->emplace(one, level_[Local(one)]);  // the first time counts
+    old_levels->emplace(one, level_[Local(one)]);  // emplace keeps the first, oldest level
     level_[Local(one)] = level;
   };
   if (region < 0) return set(node);
   for (Node member : members_[region]) set(member);
 }
 
-// Gives all that depends on the region a level above it, the lowest first. Before the region came there was no cycle,
-// so there is one now only if that leads back to the region. Each visit raises a level, which ends below the number of
-// levels there were and of nodes.
+// Raises everything that depends on the region to a level above it, lowest level first. There was no cycle before the
+// region was added, so any cycle now leads back to the region. Each visit raises a level, and no level can exceed the
+// number of nodes plus the previous number of levels.
 bool DependencyOrder::RaiseBehind(int region, OldLevels* old_levels) {
   std::vector<std::pair<int, Node>> heap;
   const auto push = [&](Node node) {
@@ -136,7 +137,7 @@ bool DependencyOrder::RaiseBehind(int region, OldLevels* old_levels) {
     std::pop_heap(heap.begin(), heap.end(), std::greater<>());
     const auto [level_then, node] = heap.back();
     heap.pop_back();
-    if (level_then != level(node)) continue;  // raised since: it stands in the heap once more
+    if (level_then != level(node)) continue;  // raised since; the heap has a newer entry
     bool ok = true;
     ForEachSuccessor(node, [&, own_level = level_then](Node successor) {
       ok &= steps_->Spend() && region_[Local(successor)] != region;

@@ -1,10 +1,11 @@
 // Answers "would fusing these instructions create a cycle?" for a computation with the regions accepted so far.
 //
-//   {%ar, %y, %n} accepted, reads %d and %x    ->  one node between {%d, %x} and what reads %ar, %y or %n outside
+//   {%ar, %y, %n} accepted, reads %d and %x    ->  one node, after %d and %x, before the outside users of %ar, %y and
+//   %n
 //
-// Every node has a level greater than its operands' levels. An accepted region counts as one node, with the operands
-// of the call it becomes, whatever its members read in the module; its members share its level. A search for a path
-// backwards from x to a set can therefore stop at the set's lowest level, which keeps each question local.
+// The level of a node is greater than the levels of its operands. An accepted region counts as one node whose operands
+// are those of its call, whatever its members read in the module; its members share its level. A backward search from x
+// to a set can therefore stop at the set's lowest level, which keeps each query local.
 #ifndef XLA_PASS_GRAPH_DEPENDENCY_ORDER_H_
 #define XLA_PASS_GRAPH_DEPENDENCY_ORDER_H_
 
@@ -23,22 +24,22 @@ class DependencyOrder {
 
   int level(Node node) const { return level_[Local(node)]; }
 
-  // True when `x` is in `set` or can be reached from it. Gives up after a fixed number of steps, or when the budget is
-  // spent, and then answers true, the safe side.
+  // True if `x` is in `set` or reachable from it. Gives up after a fixed number of steps, or when the budget is spent,
+  // and then answers true, which is the safe answer.
   bool DependsOn(Node x, const NodeSet& set) const;
 
-  // From now on `members` are one node whose operands are `inputs`. False, and nothing has changed, where that node
-  // would depend on itself or the budget is spent before it is known not to.
+  // From now on `members` are one node with operands `inputs`. Returns false and changes nothing if that node would
+  // depend on itself, or if the budget runs out before this is ruled out.
   [[nodiscard]] bool Contract(const std::vector<Node>& members, const std::vector<Node>& inputs);
 
-  // Which accepted region a node belongs to, or -1.
+  // The accepted region that a node belongs to, or -1.
   int region(Node node) const { return region_[Local(node)]; }
-  // Whether an accepted region's call reads the node. That a member reads it in the module means nothing.
+  // Whether the call of an accepted region reads the node. Reads by its members in the module do not count.
   bool IsReadByRegion(Node node) const { return readers_.count(node) != 0; }
 
   StepBudget* steps() const { return steps_; }
 
-  // No region is accepted any more.
+  // Drops all accepted regions.
   void Forget();
 
  private:
@@ -61,10 +62,10 @@ class DependencyOrder {
   std::vector<int> region_;
   std::vector<std::vector<Node>> members_;              // by region
   std::vector<std::vector<Node>> inputs_;               // by region
-  std::unordered_map<Node, std::vector<int>> readers_;  // the regions whose calls read a node
+  std::unordered_map<Node, std::vector<int>> readers_;  // by node: the regions whose calls read it
   std::unordered_map<Node, std::vector<Node>> control_successors_;
 
-  // Of DependsOn: which search saw a node last. Kept, so that a question costs no allocation.
+  // Scratch of DependsOn: the last search that visited each node. Kept to avoid allocations.
   mutable int search_ = 0;
   mutable std::vector<int> seen_in_;
   mutable std::vector<Node> stack_;

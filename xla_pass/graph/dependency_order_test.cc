@@ -1,4 +1,4 @@
-// DependencyOrder: paths, and paths that exist only once regions count as one node.
+// DependencyOrder: paths, including those that exist only when a region counts as one node.
 #include "xla_pass/graph/dependency_order.h"
 
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ TEST(DependencyOrder, CountsAMemberAsDependingOnItsOwnSet) {
   EXPECT_TRUE(order.DependsOn(test["c"], {test["c"]}));
 }
 
-// Two chains: p -> a1 -> a2, p -> b1 -> b2. With {a1, b2} one node, a2 depends on b1, which no path showed before.
+// Two chains: p -> a1 -> a2, p -> b1 -> b2. If {a1, b2} is one node, a2 depends on b1 although no path leads there.
 TEST(DependencyOrder, FollowsPathsThatOnlyExistThroughARegion) {
   TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
   main.instructions.push_back(TestOp(2, "a1", "negate", {1}));
@@ -71,7 +71,7 @@ TEST(DependencyOrder, KeepsEveryUserAboveARegionItReads) {
   EXPECT_GT(order.level(test["d"]), order.level(test["c"]));
 }
 
-// x -> ar -> wide -> sum: the call makes `wide` inside while a copy of it stays outside, read by `other`.
+// x -> ar -> wide -> sum: the call computes `wide`, and a copy of it stays outside, read by `other`.
 TestGraph WithACopyOutside() {
   TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
   main.instructions.push_back(TestOp(2, "ar", "negate", {1}));
@@ -108,7 +108,7 @@ TEST(DependencyOrder, RefusesACallThatReadsWhatIsMadeOfItsResults) {
   }
 }
 
-// p -> a1 -> a2, p -> b1 -> b2; {a1, b2} is one call, {a2, b1} another: each waits for the other.
+// p -> a1 -> a2, p -> b1 -> b2; {a1, b2} and {a2, b1} are calls: each depends on the other.
 TEST(DependencyOrder, RefusesTwoCallsThatWaitForEachOther) {
   TestComputation main{1, "main", {TestParameter(1, 0)}, 6};
   main.instructions.push_back(TestOp(2, "a1", "negate", {1}));

@@ -36,7 +36,7 @@ Graph::Graph(const hlo::Module& module) : module_(module), caller_(module.comput
 void Graph::LinkUsers(const hlo::Computation& computation) {
   const Node first = first_[computation.index];
   const int count = static_cast<int>(computation.instructions.size());
-  // Room for one entry per use; a user that reads a value twice fills one.
+  // Reserves one entry per use; a user that reads a value several times fills only one.
   std::vector<int> uses(count, 0);
   for (const hlo::Instruction& instruction : computation.instructions) {
     for (int operand : instruction.operands) ++uses[operand];

@@ -3,10 +3,10 @@
 //   %f = fusion(%x, %g), calls=%fc        Node of %f's root  = Inner(%f)
 //   %fc { %p0 = parameter(0) ... }        Outer(%p0)         = Node of %x
 //
-//   %w = while(tuple(.., %x)), body=%b    BeforeLoop(%g)     = Node of %x, if %b hands element 1 on as it is
+//   %w = while(tuple(.., %x)), body=%b    BeforeLoop(%g)     = Node of %x, if %b passes element 1 through
 //   %b { %g = get-tuple-element(parameter), index=1 ... }
 //
-// A computation that exactly one fusion calls is see-through; any other computation's parameters are just that.
+// Outer and Inner see through a computation only if exactly one fusion calls it.
 #ifndef XLA_PASS_GRAPH_GRAPH_H_
 #define XLA_PASS_GRAPH_GRAPH_H_
 
@@ -18,7 +18,7 @@
 
 namespace jax_oneshot {
 
-// Number of an instruction within the module; -1: none.
+// Index of an instruction within the module; -1: none.
 using Node = int;
 inline constexpr Node kNoNode = -1;
 
@@ -39,21 +39,22 @@ class Graph {
   Node root(int computation) const { return node(computation, module_.computations[computation].root); }
   bool is_root(Node node) const { return root(computation_[node]) == node; }
 
-  // Users within the node's own computation, ascending, each once.
+  // The users within the node's computation, in ascending order, without duplicates.
   Span<Node> users(Node node) const {
     return {users_.data() + first_user_[node], static_cast<size_t>(user_count_[node])};
   }
   bool has_control_edges(Node node) const { return has_control_edges_[node]; }
 
-  // The one fusion or while that calls a computation, or kNoNode.
+  // The fusion or while that is the only caller of a computation, or kNoNode.
   Node caller(int computation) const { return caller_[computation]; }
-  // The computation a fusion stands for, or -1 when it is not see-through.
+  // The computation that a fusion calls, or -1 if it is not see-through.
   int fused_computation(Node fusion) const;
-  // The one instruction in the module that calls a computation, if it is a fusion or a while. Else kNoNode.
+  // The same as caller.
   Node only_caller(int computation) const { return caller_[computation]; }
-  // For a parameter of a see-through computation: the fusion's operand. Else kNoNode.
+  // For a parameter of a see-through computation: the fusion's operand; else kNoNode.
   Node Outer(Node parameter) const;
-  // For an element of a loop's state that the loop never changes, read in its body: where it comes from. Else kNoNode.
+  // For a get-tuple-element, in a loop body, of a state element that the loop never changes: its initial value; else
+  // kNoNode.
   Node BeforeLoop(Node element) const;
 
  private:
@@ -63,11 +64,11 @@ class Graph {
   std::vector<int> first_;  // by computation: its first node
   std::vector<int> computation_;
   std::vector<const hlo::Instruction*> instructions_;
-  std::vector<Node> users_;      // of all nodes, one after the other
-  std::vector<int> first_user_;  // by node: where its users begin
+  std::vector<Node> users_;      // of all nodes, concatenated
+  std::vector<int> first_user_;  // by node: index of its first user
   std::vector<int> user_count_;  // by node
   std::vector<bool> has_control_edges_;
-  std::vector<Node> caller_;  // by computation: the one fusion or while that calls it, or kNoNode
+  std::vector<Node> caller_;  // by computation: its only caller, if that is a fusion or while
 };
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// Graph: nodes, users and the view through fusions.
+// Graph: nodes, users, and looking through fusions and loops.
 #include "xla_pass/graph/graph.h"
 
 #include <gtest/gtest.h>

@@ -51,7 +51,7 @@ constexpr std::array<std::pair<Opcode, Op>, 38> kElementwise = {{
     {Opcode::kClamp, Op::kClamp},
 }};
 
-// By opcode: its place in kElementwise, or -1.
+// Index into kElementwise by opcode, or -1.
 constexpr auto kPlaces = [] {
   std::array<int16_t, 256> places = {};
   for (int16_t& place : places) place = -1;

@@ -1,4 +1,4 @@
-// The row program operation of an elementwise HLO opcode, if there is one.
+// Maps elementwise HLO opcodes to row program operations.
 #ifndef XLA_PASS_GRAPH_OP_TABLE_H_
 #define XLA_PASS_GRAPH_OP_TABLE_H_
 
@@ -11,7 +11,7 @@ namespace jax_oneshot {
 
 std::optional<Op> ElementwiseOp(hlo::Opcode opcode);
 
-// Reshape, bitcast, copy, transpose: may be a no-op on rows.
+// Reshape, bitcast, copy, transpose: possibly a no-op on rows.
 bool IsMove(hlo::Opcode opcode);
 
 }  // namespace jax_oneshot

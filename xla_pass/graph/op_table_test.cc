@@ -1,4 +1,4 @@
-// ElementwiseOp: every HLO opcode has the operation of the same name and the same number of operands.
+// ElementwiseOp maps every HLO opcode to the operation with its name and number of operands.
 #include "xla_pass/graph/op_table.h"
 
 #include <gtest/gtest.h>

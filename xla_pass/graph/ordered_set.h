@@ -1,8 +1,8 @@
-// A set that numbers its keys in insertion order and can remove the latest. With a vector of values by number it serves
-// as a map.
+// A set that numbers its keys in insertion order and can remove the latest ones. Together with a vector indexed by
+// these numbers it serves as a map.
 //
-// For the tables that are made for every region and hold some dozens of keys: two pieces of memory, where the standard
-// library's containers allocate for every key.
+// Used for tables that are built for every region and hold a few dozen keys: it allocates two blocks of memory, where
+// standard containers allocate per key.
 #ifndef XLA_PASS_GRAPH_ORDERED_SET_H_
 #define XLA_PASS_GRAPH_ORDERED_SET_H_
 
@@ -17,7 +17,7 @@ struct IntegerHash {
   uint64_t operator()(uint64_t key) const { return key * 0x9e3779b97f4a7c15u; }
 };
 
-// Of Hash's result the upper bits are used.
+// Uses the upper bits of Hash's result.
 template <typename Key, typename Hash = IntegerHash>
 class OrderedSet {
  public:
@@ -26,7 +26,7 @@ class OrderedSet {
     for (const Key& key : keys) Insert(key);
   }
 
-  // False, and nothing has changed, where the key is there already.
+  // Returns false and changes nothing if the key is already present.
   bool Insert(const Key& key) {
     if (2 * (keys_.size() + 1) > slots_.size()) Grow();
     int& slot = slots_[SlotOf(key)];
@@ -40,9 +40,9 @@ class OrderedSet {
   int Find(const Key& key) const { return keys_.empty() ? -1 : slots_[SlotOf(key)]; }
   bool Contains(const Key& key) const { return Find(key) >= 0; }
 
-  // Forgets all but the first `size` keys.
+  // Removes all but the first `size` keys.
   void Truncate(size_t size) {
-    // The latest first: no other key was moved on because of it.
+    // Latest first: no remaining key can have probed past a removed one.
     for (; keys_.size() > size; keys_.pop_back()) slots_[SlotOf(keys_.back())] = kFree;
   }
 
@@ -52,7 +52,7 @@ class OrderedSet {
  private:
   static constexpr int kFree = -1;
 
-  // Where the key is, or where it belongs.
+  // The slot that holds the key, or the free slot for it.
   size_t SlotOf(const Key& key) const {
     const size_t mask = slots_.size() - 1;
     size_t slot = Hash()(key) >> shift_;
@@ -69,8 +69,8 @@ class OrderedSet {
   }
 
   std::vector<Key> keys_;
-  std::vector<int> slots_;  // a power of two of them, at most half full: numbers of keys, or kFree
-  int shift_ = 64;          // leaves as many bits of a hash as number the slots
+  std::vector<int> slots_;  // power-of-two size, at most half full: key numbers, or kFree
+  int shift_ = 64;          // shifts a hash down to a slot index
 };
 
 }  // namespace jax_oneshot

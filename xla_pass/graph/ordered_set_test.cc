@@ -1,4 +1,4 @@
-// OrderedSet: what is in it, in which order, and what taking back leaves.
+// OrderedSet: membership, order, and truncation.
 #include "xla_pass/graph/ordered_set.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ TEST(OrderedSet, IsEmptyAtFirst) {
   EXPECT_TRUE(set.Insert(0));
 }
 
-// Every key falls on one slot.
+// Maps all keys to the same slot.
 struct SameHash {
   uint64_t operator()(int) const { return 0; }
 };

@@ -14,14 +14,14 @@ namespace {
 using hlo::Opcode;
 using hlo::PrimitiveType;
 
-// Real offsets take a handful of instructions; the bound also keeps the recursion shallow.
+// Real offsets take a few instructions; the bound also keeps the recursion shallow.
 constexpr int kMaxSteps = 64;
 
 tl::unexpected<std::string> NotEvaluated(const hlo::Instruction& instruction, const std::string& why) {
   return Err("%" + std::string(instruction.name) + " (" + std::string(instruction.opcode_name) + ") " + why);
 }
 
-// What an integer of this type holds of `value`; nothing for other types.
+// `value` wrapped to the instruction's integer type; fails for other types.
 Result<int64_t> Wrapped(const hlo::Instruction& instruction, int64_t value) {
   switch (instruction.shape->element_type) {
     case PrimitiveType::kPred:
@@ -106,7 +106,7 @@ std::optional<int64_t> Logic(const hlo::Instruction& instruction, const std::arr
   }
 }
 
-// Small operands, so that nothing overflows.
+// Operands are kept small, so that nothing overflows.
 Result<int64_t> Apply(const hlo::Instruction& instruction, const std::array<int64_t, 3>& x) {
   constexpr int64_t kLarge = int64_t{1} << 31;
   if (std::any_of(x.begin(), x.end(), [](int64_t value) { return value <= -kLarge || value >= kLarge; })) {
@@ -163,8 +163,8 @@ Result<int64_t> RankExpression::EvaluateNew(Node node) {
   return Apply(instruction, operands);
 }
 
-// A group counts partitions, replicas, or (flattened ids) whichever of the two the module has more than one of: the
-// one that the expression reads.
+// Ids in groups count partitions, replicas or, with flattened ids, whichever of the two the module has more than one
+// of; the expression is assumed to read that one.
 Result<int64_t> RankExpression::LogicalId(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   const Opcode counted = mode_ == hlo::GroupMode::kCrossReplica     ? Opcode::kReplicaId
@@ -177,7 +177,7 @@ Result<int64_t> RankExpression::LogicalId(Node node) {
   return id_;
 }
 
-// One element of a constant of integers.
+// An element of an integer constant.
 Result<int64_t> RankExpression::LookUp(Node slice) {
   const hlo::Instruction& instruction = graph_.at(slice);
   if (graph_.operand_count(slice) == 0) return NotEvaluated(instruction, "reads nothing");

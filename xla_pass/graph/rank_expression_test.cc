@@ -1,4 +1,4 @@
-// Offsets of slices, as XLA spells them and as nobody does, for every rank.
+// Slice offsets for every rank, in the forms that XLA emits and in unusual ones.
 #include "xla_pass/graph/rank_expression.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ using hlo::TestInstruction;
 using hlo::TestParameter;
 using hlo::TestShape;
 
-// Instructions of the entry computation, numbered from 1 on as they are added.
+// Instructions of the entry computation, numbered from 1 in the order they are added.
 class Body {
  public:
   int64_t Add(const std::string& opcode, std::vector<int64_t> operands,
@@ -51,7 +51,7 @@ class Body {
     return Next() - 1;
   }
 
-  // The last instruction's value for each id, or the message.
+  // The last instruction's value for each id, or the error.
   std::string Values(const std::vector<int64_t>& ids, GroupMode mode = GroupMode::kFlattenedId) const {
     const TestGraph test({main_}, 1);
     std::string text;

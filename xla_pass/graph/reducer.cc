@@ -3,7 +3,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Follows converts, copies and bitcasts down to what they move.
+// Skips converts, copies and bitcasts.
 const hlo::Instruction& SkipMoves(const hlo::Computation& computation, const hlo::Instruction* instruction) {
   while ((instruction->opcode == hlo::Opcode::kConvert || instruction->opcode == hlo::Opcode::kCopy ||
           instruction->opcode == hlo::Opcode::kBitcast) &&

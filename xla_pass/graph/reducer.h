@@ -1,4 +1,4 @@
-// What a reduction computation (to_apply) computes, whatever its name.
+// Classifies a reduction computation (to_apply) by what it computes, whatever its name.
 //
 //   %region_1 (a, b) { ROOT add(a, b) }                            -> kSum
 //   %x.promoted (a, b) { ROOT convert(maximum(convert(a), ...)) }  -> kMax

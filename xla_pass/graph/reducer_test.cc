@@ -1,4 +1,4 @@
-// ClassifyReducer: by what a computation does, not by what it is called.
+// ClassifyReducer goes by the instructions of a computation, not by its name.
 #include "xla_pass/graph/reducer.h"
 
 #include <gtest/gtest.h>

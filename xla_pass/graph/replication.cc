@@ -12,11 +12,11 @@ namespace {
 
 using hlo::Opcode;
 
-// A loop's state settles after as many rounds as facts travel between its elements: two in real modules, times those of
-// the loop around it.
+// A loop's state converges after as many iterations as facts take to propagate between its elements: two in real
+// modules, multiplied for nested loops.
 constexpr int64_t kMaxVisits = 64;
 
-// The result depends on nothing but the operands.
+// True if the result depends only on the operands.
 bool IsPure(Opcode opcode) {
   switch (opcode) {
     case Opcode::kConstant:
@@ -40,12 +40,12 @@ bool IsPure(Opcode opcode) {
   }
 }
 
-// Opcodes that only this file asks for.
+// Opcodes that Opcode does not list.
 bool SortsOrSelects(const hlo::Instruction& instruction) {
   return instruction.opcode_name == "sort" || instruction.opcode_name == "topk";
 }
 
-// GPUs add up what is scattered to one place in any order, which only integers do not mind.
+// GPUs add scattered updates in any order, which gives the same result on every rank only for integers.
 bool IsScatterThatAdds(const Graph& graph, Node node) {
   const hlo::Instruction& instruction = graph.at(node);
   if (instruction.opcode_name != "scatter" || instruction.called_computations.size() != 1) return false;
@@ -76,7 +76,7 @@ Replication::Replication(const Graph& graph, const hlo::ReplicaGroups& groups)
   Visit(graph.module().entry, EntryParameters());
 }
 
-// What the module says of how its parameters lie on the devices, partition by partition.
+// Facts from the shardings of the entry parameters, which are per partition.
 std::vector<Replication::Fact> Replication::EntryParameters() const {
   const hlo::Module& module = graph_.module();
   const bool counts_partitions =
@@ -149,7 +149,7 @@ Replication::Fact Replication::OfTuple(Node node) const {
   return fact;
 }
 
-// What is called from two places would have to hold for both: nothing is known of it.
+// A computation with several callers would have to be analysed for all of them; nothing is assumed about it.
 Replication::Fact Replication::OfCall(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.called_computations.size() != 1 || callers_[instruction.called_computations[0]] != 1) return {};
@@ -172,7 +172,7 @@ Replication::Fact Replication::OfWhile(Node node) {
       Visit(callee, {state});
       const Fact& root = same_[graph_.root(callee)];
       const bool is_body = graph_.at(graph_.root(callee)).shape->IsTuple();
-      // Ranks that leave the loop at different times hold different states.
+      // Ranks that run different numbers of iterations have different states.
       after = is_body ? Meet(after, root) : root.whole ? after : Fact{};
     }
     if (after.whole == state.whole && after.elements == state.elements) return state;
@@ -181,7 +181,7 @@ Replication::Fact Replication::OfWhile(Node node) {
   return {};
 }
 
-// The result depends on nothing but the operands, of whatever opcode.
+// True if the result depends only on the operands, for any opcode.
 bool Replication::IsFunction(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
   return IsPure(instruction.opcode) || SortsOrSelects(instruction) || IsScatterThatAdds(graph_, node);
@@ -199,7 +199,7 @@ bool Replication::SpansTheGroups(Node collective) const {
   return groups && groups->mode == groups_.mode && LieWithin(groups->groups);
 }
 
-// Each of our groups lies within one of these.
+// True if each of our groups is within one of `groups`.
 bool Replication::LieWithin(const std::vector<std::vector<int64_t>>& groups) const {
   std::unordered_map<int64_t, size_t> group_of;
   for (size_t g = 0; g < groups.size(); ++g) {

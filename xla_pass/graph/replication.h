@@ -1,10 +1,11 @@
-// Which instructions are known to have the same value on every rank of a group.
+// Determines which instructions are known to have the same value on every rank of a group.
 //
-//   %ar = all-reduce(..)  over the group          the same          %p = partition-id()                 not
-//   %y = add(%ar, constant)                       the same          %x = parameter(0), of the entry     only where its
-//   %g = get-tuple-element(loop state)            where it starts so and stays so      sharding says so
+//   %ar = all-reduce(..)  over the group          the same          %p = partition-id()                 unknown
+//   %y = add(%ar, constant)                       the same          %x = parameter(0) of the entry      only if its
+//   %g = get-tuple-element(loop state)            if its initial and next values are                    sharding says
+//   so
 //
-// "Not" means "not known": the pass then leaves alone what would need it.
+// The pass does not rewrite where it would need an unknown value to be replicated.
 #ifndef XLA_PASS_GRAPH_REPLICATION_H_
 #define XLA_PASS_GRAPH_REPLICATION_H_
 
@@ -19,13 +20,13 @@ namespace jax_oneshot {
 
 class Replication {
  public:
-  // Looks at the module from the entry inwards, at a loop's body until nothing changes: a few times.
+  // Walks the module from the entry into called computations, and a loop's body until a fixed point is reached.
   Replication(const Graph& graph, const hlo::ReplicaGroups& groups);
 
   bool IsSame(Node node) const { return !gave_up_ && same_[node].whole; }
 
  private:
-  // Of a tuple, also each element by itself.
+  // For a tuple, also a flag for each element.
   struct Fact {
     bool whole = false;
     std::vector<bool> elements;
@@ -47,12 +48,12 @@ class Replication {
   const Graph& graph_;
   const hlo::ReplicaGroups groups_;
   std::vector<Fact> same_;     // by node
-  std::vector<int> callers_;   // by computation: instructions that call it
-  int64_t instructions_left_;  // to look at, before it gives up: loops within loops cost rounds times rounds
+  std::vector<int> callers_;   // by computation: number of instructions that call it
+  int64_t instructions_left_;  // to visit before giving up: the iterations of nested loops multiply
   bool gave_up_ = false;
 };
 
-// One Replication per group, made when first asked for.
+// One Replication per replica group, computed on first use.
 class ReplicationCache {
  public:
   explicit ReplicationCache(const Graph& graph) : graph_(graph) {}

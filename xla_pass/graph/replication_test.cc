@@ -1,4 +1,4 @@
-// What certainly is the same on every rank of a group, through tuples, loops and calls.
+// Which values are known to be the same on every rank of a group, through tuples, loops and calls.
 #include "xla_pass/graph/replication.h"
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ using hlo::TestShape;
 
 const hlo::ReplicaGroups kHalves = {hlo::GroupMode::kFlattenedId, {{0, 1}, {2, 3}}};
 
-// An all-reduce among these groups, with global device ids; called computations are left out, the pass asks elsewhere.
+// A collective among these groups, with global device ids; to_apply is left out because Replication does not read it.
 TestInstruction Collective(int64_t id, std::string name, std::string opcode, int64_t operand,
                            const std::vector<std::vector<int64_t>>& groups) {
   namespace field = hlo::fields::hlo_instruction;
@@ -89,7 +89,7 @@ TEST(Replication, GoesThroughTuplesByElement) {
   EXPECT_EQ(Same(TestGraph({main}, 1), {"pair", "first", "second"}), "second");
 }
 
-// while(tuple(same, p, number)): the body gives (f(same element), that plus the other, number).
+// while(tuple(same, p, number)): the body returns (f(same element), that plus the other element, number).
 TestGraph Loop(bool condition_reads_parameter) {
   const std::string state = Tuple(3);
   TestComputation body{1, "body", {TestParameter(10, 0)}, 16};
@@ -144,7 +144,7 @@ TEST(Replication, EntersAFusionButNothingThatIsCalledTwice) {
   }
 }
 
-// One sharding per entry parameter: a mesh of 2 x 2, whose axis `split` splits the parameter; negative: none does.
+// One sharding per entry parameter over a 2 x 2 mesh, whose axis `split` shards the parameter; negative: replicated.
 std::string ParameterShardings(const std::vector<int>& split) {
   namespace fields = hlo::fields;
   wire::Writer mesh, out;

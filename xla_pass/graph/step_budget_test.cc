@@ -1,4 +1,4 @@
-// StepBudget: what is left, and that it stays spent.
+// StepBudget: the remaining steps, and that a spent budget stays spent.
 #include "xla_pass/graph/step_budget.h"
 
 #include <gtest/gtest.h>

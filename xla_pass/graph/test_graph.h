@@ -1,4 +1,4 @@
-// For tests: the graph of a module written by hand, and its instructions by name.
+// For tests: the graph of a hand-written module, with its instructions by name.
 //
 //   const TestGraph test(std::string(kReducers) + R"(
 //     main { x = f32[8,64] parameter(0)
@@ -44,7 +44,7 @@ class TestGraph {
   const Graph& graph() const { return *graph_; }
   const hlo::Module& module() const { return *module_; }
 
-  // kNoNode when no instruction has the name.
+  // kNoNode if no instruction has the name.
   Node operator[](const std::string& name) const {
     for (Node node = 0; node < graph_->size(); ++node) {
       if (graph_->at(node).name == name) return node;
@@ -52,7 +52,7 @@ class TestGraph {
     return kNoNode;
   }
 
-  // "a b c"; any container of nodes.
+  // "a b c", for any container of nodes.
   template <typename Nodes>
   std::string Names(const Nodes& nodes) const {
     std::string names;
@@ -68,7 +68,7 @@ class TestGraph {
   std::unique_ptr<Graph> graph_;
 };
 
-// An instruction by opcode; its id is its own, unique within the computation.
+// An instruction by opcode; `id` must be unique within the computation.
 inline hlo::TestInstruction TestOp(int64_t id, std::string name, std::string opcode, std::vector<int64_t> operands) {
   hlo::TestInstruction instruction;
   instruction.id = id;
@@ -78,7 +78,7 @@ inline hlo::TestInstruction TestOp(int64_t id, std::string name, std::string opc
   return instruction;
 }
 
-// What was refused, "" where nothing was.
+// The error, or "" if there is none.
 template <typename T>
 std::string Refusal(const Result<T>& result) {
   return result ? "" : result.error();
