@@ -200,8 +200,7 @@ void CallSite::Work::Split(int count, int64_t blocks) {
 }
 
 int64_t CallSite::Work::RunShare(Share* share) {
-  const int64_t take =
-      share_count > 1 ? 1 : share->end;  // a single thread runs everything in one call, which is cheaper
+  const int64_t take = share_count > 1 ? 1 : share->end;  // a single thread runs everything in one, cheaper, call
   int64_t done = 0;
   for (int64_t block; (block = share->next.fetch_add(take, std::memory_order_relaxed)) < share->end; done += take) {
     state->engine.RunBlocks(block, block + take, ranks.data(), static_cast<int>(ranks.size()));
@@ -226,8 +225,7 @@ void CallSite::Finish(Work* work) {
   RendezvousRound* round = work->round;
   const std::shared_ptr<Rendezvous> rendezvous = work->state->rendezvous;
   const int64_t run_id = round->run_id;
-  round->users.store(static_cast<int>(round->participants.size()) +
-                     1);  // one more for the loops over participants below
+  round->users.store(static_cast<int>(round->participants.size()) + 1);  // one more for the loops below
   for (const std::unique_ptr<Participant>& participant : round->participants) {
     auto& rank = static_cast<WaitingRank&>(*participant);
     rank.rendezvous_ = rendezvous;

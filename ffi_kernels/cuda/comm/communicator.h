@@ -1,7 +1,8 @@
-// Interface between the kernels and the layer that knows the ranks: Communicator (who takes part, exchange of small
+// Interface between the kernels and the layer that knows the ranks: Communicator (who the ranks are, exchange of small
 // host messages) and PeerMemory (every rank's workspace as mapped here).
 //
-// On GPUs that XLA runs, a Communicator is NCCL's (nccl_communicator.h); tests have one of threads.
+// In production a Communicator wraps the ncclComm_t that XLA owns (nccl_communicator.h); tests have one based on
+// threads.
 #ifndef FFI_KERNELS_CUDA_COMM_COMMUNICATOR_H_
 #define FFI_KERNELS_CUDA_COMM_COMMUNICATOR_H_
 
@@ -19,11 +20,11 @@ struct PeerMemory {
   int rank = 0, size = 0;
   std::vector<DevicePointer> workspaces;  // by rank; [rank] is our own
   DevicePointer multicast = 0;            // 0: none
-  int ranks_on_device = 1;                // the most ranks of the group that share one GPU: their kernels must all fit
+  int ranks_on_device = 1;                // most ranks of the group on one GPU: their kernels must fit together
 };
 
-// A communicator's symmetric window: memory that it made itself, reachable from every rank that shares an NVLink
-// domain.
+// A communicator's symmetric window: memory that the communicator allocates, reachable from every rank in the same
+// NVLink domain.
 struct Window {
   DevicePointer own = 0;
   std::vector<DevicePointer> workspaces;  // by rank; 0: not reachable
@@ -37,11 +38,11 @@ class Communicator {
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
-  // Every rank's `mine`, in rank order; all of one length. Collective: returns once all ranks called it, or with an
-  // error at the deadline. Says nothing of work that a rank has queued on a GPU.
+  // Every rank's `mine`, in rank order; all must have the same length. Collective: returns once all ranks have called
+  // it, or with an error at the deadline. Does not synchronise with GPU work.
   virtual Result<std::vector<std::string>> AllGather(std::string_view mine) = 0;
 
-  // Whether MakeWindow can be tried; it is collective, too.
+  // Whether MakeWindow, which is collective too, can be tried.
   virtual bool has_windows() const = 0;
   virtual Result<Window> MakeWindow(int64_t bytes) = 0;
 };

@@ -22,7 +22,7 @@ Result<std::unique_ptr<CudaDevice>> CudaDevice::Create(const CudaDriver& driver,
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDeviceGet(&handle, ordinal));
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuDevicePrimaryCtxRetain(&device->context_, handle));
   const ScopedContext current(driver, device->context_);
-  // Non-blocking: XLA must not wait for it, nor it for XLA's work on the default stream.
+  // Non-blocking: XLA must not wait for this stream, nor this stream for XLA's work on the default stream.
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuStreamCreate(&device->stream_, kStreamNonBlocking));
   return device;
 }

@@ -1,5 +1,5 @@
-// CudaDevice: one GPU as the communicator needs it (peer_device.h). ScopedContext: makes that GPU's primary context,
-// which XLA uses too, current for a scope.
+// CudaDevice: the CUDA implementation of PeerDevice. ScopedContext: makes that GPU's primary context, which XLA uses
+// too, current for a scope.
 #ifndef FFI_KERNELS_CUDA_COMM_CUDA_DEVICE_H_
 #define FFI_KERNELS_CUDA_COMM_CUDA_DEVICE_H_
 
@@ -12,7 +12,7 @@
 
 namespace jax_oneshot::cuda {
 
-// Costs two driver calls at most, and none that waits: fit for every launch.
+// Costs at most three driver calls, none of which blocks: cheap enough for every launch.
 class ScopedContext {
  public:
   ScopedContext(const CudaDriver& driver, Context context);
@@ -26,7 +26,7 @@ class ScopedContext {
   bool switched_ = false;
 };
 
-// Lives as long as the process: its memory may be a peer's to write until then.
+// Lives until the process ends: peers may write to its memory until then.
 class CudaDevice : public PeerDevice {
  public:
   static Result<std::unique_ptr<CudaDevice>> Create(const CudaDriver& driver, int ordinal);

@@ -1,4 +1,4 @@
-// What a device asks of the driver: a table of functions stands in for libcuda.
+// The driver calls that a device makes, recorded by a function table in place of libcuda.
 #include "ffi_kernels/cuda/comm/cuda_device.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-// What the driver below was told, and what it answers; the table holds plain functions, so there is one.
+// The calls that the driver below received, and its answers. Global, because the table holds plain functions.
 struct FakeDriverState {
   Context current = nullptr;
   int switches = 0;

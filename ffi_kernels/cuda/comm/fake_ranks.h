@@ -17,7 +17,7 @@
 
 namespace jax_oneshot::cuda {
 
-// Where the ranks of one group lay down what they have, until all have.
+// The all-gather of one group: ranks deposit their messages and wait for each other.
 class FakeMeetingPlace {
  public:
   explicit FakeMeetingPlace(int size) : size_(size), current_(static_cast<size_t>(size)) {}
@@ -37,7 +37,7 @@ class FakeDevice : public PeerDevice {
  public:
   explicit FakeDevice(int ordinal) : identity{"bus " + std::to_string(ordinal), "sm_90"}, ordinal_(ordinal) {}
 
-  // What this device refuses; each call is counted by name, failed ones too.
+  // The error of each call that this device refuses, by name; calls counts all calls, failed ones included.
   std::map<std::string, std::string> failures;
   std::map<std::string, int> calls;
   std::set<DevicePointer> live;  // allocated and not freed
@@ -63,7 +63,7 @@ class FakeDevice : public PeerDevice {
   std::vector<std::unique_ptr<char[]>> memory_;
 };
 
-// What Import gives for the memory at `address` of another process.
+// What Import returns for the memory at `address` of another process.
 DevicePointer FakeImportOf(DevicePointer address);
 
 class FakeCommunicator : public Communicator {
@@ -85,7 +85,7 @@ class FakeCommunicator : public Communicator {
   int rank_;
 };
 
-// Runs `body` for every rank, each in a thread.
+// Runs `body` for every rank, each on its own thread.
 void RunRanks(int size, const std::function<void(int rank)>& body);
 
 }  // namespace jax_oneshot::cuda

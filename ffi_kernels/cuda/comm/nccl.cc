@@ -14,7 +14,7 @@ constexpr char kTurnOff[] = "JAX_ONESHOT=0 runs this program with XLA's own coll
 bool IsNccl(std::string_view path) {
   const size_t slash = path.rfind('/');
   const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  return name.rfind("libnccl.so", 0) == 0;  // not libnccl-net.so, a plug-in of it
+  return name.rfind("libnccl.so", 0) == 0;  // not libnccl-net.so, a plug-in
 }
 
 int Collect(dl_phdr_info* info, size_t /*size*/, void* found) {
@@ -49,7 +49,7 @@ Result<NcclApi> BindNccl(const std::vector<std::string>& loaded) {
   }
   NcclApi api;
   api.path = loaded.front();
-  void* library = dlopen(api.path.c_str(), RTLD_NOLOAD | RTLD_LAZY);  // never closed: XLA holds it for good as well
+  void* library = dlopen(api.path.c_str(), RTLD_NOLOAD | RTLD_LAZY);  // never closed: XLA keeps it loaded too
   if (library == nullptr) {
     return Err("cannot use the NCCL that is loaded: dlopen(" + api.path + ", RTLD_NOLOAD): " + dlerror() + ". " +
                kTurnOff);

@@ -10,7 +10,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::microseconds kPollEvery{50};
 
-// True once `done` is, false at the deadline; the error of `done` if it has one.
+// Polls `done`: true once it is, false at the deadline, its error if it fails.
 template <typename Done>
 Result<bool> PollUntil(Clock::time_point deadline, const Done& done) {
   while (true) {
@@ -45,7 +45,8 @@ Result<std::vector<std::string>> NcclCommunicator::AllGather(std::string_view mi
                                             mine.size(), kNcclUint8, comm_, device_.stream());
   if (Result<void> queued = Finish("ncclAllGather", result); !queued) return Err(queued.error());
   if (Result<void> gathered = WaitForStream("ncclAllGather"); !gathered) return Err(gathered.error());
-  // Only now: a copy to pageable memory blocks until all before it is done, deadline or not.
+  // Only now: a copy to pageable memory blocks until all earlier work on the stream is done, regardless of the
+  // deadline.
   std::string received(static_cast<size_t>(bytes * size_), '\0');
   if (Result<void> out = device_.CopyOut(received.data(), all, bytes * size_); !out) return Err(out.error());
   if (Result<void> copied = WaitForStream("ncclAllGather"); !copied) return Err(copied.error());
@@ -56,7 +57,7 @@ Result<std::vector<std::string>> NcclCommunicator::AllGather(std::string_view mi
   return by_rank;
 }
 
-// Never freed: freeing waits for all work of the device, which may in turn wait for a rank of this very process.
+// Never freed: freeing waits for all work of the device, which may itself wait for a rank of this process.
 Result<void> NcclCommunicator::ReserveBuffer(int64_t bytes) {
   if (bytes <= buffer_bytes_) return {};
   Result<DevicePointer> buffer = device_.Allocate(bytes);

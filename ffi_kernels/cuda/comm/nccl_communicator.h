@@ -1,8 +1,7 @@
-// Communicator (communicator.h) on top of an ncclComm_t that XLA owns, and the device it belongs to.
+// Communicator (communicator.h) on top of an ncclComm_t that XLA owns, and the device that it belongs to.
 //
-// XLA uses the same ncclComm_t. That is safe because our collective calls are made only while a call is initialised:
-// XLA initialises the calls of a program in one order, the same on all ranks, and starts nothing of that program
-// before.
+// XLA uses the same ncclComm_t. That is safe because we make collective calls only while a call is initialised: XLA
+// initialises the calls of a program in the same order on all ranks, before it starts anything of that program.
 #ifndef FFI_KERNELS_CUDA_COMM_NCCL_COMMUNICATOR_H_
 #define FFI_KERNELS_CUDA_COMM_NCCL_COMMUNICATOR_H_
 
@@ -21,7 +20,7 @@ namespace jax_oneshot::cuda {
 
 class NcclCommunicator : public Communicator {
  public:
-  // `api` and `device` must outlive it. `timeout` is for each collective call.
+  // `api` and `device` must outlive it. `timeout` applies to each collective call.
   static Result<std::unique_ptr<NcclCommunicator>> Create(const NcclApi& api, NcclComm comm, PeerDevice* device,
                                                           std::chrono::milliseconds timeout);
 
@@ -36,7 +35,7 @@ class NcclCommunicator : public Communicator {
       : api_(api), comm_(comm), device_(*device), timeout_(timeout) {}
 
   Result<void> ReserveBuffer(int64_t bytes);
-  // Waits until a call that began with `result` has had its effect on the host.
+  // Waits until a call that returned `result` has taken effect on the host.
   Result<void> Finish(const char* call, NcclResult result);
   Result<void> WaitForStream(const char* call);
   std::string LateText(const char* call) const;
@@ -46,7 +45,7 @@ class NcclCommunicator : public Communicator {
   PeerDevice& device_;
   std::chrono::milliseconds timeout_;
   int rank_ = 0, size_ = 0;
-  DevicePointer buffer_ = 0;  // what AllGather sends and receives, on the device
+  DevicePointer buffer_ = 0;  // the send and receive buffer of AllGather, on the device
   int64_t buffer_bytes_ = 0;
 };
 

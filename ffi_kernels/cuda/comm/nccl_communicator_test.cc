@@ -1,4 +1,4 @@
-// What a communicator makes of NCCL's answers: a table of functions stands in for the library.
+// How a communicator handles NCCL's results, with a function table in place of the library.
 #include "ffi_kernels/cuda/comm/nccl_communicator.h"
 
 #include <gtest/gtest.h>
@@ -13,10 +13,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A communicator as the table below sees it: one rank of three, whose peers send what it sends, counted up.
+// A communicator as the table below sees it: one rank of three, whose peers send this rank's message with an increment.
 struct FakeComm {
-  int in_progress = 0;        // how often it is asked before a call is done
-  NcclResult state = 0;       // what it says then
+  int in_progress = 0;        // how often it is polled before a call is done
+  NcclResult state = 0;       // its result then
   NcclResult all_gather = 0;  // what ncclAllGather returns
   bool has_window = true;
   char memory[64] = {};

@@ -1,4 +1,4 @@
-// Which library is taken for NCCL, and what is said when there is none or a wrong one.
+// Which loaded library is taken for NCCL, and the errors if there is none or it is too old.
 #include "ffi_kernels/cuda/comm/nccl.h"
 
 #include <dlfcn.h>

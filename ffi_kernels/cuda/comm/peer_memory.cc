@@ -17,7 +17,7 @@ namespace {
 constexpr char kTurnOff[] =
     "Set JAX_ONESHOT=0 to run this program with XLA's own all-reduce, or JAX_ONESHOT_MODULES to name the modules whose "
     "groups do not leave one host";
-constexpr uint32_t kLayout = 1;  // of Record: ranks that run different builds of this library must not go on
+constexpr uint32_t kLayout = 1;  // version of Record: ranks with different builds of this library must not continue
 
 template <size_t N>
 void Put(std::string_view text, char (&field)[N]) {
@@ -25,19 +25,19 @@ void Put(std::string_view text, char (&field)[N]) {
   std::memcpy(field, text.data(), std::min(text.size(), N - 1));
 }
 
-// What a rank tells the others; fixed size, since an all-gather has one length.
+// What a rank tells the others; fixed size, because all messages of an all-gather have the same length.
 struct Record {
   uint32_t layout;
   int32_t device;
   DevicePointer address;
   IpcMemHandle handle;
-  char can_export;  // 0: reachable within the process only
+  char can_export;  // 0: reachable only within the process
   char has_windows;
   char host[48];
   char process[48];
   char bus_id[32];
   char kind[64];
-  char problem[512];  // empty: all is well
+  char problem[512];  // empty if there is none
 };
 
 std::string_view Bytes(const Record& record) { return {reinterpret_cast<const char*>(&record), sizeof(record)}; }
@@ -89,7 +89,7 @@ class Sharing {
     return most;
   }
 
-  // Round 1: everybody's workspace, made and in its first state.
+  // Round 1: exchanges the records of all ranks, whose workspaces are initialised by then.
   Result<void> Introduce() {
     Record mine = {};
     mine.layout = kLayout;
@@ -137,11 +137,11 @@ class Sharing {
       if (record.problem[0] != 0) problems += "\n  rank " + std::to_string(rank) + ": " + record.problem;
     }
     if (problems.empty()) return {};
-    if (own_ != 0) device_.Free(own_);  // every rank sees the same problems, so nobody has mapped anything
+    if (own_ != 0) device_.Free(own_);  // every rank sees the same problems, so no rank has mapped anything
     return Err("the ranks could not set up what they share:" + problems);
   }
 
-  // Empty, or why this rank cannot reach some others.
+  // Empty, or why this rank cannot reach some of the others.
   std::string MapPeers() {
     std::string problems;
     for (size_t rank = 0; rank < records_.size(); ++rank) {
@@ -169,7 +169,7 @@ class Sharing {
     return device_.Import(peer.handle);
   }
 
-  // Round 2: what went wrong anywhere, one line per rank. Empty: nothing.
+  // Round 2: the problems of all ranks, one line per rank; empty if there are none.
   Result<std::string> GatherProblems(const std::string& mine) {
     std::string padded = mine;
     padded.resize(sizeof(Record::problem));
@@ -183,7 +183,7 @@ class Sharing {
     return problems;
   }
 
-  // The way out where addresses and IPC are not enough. `why` is the same on all ranks, and so is the decision.
+  // Fallback if addresses and IPC are not enough. `why` is the same on all ranks, and so is the decision.
   Result<PeerMemory> RunWindow(const std::string& why) {
     const bool everybody =
         std::all_of(records_.begin(), records_.end(), [](const Record& record) { return record.has_windows != 0; });

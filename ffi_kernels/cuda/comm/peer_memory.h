@@ -1,15 +1,15 @@
 // Allocates a workspace on every rank and maps all of them into this process. On failure every rank gets the same
-// error, which says who cannot reach whom and how to turn the pass off.
+// error, which says which ranks cannot reach each other and how to turn the pass off.
 //
-// Everybody describes its own workspace to everybody, then maps the others':
+// Every rank describes its workspace to all others, then maps theirs:
 //
 //   same process                       the address itself, and peer access between the two devices
 //   another process of this host       CUDA IPC
-//   another host, or IPC is refused    the communicator's symmetric window, if it has any (NCCL 2.29 on, and the
-//                                      devices must share an NVLink domain); never run on such machines so far
+//   another host, or IPC is refused    the communicator's symmetric window, if it has one (NCCL 2.29 or newer; the
+//                                      devices must share an NVLink domain); not yet run on such machines
 //
-// After each of the two steps all ranks tell each other how it went, so that no rank goes on alone. What is mapped
-// stays so until the process ends: a peer may still write there.
+// After each of the two steps all ranks exchange the outcome, so that no rank continues alone. Mappings are kept until
+// the process ends: a peer may still write there.
 #ifndef FFI_KERNELS_CUDA_COMM_PEER_MEMORY_H_
 #define FFI_KERNELS_CUDA_COMM_PEER_MEMORY_H_
 
@@ -23,9 +23,9 @@
 
 namespace jax_oneshot::cuda {
 
-// Which host and which process: compared between ranks, never interpreted.
+// Identifies the host and the process: compared between ranks, never interpreted.
 struct Whereabouts {
-  std::string host;     // equal on one running kernel, whatever the containers
+  std::string host;     // equal on one running kernel, across containers
   std::string process;  // drawn once per process; process ids repeat between containers
 };
 
@@ -33,7 +33,7 @@ const Whereabouts& OwnWhereabouts();
 
 struct WorkspaceRequest {
   int64_t bytes = 0;
-  // Puts a new workspace into its first state; done on the device when it returns.
+  // Initialises a new workspace; has completed on the device when it returns.
   std::function<Result<void>(DevicePointer)> initialise;
 };
 

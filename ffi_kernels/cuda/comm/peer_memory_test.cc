@@ -1,5 +1,5 @@
-// Ranks find each other's workspaces, whatever separates them; or all get the same error, which says who and what to
-// do.
+// Ranks map each other's workspaces across devices, processes and hosts, or all get the same error, which says which
+// ranks failed and what to do.
 #include "ffi_kernels/cuda/comm/peer_memory.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kBytes = 4096;
 
-// A group of ranks, changed by a test before it runs.
+// A group of ranks that a test can change before it runs.
 struct Group {
   explicit Group(int size) : place(size) {
     for (int rank = 0; rank < size; ++rank) {
@@ -38,7 +38,7 @@ struct Group {
     });
   }
 
-  // The error of all ranks, which is the same.
+  // The error, which must be the same on all ranks.
   std::string Error() const {
     for (const Result<PeerMemory>& result : results) {
       if (result) return "no error";
@@ -52,7 +52,7 @@ struct Group {
   std::vector<std::unique_ptr<FakeCommunicator>> communicators;
   std::vector<Whereabouts> here;
   std::vector<Result<PeerMemory>> results;
-  std::vector<std::vector<DevicePointer>> initialised;  // by rank: what was put into its first state
+  std::vector<std::vector<DevicePointer>> initialised;  // by rank: the addresses that were initialised
 };
 
 TEST(PeerMemory, IsTheAddressItselfWithinOneProcess) {

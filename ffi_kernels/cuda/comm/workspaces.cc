@@ -4,7 +4,7 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-constexpr int64_t kLeastCapacity = 64 << 10;  // decode steps of most models, so that one size does for all their calls
+constexpr int64_t kLeastCapacity = 64 << 10;  // decode steps of most models: one size for all their calls
 
 int64_t RoundUp(int64_t message_bytes) {
   int64_t capacity = kLeastCapacity;
@@ -23,7 +23,7 @@ Result<std::shared_ptr<const Workspace>> Workspaces::Get(const void* communicato
     if (slot == nullptr) slot = std::make_shared<Entry>();
     entry = slot;
   }
-  const std::lock_guard<std::mutex> lock(entry->mutex);  // held while `make` waits, by this communicator's ranks only
+  const std::lock_guard<std::mutex> lock(entry->mutex);  // while `make` blocks, only this communicator's ranks wait
   if (!entry->error.empty()) return Err(entry->error);
   if (entry->workspace != nullptr && entry->workspace->capacity >= message_bytes) return entry->workspace;
   const int64_t capacity = RoundUp(message_bytes);

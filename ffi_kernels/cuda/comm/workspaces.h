@@ -1,12 +1,14 @@
 // The workspace of each communicator, shared by all calls of this process that use it; allocated, or grown, on demand.
 //
-// Sharing is safe because XLA, as NCCL demands, issues the operations of one communicator in one order on one stream:
-// two calls never use the workspace at once, and the kernel's epochs carry on from call to call, whatever the
-// executable. One workspace per communicator is 3 slots x N ranks x the largest message, however many calls there are.
+// Sharing is safe because XLA, as NCCL requires, issues the operations of one communicator in the same order on one
+// stream: two calls never use the workspace at once, and the kernel's epochs continue from call to call across
+// executables. One workspace per communicator takes 3 slots x N ranks x the largest message, however many calls there
+// are.
 //
-// It grows by doubling. The smaller one stays for the calls that were bound to it, and nothing is ever freed: a peer
-// may still write to it, and whether a rank has a workspace must not depend on when that rank collects its garbage;
-// making one is collective, so all ranks have to come to the same decision by themselves. They do: XLA initialises the
+// It grows by doubling. The smaller one stays for the calls that are bound to it, and nothing is ever freed: a peer may
+// still write to it, and whether a rank has a workspace must not depend on when that rank frees memory. Making a
+// workspace is collective, so all ranks must make the same decision independently. They do, because XLA initialises the
+// same calls in the same order on every rank.
 // same calls in the same order everywhere.
 #ifndef FFI_KERNELS_CUDA_COMM_WORKSPACES_H_
 #define FFI_KERNELS_CUDA_COMM_WORKSPACES_H_
@@ -30,11 +32,12 @@ struct Workspace {
 
 class Workspaces {
  public:
-  // Makes one for messages of `capacity` bytes; collective, so it may block until all ranks ask.
+  // Makes one for messages of `capacity` bytes; collective, so it may block until all ranks call it.
   using Make = std::function<Result<PeerMemory>(int64_t capacity)>;
 
-  // `communicator` is an identity, not followed. Calls for different communicators do not wait for each other. After a
-  // failure every later call for that communicator gets the same error: its ranks no longer agree on what comes next.
+  // `communicator` is only compared, never dereferenced. Calls for different communicators do not wait for each other.
+  // After a failure every later call for that communicator gets the same error: its ranks no longer agree on what comes
+  // next.
   Result<std::shared_ptr<const Workspace>> Get(const void* communicator, int64_t message_bytes, const Make& make);
 
  private:

@@ -13,7 +13,7 @@ namespace {
 
 const int kComms[2] = {};
 
-// Makes workspaces and remembers for how much.
+// Makes workspaces and records their capacities.
 struct Maker {
   std::vector<int64_t> made;
   Workspaces::Make Make() {
@@ -66,7 +66,7 @@ TEST(Workspaces, OfRanksInOneProcessAreMadeTogether) {
   std::mutex mutex;
   std::condition_variable met;
   int arrived = 0;
-  const auto meet = [&](int64_t) -> Result<PeerMemory> {  // returns once both ranks are here
+  const auto meet = [&](int64_t) -> Result<PeerMemory> {  // returns once both ranks have arrived
     std::unique_lock<std::mutex> lock(mutex);
     ++arrived;
     met.notify_all();

@@ -46,7 +46,7 @@ enum DeviceAttribute : int {
 enum FunctionAttribute : int {
   kFunctionLocalSizeBytes = 3,
   kFunctionNumRegs = 4,
-  kFunctionPreferredSharedMemory = 9,  // in percent of what a multiprocessor has
+  kFunctionPreferredSharedMemory = 9,  // in percent of a multiprocessor's maximum
   kFunctionRequiredClusterWidth = 11,  // height and depth follow; 0: not given at compile time
   kFunctionNonPortableClusterSizeAllowed = 14,
 };
@@ -168,7 +168,7 @@ struct KernelNodeParameters {
   X(cuEventElapsedTime, (float* milliseconds, Event start, Event end))                                               \
   X(cuEventDestroy_v2, (Event event))
 
-// Plain function pointers, so that a test can put its own functions in.
+// Plain function pointers, so that tests can substitute their own functions.
 struct CudaDriver {
 // A name and a parameter list stand alone: NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define ONESHOT_CUDA_MEMBER(name, parameters) Status(*name) parameters = nullptr;
@@ -183,7 +183,7 @@ struct CudaDriver {
 // Loads libcuda and calls cuInit, once per process; the table never changes afterwards.
 const Result<CudaDriver>& LoadCudaDriver();
 
-// `value`, or what the driver says is wrong: ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemFree_v2(pointer)).
+// Returns the driver's error from the enclosing function: ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemFree_v2(pointer)).
 #define ONESHOT_CUDA_RETURN_IF_ERROR(driver, call)                                              \
   do {                                                                                          \
     if (::jax_oneshot::Result<void> checked = (driver).Check(#call, (driver).call); !checked) { \

@@ -77,7 +77,7 @@ void LoadNeighbours(const std::string& library_path, const std::string& prefix) 
   for (fs::directory_iterator i(fs::path(library_path).parent_path(), error), end; !error && i != end;
        i.increment(error)) {
     if (i->path().filename().string().rfind(prefix, 0) != 0) continue;
-    dlopen(i->path().c_str(), RTLD_NOW | RTLD_LOCAL);  // one that does not load is missed by whoever asks for it
+    dlopen(i->path().c_str(), RTLD_NOW | RTLD_LOCAL);  // a failure surfaces when the library is needed
   }
 }
 

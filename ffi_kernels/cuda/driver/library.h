@@ -1,7 +1,7 @@
 // Loads a shared library by names and search folders, or returns an error that lists what was tried.
 //
-// CUDA's libraries are not linked against: one build serves machines with and without a GPU. They come from where JAX's
-// own wheels put them (site-packages/nvidia/*/lib), from a CUDA toolkit, or from wherever the system's loader looks.
+// We do not link against CUDA's libraries, so that one build serves machines with and without a GPU. They come from
+// JAX's own wheels (site-packages/nvidia/*/lib), from a CUDA toolkit, or from the system loader's search path.
 #ifndef FFI_KERNELS_CUDA_DRIVER_LIBRARY_H_
 #define FFI_KERNELS_CUDA_DRIVER_LIBRARY_H_
 
@@ -13,9 +13,9 @@
 namespace jax_oneshot::cuda {
 
 struct LibraryQuery {
-  std::string what;                  // "the CUDA driver": how messages call it
+  std::string what;                  // "the CUDA driver", for messages
   std::vector<std::string> names;    // "libnvrtc.so.13", the best first
-  std::vector<std::string> folders;  // looked in first, in order; then the system's loader is asked
+  std::vector<std::string> folders;  // searched first, in order; then the system loader
   std::string remedy;                // "install JAX with its CUDA libraries: ..."
 };
 
@@ -46,8 +46,8 @@ class Library {
 // site-packages/nvidia/*/lib beside the package that this code was loaded from, then the toolkit's usual folders.
 std::vector<std::string> CudaLibraryFolders();
 
-// Loads every library in the folder of `library_path` whose file name begins with `prefix`. For a library that asks the
-// loader for others by bare name: the loader finds them among those that are loaded already.
+// Loads every library in the folder of `library_path` whose file name begins with `prefix`: for a library that opens
+// others by bare name, which the loader then finds among the loaded ones.
 void LoadNeighbours(const std::string& library_path, const std::string& prefix);
 
 // `parent`/*/lib, sorted from the newest name to the oldest ("cu13" before "cu12").

@@ -31,7 +31,7 @@ Result<Nvrtc> Load() {
   return nvrtc;
 }
 
-// Destroys the program when the compile is over, however it ends.
+// Destroys the program on every return path.
 class ScopedProgram {
  public:
   explicit ScopedProgram(const Nvrtc& nvrtc) : nvrtc_(nvrtc) {}
@@ -48,7 +48,7 @@ class ScopedProgram {
   NvrtcProgram program_ = nullptr;
 };
 
-// NVRTC counts the terminating zero of a log.
+// NVRTC's log size includes the terminating zero.
 std::string LogOf(const Nvrtc& nvrtc, NvrtcProgram program) {
   size_t size = 0;
   if (nvrtc.nvrtcGetProgramLogSize(program, &size) != kNvrtcSuccess || size <= 1) return "";

@@ -1,7 +1,7 @@
 // Compiles CUDA C++ source for one architecture with NVRTC; returns machine code or the compiler's log.
 //
-// NVRTC needs no GPU and no CUDA toolkit. The declarations are its documented C interface (NVRTC manual, "User
-// Interface"); JAX's CUDA plug-in brings the library.
+// NVRTC needs neither a GPU nor a CUDA toolkit; JAX's CUDA plug-in brings the library. The declarations follow its
+// documented C interface (NVRTC manual, "User Interface").
 #ifndef FFI_KERNELS_CUDA_DRIVER_NVRTC_H_
 #define FFI_KERNELS_CUDA_DRIVER_NVRTC_H_
 
@@ -31,7 +31,7 @@ using NvrtcProgram = struct NvrtcProgramTag*;
   X(nvrtcGetCUBINSize, (NvrtcProgram program, size_t * size))                                            \
   X(nvrtcGetCUBIN, (NvrtcProgram program, char* cubin))
 
-// Plain function pointers, so that a test can put its own functions in.
+// Plain function pointers, so that tests can substitute their own functions.
 struct Nvrtc {
 // A name and a parameter list stand alone: NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define ONESHOT_NVRTC_MEMBER(name, parameters) int(*name) parameters = nullptr;

@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 
 constexpr char kLog[] = "oneshot_kernel.cu(1): error: expected a declaration";
 
-// Compiles nothing and fails in the way the test says; otherwise its cubin is the source.
+// Compiles nothing: fails as the test asks, or returns the source as the cubin.
 Nvrtc NvrtcOfThisTest() {
   Nvrtc nvrtc;
   nvrtc.path = "/lib/libnvrtc.so.13";

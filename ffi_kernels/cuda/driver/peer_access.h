@@ -7,8 +7,8 @@
 
 namespace jax_oneshot::cuda {
 
-// `device`'s primary context must be current; `peer`'s is kept until the process ends. False, where the driver knows no
-// direct path between them. That somebody else (XLA, as a rule) has enabled it is fine.
+// `device`'s primary context must be current; `peer`'s is retained until the process ends. Returns false if the driver
+// has no direct path between them. Access that is already enabled (usually by XLA) is fine.
 Result<bool> EnablePeerAccess(const CudaDriver& driver, Device device, Device peer);
 
 }  // namespace jax_oneshot::cuda

@@ -1,4 +1,4 @@
-// EnablePeerAccess: what the driver may answer. The callers' own words are in the tests of comm and bench.
+// EnablePeerAccess: every answer that the driver may give. The callers' messages are tested in comm and bench.
 #include "ffi_kernels/cuda/driver/peer_access.h"
 
 #include <gtest/gtest.h>

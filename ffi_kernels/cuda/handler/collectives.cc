@@ -8,7 +8,7 @@ namespace {
 
 namespace ffi = xla::ffi;
 
-// The communicator that XLA's own collectives of the same groups use: none is made for us alone.
+// The communicator of XLA's own collectives of the same groups: none is created only for us.
 constexpr int64_t kCommunicationId = 0;
 
 ffi::GroupMode ModeOf(std::string_view name) {

@@ -1,9 +1,9 @@
 // Gets the communicator of a call's replica groups (an ncclComm_t) from XLA's FFI collectives extension.
 //
-// Prepare requests it, so that XLA makes it (or finds it: it is the one that XLA's own collectives of these groups use)
-// and locks it for this run; Initialize gets it. The extension's minor version grew between jaxlib 0.11.2 (1:
-// communicators) and 0.12 (2: windows too), and only ever grows at its end, so we take any from 1 on; the header's own
-// tag would insist on exactly the version it was built with.
+// Prepare requests it, so that XLA creates it (or finds it: XLA's own collectives of these groups use the same one) and
+// locks it for this run; Initialize gets it. The extension's minor version grew between jaxlib 0.11.2 (1:
+// communicators) and 0.12 (2: windows too). It only ever grows at its end, so we accept any version from 1 on; the
+// header's own tag would require exactly the version that it was built with.
 #ifndef FFI_KERNELS_CUDA_HANDLER_COLLECTIVES_H_
 #define FFI_KERNELS_CUDA_HANDLER_COLLECTIVES_H_
 
@@ -18,7 +18,7 @@
 
 namespace jax_oneshot::cuda {
 
-// What of a call's groups XLA wants to know; made once per call.
+// A call's groups in the form that XLA needs; made once per call.
 struct CliqueRequest {
   explicit CliqueRequest(const Groups& groups);
 
@@ -26,7 +26,7 @@ struct CliqueRequest {
   std::vector<std::vector<int64_t>> groups;
 };
 
-// The extension of one invocation of a handler.
+// The extension in one invocation of a handler.
 class Collectives {
  public:
   Collectives(const XLA_FFI_Api* api, const XLA_FFI_Collectives_Extension* extension)

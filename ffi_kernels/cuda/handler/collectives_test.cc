@@ -1,4 +1,5 @@
-// What XLA is asked for a call's communicator, and what becomes of its answers: a table of functions stands in for XLA.
+// The requests made to XLA for a call's communicator, and how its answers are handled, with a function table in place
+// of XLA.
 #include "ffi_kernels/cuda/handler/collectives.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +9,7 @@ namespace {
 
 namespace ffi = xla::ffi;
 
-// What the extension below was asked, and what it answers.
+// The requests that the extension below received, and its answers.
 struct FakeXla {
   std::vector<std::vector<int64_t>> groups;
   XLA_FFI_CollectiveGroupMode mode = XLA_FFI_GROUP_CROSS_REPLICA;

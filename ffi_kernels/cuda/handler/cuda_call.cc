@@ -32,7 +32,7 @@ Result<void> CudaCall::Bind(int ordinal, NcclComm comm) {
   }
   Result<std::unique_ptr<Bound>> made = MakeBound(ordinal, comm);
   if (!made) return Err(made.error());
-  // XLA initialises a device from one thread at a time; should two come nevertheless, both made the same.
+  // XLA initialises a device from one thread at a time; if two raced anyway, both made the same.
   const Bound* none = nullptr;
   if (bound_[static_cast<size_t>(ordinal)].compare_exchange_strong(none, made->get())) (void)made->release();
   return {};
@@ -49,7 +49,7 @@ Result<std::unique_ptr<CudaCall::Bound>> CudaCall::MakeBound(int ordinal, NcclCo
   return bound;
 }
 
-// How many ranks share a GPU is known only once a workspace is there, and may ask for another kernel.
+// The number of ranks that share a GPU is known only once a workspace exists, and may require another kernel.
 Result<void> CudaCall::ShareAndCompile(NcclComm comm, Bound* bound) const {
   int ranks_on_device = 1;
   while (true) {

@@ -1,5 +1,5 @@
-// CudaCall: one one-shot call of an executable. Bind does once per GPU all that can be done ahead; Launch only
-// launches.
+// CudaCall: one one-shot call of an executable. Bind does, once per GPU, everything that can be done ahead of time;
+// Launch only launches.
 //
 //   CudaCall call(spec, &Runtime::OfProcess());   // Instantiate
 //   call.Bind(ordinal, comm);                     // Initialize: workspace, kernel; collective the first time
@@ -23,7 +23,7 @@ namespace jax_oneshot::cuda {
 
 class CudaCall {
  public:
-  static constexpr int kMaxGpus = 64;  // of one process
+  static constexpr int kMaxGpus = 64;  // in one process
 
   CudaCall(CallSpec spec, Runtime* runtime) : spec_(std::move(spec)), runtime_(*runtime) {}
   ~CudaCall();
@@ -32,8 +32,8 @@ class CudaCall {
 
   const CallSpec& spec() const { return spec_; }
 
-  // Compiles for this machine's first GPU, so that Bind finds the kernel ready; nothing where there is none. Whatever
-  // stands against it is Bind's to say: a program may be compiled here and run elsewhere.
+  // Compiles for this machine's first GPU, if there is one, so that Bind finds the kernel in the cache. Ignores errors,
+  // which Bind reports: a program may be compiled here and run elsewhere.
   void CompileAhead();
 
   bool IsBound(int ordinal) const;
@@ -43,12 +43,12 @@ class CudaCall {
                       std::vector<DevicePointer> outputs) const;
 
  private:
-  // The call on one GPU; does not change once made.
+  // The call on one GPU; immutable once made.
   struct Bound {
     Gpu* gpu = nullptr;
     std::shared_ptr<const Workspace> workspace;
     std::shared_ptr<const LoadedKernel> kernel;
-    KernelArguments arguments;  // all but inputs and outputs
+    KernelArguments arguments;  // all except inputs and outputs
   };
 
   Result<std::shared_ptr<const CompiledKernel>> Compile(const DeviceFacts& facts, int ranks_on_device) const;

@@ -1,4 +1,4 @@
-// A call from its attributes to its launches, on tables of functions instead of a GPU.
+// A call from its attributes to its launches, with function tables in place of a GPU.
 #include "ffi_kernels/cuda/handler/cuda_call.h"
 
 #include <gtest/gtest.h>
@@ -88,7 +88,7 @@ TEST_F(CudaCallTest, IsCompiledAheadWhereThereIsAGpu) {
   CudaCall call(Spec(), runtime.get());
   call.CompileAhead();
   EXPECT_EQ(state.compilations, 1);
-  EXPECT_EQ(state.error_record, nullptr);  // nothing was made on the GPU
+  EXPECT_EQ(state.error_record, nullptr);  // nothing was created on the GPU
   state.gpus = 0;
   CudaCall elsewhere(Spec(16), runtime.get());
   elsewhere.CompileAhead();

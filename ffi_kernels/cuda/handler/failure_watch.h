@@ -1,8 +1,8 @@
-// Watches the host word that a kernel writes before it traps, one per GPU. The failure is logged as soon as it happens
-// and returned as the error of every later call on that GPU.
+// Watches the host word that a kernel writes before it traps, one per GPU. A failure is logged as soon as it happens,
+// and is returned as the error of every later call on that GPU.
 //
-// XLA itself can only say that a launch failed: a trapped kernel says nothing of why, and no call of ours runs in
-// between. So a thread looks at the words, ten times a second, from the first one on.
+// XLA can only report that a launch failed: a trap carries no reason, and none of our code runs in between. So a thread
+// polls the words, ten times a second, once there is a device to watch.
 #ifndef FFI_KERNELS_CUDA_HANDLER_FAILURE_WATCH_H_
 #define FFI_KERNELS_CUDA_HANDLER_FAILURE_WATCH_H_
 
@@ -35,13 +35,13 @@ class FailureWatch {
   FailureWatch& operator=(const FailureWatch&) = delete;
   ~FailureWatch();
 
-  // `word` starts as 0 and lives until this object ends. Starts the thread.
+  // `word` starts as 0 and must outlive this object. Starts the thread.
   void WatchDevice(int ordinal, const volatile uint64_t* word);
 
-  // The number that the kernels of this call leave in the word.
+  // The call number that the kernels of this call write into the word.
   uint32_t AddCall(const WatchedCall& call);
 
-  // Why nothing can run on this GPU any more, if so.
+  // Why this GPU can no longer run anything, if so.
   std::optional<std::string> FailureOn(int ordinal) const;
 
  private:

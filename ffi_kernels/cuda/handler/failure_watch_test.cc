@@ -1,4 +1,4 @@
-// What is said when a kernel gave up, when, and by whom it is asked.
+// The message after a kernel gave up, when it is logged, and who receives it.
 #include "ffi_kernels/cuda/handler/failure_watch.h"
 
 #include <gtest/gtest.h>
@@ -10,10 +10,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// As the kernel leaves it: the call's number above, a bit per missing rank below.
+// As the kernel writes it: the call number in the upper half, one bit per missing rank in the lower.
 uint64_t Word(uint32_t call, uint32_t missing) { return uint64_t{call} << 32 | missing; }
 
-// As a device does it: while the watch may be reading.
+// As a device writes it: concurrently with the watch's reads.
 void Write(volatile uint64_t* word, uint64_t bits) { __atomic_store_n(word, bits, __ATOMIC_RELAXED); }
 
 TEST(FailureWatch, LogsTheCallAndTheMissingRankAsSoonAsAKernelGaveUp) {

@@ -1,7 +1,7 @@
-// For tests: a driver, an NVRTC and an NCCL that are small tables of functions, and a Runtime built on them.
+// For tests: a driver, an NVRTC and an NCCL made of small function tables, and a Runtime built on them.
 //
-// There is one set of them per process, since tables hold plain functions; FakeGpu() starts it anew. Device memory is
-// the host's. Every communicator has two ranks: this one, 0, and a peer that sends what this one sends.
+// One set per process, because tables hold plain functions; ResetFakeGpu() starts it anew. Device memory is host
+// memory. Every communicator has `ranks` ranks, two by default: this one, 0, and peers that send what this one sends.
 #ifndef FFI_KERNELS_CUDA_HANDLER_FAKE_GPU_H_
 #define FFI_KERNELS_CUDA_HANDLER_FAKE_GPU_H_
 
@@ -14,14 +14,14 @@
 
 namespace jax_oneshot::cuda {
 
-// What a test may change, and what it can look at afterwards.
+// What a test may change, and what it can inspect afterwards.
 struct FakeGpuState {
   int gpus = 2;
   int can_access_peer = 1;
   bool compiles = true;
-  std::string nvrtc_missing;  // not empty: why there is none
+  std::string nvrtc_missing;  // if not empty: why there is no NVRTC
   int ranks = 2;
-  Status query = kSuccess;  // what a stream says it is
+  Status query = kSuccess;  // the status of every stream
 
   int compilations = 0, modules = 0, gathers = 0;
   std::vector<LaunchConfig> launches;
@@ -29,8 +29,8 @@ struct FakeGpuState {
   std::vector<std::string> log;
 };
 
-FakeGpuState& FakeGpu();       // the state as it is
-FakeGpuState& ResetFakeGpu();  // a new one
+FakeGpuState& FakeGpu();       // the current state
+FakeGpuState& ResetFakeGpu();  // replaces it with a new one
 
 std::unique_ptr<Runtime> MakeFakeRuntime();
 

@@ -114,7 +114,7 @@ XLA_FFI_Handler* CudaInitializeHandler() {
 }
 
 XLA_FFI_Handler* CudaExecuteHandler() {
-  // The launch depends on the buffers' addresses alone, so XLA may record it into a command buffer.
+  // The launch depends only on the buffers' addresses, so XLA may record it into a command buffer.
   XLA_FFI_DEFINE_HANDLER(handler, Execute, ExecuteBinding(), {ffi::Traits::kCmdBufferCompatible});
   return handler;
 }

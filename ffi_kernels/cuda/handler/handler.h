@@ -1,9 +1,9 @@
 // The FFI handlers of the custom-call target for platform "CUDA".
 //
-//   Instantiate   once per call of an executable: attributes checked, kernel compiled where there is a GPU
-//   Prepare       every run: the group's communicator is requested from XLA
-//   Initialize    every run; all but the first per device return at once: workspace and kernel made ready
-//   Execute       every run, or once while a command buffer is recorded: buffers checked, one launch
+//   Instantiate   once per call of an executable: check the attributes, compile the kernel if there is a GPU
+//   Prepare       every run: request the group's communicator from XLA
+//   Initialize    every run; returns at once except the first time per device: make workspace and kernel ready
+//   Execute       every run, or once while a command buffer is recorded: check the buffers, one launch
 #ifndef FFI_KERNELS_CUDA_HANDLER_HANDLER_H_
 #define FFI_KERNELS_CUDA_HANDLER_HANDLER_H_
 
@@ -17,9 +17,9 @@ XLA_FFI_Handler* CudaInstantiateHandler();
 XLA_FFI_Handler* CudaPrepareHandler();
 XLA_FFI_Handler* CudaInitializeHandler();
 XLA_FFI_Handler* CudaExecuteHandler();
-// The same, but XLA must not record it into a command buffer: for kGraphEndTarget.
+// The same, but XLA must not record it into a command buffer; for kGraphEndTarget.
 XLA_FFI_Handler* CudaGraphEndExecuteHandler();
-XLA_FFI_TypeId* CudaStateTypeId();  // XLA writes the id it chose
+XLA_FFI_TypeId* CudaStateTypeId();  // XLA writes the id that it assigns
 const XLA_FFI_TypeInfo* CudaStateTypeInfo();
 
 }  // namespace jax_oneshot

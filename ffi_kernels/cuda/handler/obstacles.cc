@@ -6,7 +6,7 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-// Every pair: which of the GPUs will be one group is not known yet.
+// Checks every pair, because the GPUs of each group are not known yet.
 std::string FindMissingAccess(const CudaDriver& driver) {
   int count = 0;
   if (driver.cuDeviceGetCount(&count) != kSuccess) return "";

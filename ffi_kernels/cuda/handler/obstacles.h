@@ -1,8 +1,8 @@
-// Why this machine's GPUs cannot run the calls that the pass would emit; empty if they can, or if there is no GPU here
-// and the module is compiled for another machine.
+// Why this machine's GPUs cannot run the calls that the pass would emit. Empty if they can, or if this machine has no
+// GPU and the module is compiled for another one.
 //
-// Everything is asked that can be known before the communicator is: the driver, NVRTC, direct access between the GPUs
-// of this process, and whether each kernel compiles (which costs nothing extra: the handlers find it compiled).
+// Checks everything that can be known before the communicator exists: the driver, NVRTC, peer access between the GPUs
+// of this process, and whether each kernel compiles (at no extra cost: the handlers reuse the compiled kernels).
 #ifndef FFI_KERNELS_CUDA_HANDLER_OBSTACLES_H_
 #define FFI_KERNELS_CUDA_HANDLER_OBSTACLES_H_
 

@@ -1,4 +1,4 @@
-// What is said to stand against a module's calls, on tables of functions instead of a GPU.
+// The obstacles found for a module's calls, with function tables in place of a GPU.
 #include "ffi_kernels/cuda/handler/obstacles.h"
 
 #include <gtest/gtest.h>

@@ -30,7 +30,7 @@ Result<void> WaitUntilIdle(PeerDevice* device, std::chrono::milliseconds timeout
 }  // namespace
 
 Runtime& Runtime::OfProcess() {
-  // Made after the driver was initialised, hence destroyed, with its thread, before the driver shuts down.
+  // Created after the driver is initialised, so it is destroyed, with its thread, before the driver shuts down.
   static Runtime runtime([] {
     (void)LoadCudaDriver();
     return RuntimeParts{LoadCudaDriver, LoadNvrtc, [] { return BindNccl(LoadedNccls()); }, DefaultCacheFolder(),

@@ -1,7 +1,7 @@
-// Runtime: what all calls of all executables share. Driver, NVRTC, NCCL, compiled and loaded kernels, one device object
-// per GPU, one workspace per communicator, the failure watch.
+// Runtime: the state that all calls of all executables share: driver, NVRTC, NCCL, compiled and loaded kernels, one
+// device object per GPU, one workspace per communicator, the failure watch.
 //
-// It is a cache: two executables cannot disturb each other through it (workspaces.h says why they can share those).
+// It is a cache: executables cannot disturb each other through it (workspaces.h says why sharing those is safe).
 // Nothing in it is freed before the process ends.
 #ifndef FFI_KERNELS_CUDA_HANDLER_RUNTIME_H_
 #define FFI_KERNELS_CUDA_HANDLER_RUNTIME_H_
@@ -29,7 +29,7 @@
 
 namespace jax_oneshot::cuda {
 
-// Where everything comes from; tests put in tables of their own.
+// Where the runtime gets its parts; tests substitute function tables.
 struct RuntimeParts {
   std::function<const Result<CudaDriver>&()> driver;
   std::function<const Result<Nvrtc>&()> nvrtc;
@@ -42,9 +42,10 @@ struct RuntimeParts {
 struct Gpu {
   std::unique_ptr<CudaDevice> device;
   DeviceFacts facts;
-  DevicePointer error_record = 0;  // as kernels address the word that FailureWatch looks at
+  DevicePointer error_record = 0;  // device address of the word that FailureWatch polls
 
-  // Of its own: loading may wait for the device, and that for a rank that another thread of this process runs.
+  // A lock of its own: loading may wait for the device, which may wait for a rank that another thread of this process
+  // runs.
   std::mutex loading;
   std::map<const CompiledKernel*, std::shared_ptr<const LoadedKernel>> loaded;
 };
@@ -55,23 +56,23 @@ class Runtime {
 
   static Runtime& OfProcess();
 
-  // False where GPU programs can be compiled only: no driver, or no GPU.
+  // False if GPU programs can only be compiled: no driver, or no GPU.
   bool HasGpu();
-  // The driver; only where there is a GPU.
+  // Only if HasGpu().
   const CudaDriver& driver() { return *parts_.driver(); }
-  // What the compiler has to know of the first GPU. Touches nothing on it: it need not be one that this process runs
-  // on, and a context there would cost its owner memory.
+  // What the compiler needs to know about the first GPU. Does not touch that GPU: this process may not run on it, and
+  // creating a context there would take memory from its user.
   Result<DeviceFacts> FirstGpuFacts();
   // A GPU that this process runs on.
   Result<Gpu*> FindGpu(int ordinal);
 
-  // For a GPU that `ranks_on_device` ranks of the group share.
+  // For a GPU shared by `ranks_on_device` ranks of the group.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, int64_t rows, int64_t width,
                                                         int group_size, const DeviceFacts& facts, int ranks_on_device,
                                                         Algorithm algorithm);
   Result<std::shared_ptr<const LoadedKernel>> Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled);
 
-  // Collective. A workspace for messages of `message_bytes`, of the communicator that XLA handed out.
+  // Collective. A workspace for messages of `message_bytes` of the communicator that XLA returned.
   Result<std::shared_ptr<const Workspace>> Share(Gpu* gpu, NcclComm comm, int64_t message_bytes,
                                                  std::chrono::milliseconds timeout);
 
@@ -88,7 +89,7 @@ class Runtime {
   FailureWatch failures_;
   Workspaces workspaces_;
 
-  std::mutex mutex_;  // of all below; never held while ranks wait for each other
+  std::mutex mutex_;  // guards everything below; never held while ranks wait for each other
   std::map<int, std::unique_ptr<Gpu>> gpus_;
   std::unique_ptr<KernelCache> kernels_;
   std::optional<NcclApi> nccl_;
