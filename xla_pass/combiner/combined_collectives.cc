@@ -17,7 +17,7 @@ namespace {
 
 using hlo::Opcode;
 
-// Kind, reduction, type, gathered dimension, how groups count, groups.
+// Opcode, reduction, type, gathered dimension, group mode, groups.
 using Key = std::tuple<Opcode, int, hlo::PrimitiveType, int64_t, hlo::GroupMode, std::vector<std::vector<int64_t>>>;
 
 bool IsCombinable(const Graph& graph, Node node) {
@@ -25,7 +25,7 @@ bool IsCombinable(const Graph& graph, Node node) {
   return graph.operand_count(node) == 1 && !instruction.shape->IsTuple() && !graph.has_control_edges(node);
 }
 
-// A reduction that is none of the usual ones is its computation's.
+// Unusual reductions are identified by their computation.
 int ReductionOf(const Graph& graph, const hlo::Instruction& instruction) {
   if (instruction.opcode != Opcode::kAllReduce || instruction.called_computations.size() != 1) return 0;
   const int callee = instruction.called_computations[0];
@@ -69,12 +69,12 @@ class Combiner {
           .push_back(node);
     }
     for (auto& [key, nodes] : by_key_) {
-      std::reverse(nodes.begin(), nodes.end());  // taken from the end
+      std::reverse(nodes.begin(), nodes.end());  // taken from the back
       heads_.emplace(nodes.back(), &nodes);
     }
   }
 
-  // One combined collective of the first ones of these.
+  // Combines the first of these collectives into one.
   void TakeFrom(std::vector<Node>* waiting) {
     NodeSet taken;
     std::vector<Node> operands;
@@ -88,13 +88,13 @@ class Combiner {
       taken.Insert(node);
       operands.push_back(graph_.operand(node, 0));
       number_[node - first_] = next_;
-      if (is_full) {  // one too large to be combined at all
+      if (is_full) {  // too large to be combined with any other
         waiting->pop_back();
         break;
       }
     }
     ++next_;
-    if (taken.size() > 1) (void)order_.Contract(taken.keys(), operands);  // one now: others may wait for all of it
+    if (taken.size() > 1) (void)order_.Contract(taken.keys(), operands);  // for later dependency queries
   }
 
   const Graph& graph_;
@@ -104,7 +104,7 @@ class Combiner {
   std::vector<int> number_;
   int next_ = 0;
   std::map<Key, std::vector<Node>> by_key_;
-  std::set<std::pair<Node, std::vector<Node>*>> heads_;  // the first that waits of each key
+  std::set<std::pair<Node, std::vector<Node>*>> heads_;  // the first remaining collective of each key
 };
 
 }  // namespace

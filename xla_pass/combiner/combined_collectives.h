@@ -1,12 +1,12 @@
-// Predicts which collectives of a computation XLA's combiner will merge into one.
+// Predicts which collectives of a computation XLA's combiner will merge.
 //
-//   %a = all-reduce(%x); %b = all-reduce(%y), neither waits for the other; %c = all-reduce(f(%a))
+//   %a = all-reduce(%x); %b = all-reduce(%y), independent of each other; %c = all-reduce(f(%a))
 //     -> %a 0, %b 0, %c 1: two collectives run
 //
-// XLA does so after the pass: it takes what has one key (kind, reduction, type, groups) in the order of the module, up
-// to the first that waits for one it has taken or is one too many, and starts again. That is a model: it was held
-// against compiled programs (tests/test_counts_of_compiled_programs.py), not against XLA's sources. What the combiner
-// may take at most stands in its debug options.
+// XLA's combiner runs after the pass. It takes the collectives with equal keys (opcode, reduction, type, groups) in the
+// order of the module, up to the first one that depends on one already taken or that exceeds a limit, and then starts
+// again. This is a model, validated against compiled programs (tests/test_counts_of_compiled_programs.py) and not
+// against XLA's sources. The limits are in XLA's debug options.
 #ifndef XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_
 #define XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_
 
@@ -18,14 +18,14 @@
 
 namespace jax_oneshot {
 
-// Of one combined collective; zero: nothing is combined.
+// Limits of one combined collective; zero: nothing is combined.
 struct CombineLimits {
   int64_t bytes = 0;
   int64_t count = 0;
 };
 
-// By instruction of the computation: the number, from 0 on, of the collective it will be part of; -1: it is no
-// all-reduce and no all-gather. Once the budget is spent, nothing more counts as combined.
+// By instruction of the computation: the index of the combined collective that it will be part of; -1 if it is neither
+// an all-reduce nor an all-gather. Once the budget is spent, nothing more counts as combined.
 std::vector<int> CombinedCollectives(const Graph& graph, int computation, const CombineLimits& limits,
                                      StepBudget* steps);
 

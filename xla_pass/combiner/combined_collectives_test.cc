@@ -1,4 +1,4 @@
-// CombinedCollectives: what becomes one collective, and what keeps two apart.
+// CombinedCollectives: what is combined, and what prevents it.
 #include "xla_pass/combiner/combined_collectives.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ TEST(CombinedCollectives, AreNoMoreThanFitIntoOne) {
 TEST(CombinedCollectives, AreWhatTheyWereWhereNothingIsCombined) { EXPECT_EQ(Combined(kSecond, {}), "a 0, b 1"); }
 
 TEST(CombinedCollectives, WaitForAllThatAnotherWasCombinedWith) {
-  // c waits for b, which is one with a now; x waits for a only, and is one with c.
+  // c depends on b, which is combined with a; x depends on a only, and is combined with c.
   EXPECT_EQ(Combined(std::string(kSecond) + R"(
            nb = f32[64] negate(b)
            c = f32[64] all-reduce(nb), replica_groups={{0,1}}, to_apply=add

@@ -1,6 +1,6 @@
-// Counts the collectives that a module runs, in the form it has before XLA:GPU's combiner, or any form on XLA:CPU.
+// Counts the collectives that a module runs: on GPU, in its form before XLA's combiner; on CPU, in any form.
 //
-//   three all-reduces that the combiner makes one of, an all-gather, one of our calls    -> 3
+//   three all-reduces that are combined into one, an all-gather, one of our calls    -> 3
 #ifndef XLA_PASS_COMBINER_COUNT_COLLECTIVES_H_
 #define XLA_PASS_COMBINER_COUNT_COLLECTIVES_H_
 
@@ -12,14 +12,14 @@
 
 namespace jax_oneshot {
 
-// Collective instructions, asynchronous pairs counted at their start.
+// Collective instructions; asynchronous pairs count at their start.
 bool IsCollective(hlo::Opcode opcode);
 
-// Collectives and our calls, as they stand.
+// Collectives and our calls, before combining.
 int64_t CountCollectives(const hlo::Computation& computation);
 int64_t CountCollectives(const hlo::Module& module);
 
-// What is left of them once XLA has combined.
+// The same after XLA's combiner.
 int64_t CountCombined(const Graph& graph, int computation, const CombineLimits& limits);
 int64_t CountCombined(const hlo::Module& module, const CombineLimits& limits);
 

@@ -1,7 +1,6 @@
 // Answers "would fusing these instructions create a cycle?" for a computation with the regions accepted so far.
 //
-//   {%ar, %y, %n} accepted, reads %d and %x    ->  one node, after %d and %x, before the outside users of %ar, %y and
-//   %n
+//   {%ar, %y, %n} accepted, reads %d and %x    ->  one node, after %d and %x, before the other users of %ar, %y, %n
 //
 // The level of a node is greater than the levels of its operands. An accepted region counts as one node whose operands
 // are those of its call, whatever its members read in the module; its members share its level. A backward search from x

@@ -1,9 +1,10 @@
 // Determines which instructions are known to have the same value on every rank of a group.
 //
-//   %ar = all-reduce(..)  over the group          the same          %p = partition-id()                 unknown
-//   %y = add(%ar, constant)                       the same          %x = parameter(0) of the entry      only if its
-//   %g = get-tuple-element(loop state)            if its initial and next values are                    sharding says
-//   so
+//   %ar = all-reduce(..) over the group         same
+//   %y = add(%ar, constant)                     same
+//   %x = parameter(0) of the entry              same if its sharding says so
+//   %g = get-tuple-element(loop state)          same if its initial and its next value are
+//   %p = partition-id()                         unknown
 //
 // The pass does not rewrite where it would need an unknown value to be replicated.
 #ifndef XLA_PASS_GRAPH_REPLICATION_H_

@@ -10,7 +10,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Appends to one string: the pass writes one for every call.
+// Appends to a single string: the pass writes one for each call.
 class Attributes {
  public:
   explicit Attributes(size_t reserve) { out_.reserve(reserve); }
@@ -20,7 +20,7 @@ class Attributes {
     out_ += " : i64";
     return *this;
   }
-  // The canonical program text holds no quote and no backslash, so it needs no escaping.
+  // `value` is not escaped: canonical program text contains no quotes and no backslashes.
   Attributes& Text(const char* name, std::string_view value) {
     Name(name).out_.append("\"").append(value).append("\"");
     return *this;

@@ -1,5 +1,5 @@
 // The custom-call's backend_config: an MLIR dictionary attribute as text, which XLA parses into the typed FFI
-// attributes named in ffi_kernels/call_attributes.h.
+// attributes of ffi_kernels/call_attributes.h.
 //
 //   {algorithm = "one_shot", call = 0 : i64, channel_id = 1 : i64, group_mode = "flattened_id", group_size = 2 : i64,
 //    groups = array<i64: 0, 1>, program = "v1 (...) {...} -> (...)", rows = 8 : i64, timeout_ms = 60000 : i64, ...}
@@ -15,7 +15,7 @@
 namespace jax_oneshot {
 
 struct CallNumbers {
-  int64_t call = 0;  // number of the call within the module
+  int64_t call = 0;  // index of the call within the module
   int64_t channel_id = 0;
   int64_t timeout_ms = 0;
   Algorithm algorithm = Algorithm::kOneShot;

@@ -1,4 +1,4 @@
-// CallBackendConfig: the attributes as XLA's MLIR parser reads them.
+// CallBackendConfig: attributes in the syntax of XLA's MLIR parser.
 #include "xla_pass/rewrite/call_text.h"
 
 #include <gtest/gtest.h>

@@ -13,7 +13,7 @@ namespace {
 
 using hlo::Opcode;
 
-// All that decides what an all-gather of one value gives, its groups apart.
+// Operand, dimension and shape: everything that determines an all-gather's result except the groups.
 using Key = std::tuple<Node, int64_t, std::string_view>;
 
 bool SameGroups(const hlo::Instruction& a, const hlo::Instruction& b) {

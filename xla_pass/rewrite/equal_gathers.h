@@ -1,8 +1,8 @@
-// Finds all-gathers that repeat an earlier one.
+// Finds all-gathers that duplicate an earlier one.
 //
-//   %a = all-gather(%x), channel_id=1, ..;  %b = all-gather(%x), channel_id=2, ..   ->  %b is %a
+//   %a = all-gather(%x), channel_id=1, ..;  %b = all-gather(%x), channel_id=2, ..   ->  %b equals %a
 //
-// GSPMD gathers a value once for every reader; each would be an exchange of its own.
+// GSPMD emits an all-gather for each reader of a value, and each would be a separate exchange.
 #ifndef XLA_PASS_REWRITE_EQUAL_GATHERS_H_
 #define XLA_PASS_REWRITE_EQUAL_GATHERS_H_
 
@@ -13,7 +13,7 @@
 
 namespace jax_oneshot {
 
-// By such an all-gather: the first one that is equal. `removed` (by index within the computation) are left out.
+// Maps each duplicate to the first equal all-gather. Skips `removed` (by index within the computation).
 std::unordered_map<Node, Node> FindEqualGathers(const Graph& graph, int computation, const std::vector<bool>& removed);
 
 }  // namespace jax_oneshot

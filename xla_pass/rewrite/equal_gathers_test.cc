@@ -1,4 +1,4 @@
-// FindEqualGathers: the same value, dimension, shape and ranks; anything else is a gather of its own.
+// FindEqualGathers: equal only if operand, dimension, shape and groups are.
 #include "xla_pass/rewrite/equal_gathers.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// What %b stands for beside %a, an all-gather of %x; "" when for itself.
+// What %b duplicates next to %a, an all-gather of %x; "" for nothing.
 std::string EqualOf(const std::string& b, const std::string& removed_name = "") {
   const TestGraph test(R"(main { x = f32[8,8] parameter(0)
                                  y = f32[8,8] parameter(1)

@@ -8,9 +8,9 @@ namespace {
 
 using hlo::Opcode;
 
-constexpr int kMostMoves = 8;  // between a call and where a buffer comes from or goes to
+constexpr int kMostMoves = 8;  // between a call and the source or destination of a buffer
 
-// What moves no element: the value lies where its operand lies.
+// Views do not move elements: the value shares its operand's buffer.
 bool IsView(Opcode opcode) { return opcode == Opcode::kReshape || opcode == Opcode::kBitcast; }
 
 Node BehindViews(const Graph& graph, Node node) {
@@ -35,7 +35,7 @@ class Finder {
   }
 
  private:
-  // -1: none.
+  // The operand whose buffer the output may take; -1: none.
   int OperandFor(Node output, int index) const {
     const auto has_output = [&](const InPlaceResult& known) { return known.output == index; };
     const Output& result = region_.program.outputs[index];
@@ -59,7 +59,7 @@ class Finder {
            std::count(bases_.begin(), bases_.end(), bases_[operand]) == 1;
   }
 
-  // Where the values lie whose memory the output is to end up in.
+  // Values whose buffer XLA is meant to reuse for the output: donated parameters and elements of a loop's state.
   std::vector<Node> BuffersOf(Node output, int moves) const {
     std::vector<Node> buffers;
     if (moves == kMostMoves) return buffers;
@@ -78,7 +78,7 @@ class Finder {
     return buffers;
   }
 
-  // Its parameter and its result are a loop's state.
+  // True if the computation's parameter and result are the state of a loop.
   bool IsLoopBody() const {
     if (graph_.module().computations[computation_].parameters.size() != 1) return false;
     for (Node node = 0; node < graph_.size(); ++node) {

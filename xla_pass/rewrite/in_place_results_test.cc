@@ -1,4 +1,4 @@
-// FindInPlaceResults: a result takes an operand's place where the module updates a buffer, and only there.
+// FindInPlaceResults: a result aliases an operand only if the module updates that buffer.
 #include "xla_pass/rewrite/in_place_results.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace jax_oneshot {
 namespace {
 
-// "output <- operand" of the region behind %ar of a loop's body whose state is (d, x, m, gamma).
+// "output <- operand" for the region of %ar in the body of a loop whose state is (d, x, m, gamma).
 std::string InBody(const std::string& body) {
   TestGraph test(std::string(kReducers) + R"(
     condition { state = (f32[8,128], f32[8,128], f32[8,128], f32[128]) parameter(0)

@@ -9,14 +9,14 @@ namespace {
 
 namespace field = hlo::fields::hlo_instruction;
 constexpr uint32_t kOutputOperandAliasing = 74;
-// Of its message.
+// Fields of OutputOperandAliasing.
 constexpr uint32_t kOutputShapeIndex = 1;
 constexpr uint32_t kOperandIndex = 2;
 using wire::Writer;
 
 constexpr int64_t kApiVersionTypedFfi = 4;
 
-// `others`: about how many bytes will follow.
+// `others`: approximate size of the fields written afterwards.
 void WriteIdentity(const InstructionIdentity& identity, std::string_view opcode, std::string_view shape, Writer* out,
                    size_t others = 0) {
   constexpr size_t kHeadersAndIds = 64;

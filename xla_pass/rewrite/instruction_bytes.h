@@ -1,4 +1,4 @@
-// Serializes a new HloInstructionProto.
+// Serializes new HloInstructionProtos.
 #ifndef XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
 #define XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
 
@@ -18,7 +18,7 @@ struct InstructionIdentity {
   std::string_view metadata;  // OpMetadata, serialized; may be empty
 };
 
-// The shape's own bytes, with a row-major layout added where it has none.
+// The shape's own bytes, plus a row-major layout if it has none.
 std::string ShapeWithLayout(const hlo::Shape& shape);
 std::string RowMajorShape(const hlo::Shape& shape);
 std::string TupleShape(const std::vector<std::string>& element_shapes);
@@ -37,15 +37,15 @@ struct CustomCall {
 std::string CustomCallBytes(const CustomCall& call);
 std::string GetTupleElementBytes(const InstructionIdentity& identity, const std::string& shape, int64_t tuple_id,
                                  int64_t index);
-// The operand in the layout of `shape`.
+// Copies the operand into the layout of `shape`.
 std::string CopyBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id);
-// The operand, kept apart from what reads it.
+// An opt-barrier, which keeps the operand apart from its users.
 std::string BarrierBytes(const InstructionIdentity& identity, const std::string& shape, int64_t operand_id);
 // partition-id or replica-id: a u32 scalar.
 std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view opcode);
 std::string U32ScalarShape();
 
-// The same instruction under another identity, reading other operands.
+// The same instruction with another identity and other operands.
 std::string CloneBytes(const hlo::Instruction& original, const InstructionIdentity& identity,
                        const std::vector<int64_t>& operand_ids);
 

@@ -1,4 +1,4 @@
-// New instructions, read back through the view.
+// New instructions, parsed back through the view.
 #include "xla_pass/rewrite/instruction_bytes.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ using hlo::PrimitiveType;
 using hlo::TestComputation;
 using hlo::TestParameter;
 
-// A computation of parameter 1 and these serialized instructions, the last one the root, parsed again.
+// A computation of parameter 1 and these serialized instructions, parsed back. The last instruction is the root.
 class ReadBack {
  public:
   explicit ReadBack(const std::vector<std::string>& instructions, int64_t root_id) {

@@ -7,8 +7,8 @@ namespace {
 
 using hlo::Opcode;
 
-// Without effects beyond its value, and cheap to decide so: anything else stays even when nobody reads it. An
-// all-gather that went into a call is read by nobody on any rank.
+// Instructions without side effects that are cheap to classify; all others stay even if unused. An all-gather absorbed
+// into a call is unused on every rank, so it may go too.
 bool IsPure(Opcode opcode) {
   return ElementwiseOp(opcode).has_value() || IsMove(opcode) || opcode == Opcode::kBroadcast ||
          opcode == Opcode::kConstant || opcode == Opcode::kFusion || opcode == Opcode::kSlice ||
@@ -17,7 +17,7 @@ bool IsPure(Opcode opcode) {
          opcode == Opcode::kPartitionId || opcode == Opcode::kReplicaId;
 }
 
-// A value read twice by one instruction has it as a user once.
+// An instruction that reads a value twice is listed as its user only once.
 bool IsRepeated(const Graph& graph, Node node, int operand) {
   for (int i = 0; i < operand; ++i) {
     if (graph.operand(node, i) == graph.operand(node, operand)) return true;
@@ -32,7 +32,7 @@ std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTab
   const Node first = graph.node(computation, 0);
   const auto count = static_cast<Node>(graph.module().computations[computation].instructions.size());
   std::vector<bool> removed(count, false);
-  // Counted, not looked up in the list of users: a constant may have thousands of them.
+  // Use counts instead of walks over user lists: a constant may have thousands of users.
   std::vector<int> readers(count);
   for (Node i = 0; i < count; ++i) {
     readers[i] = static_cast<int>(graph.users(first + i).size()) + (graph.is_root(first + i) ? 1 : 0);
@@ -46,7 +46,7 @@ std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTab
   for (const Region& region : regions) {
     for (Node leaf : region.InputLeaves()) ++readers[leaf - first];
     for (Node member : region.members) remove(member);
-    // A tuple all-reduce has no region of its own: its elements do.
+    // A tuple all-reduce is no region's member: its elements are.
     for (const SiteRef& seed : region.seeds) remove(sites.site(seed.site).all_reduce);
   }
   while (!work.empty()) {

@@ -1,5 +1,5 @@
-// Which instructions a rewrite removes: the absorbed ones, and those whose last reader goes (a broadcast gamma, a
-// promoted operand's convert).
+// Finds the instructions that a rewrite removes: absorbed instructions, and those left without users (e.g. the
+// broadcast of a gamma, the convert of a promoted operand).
 #ifndef XLA_PASS_REWRITE_LIVENESS_H_
 #define XLA_PASS_REWRITE_LIVENESS_H_
 
@@ -10,11 +10,11 @@
 
 namespace jax_oneshot {
 
-// By index within the computation.
+// Indexed like the computation's instructions.
 std::vector<bool> FindRemoved(const Graph& graph, int computation, const SiteTable& sites,
                               const std::vector<Region>& regions);
 
-// Computations that only removed instructions called, their own callees included.
+// Computations called only by removed instructions, including their own callees.
 std::vector<int> FindUncalled(const Graph& graph, const std::vector<Node>& removed);
 
 }  // namespace jax_oneshot

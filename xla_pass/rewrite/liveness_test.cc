@@ -1,4 +1,4 @@
-// FindRemoved and FindUncalled: what goes with a region, and what stays although nobody reads it.
+// FindRemoved and FindUncalled: what is removed with a region, and what stays although unused.
 #include "xla_pass/rewrite/liveness.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// The names of what goes when a region of these members reads these leaves.
+// Names of the removed instructions, for a region with these members and leaves.
 std::string Removed(const std::string& body, const std::vector<std::string>& members,
                     const std::vector<std::string>& leaves) {
   const TestGraph test(kReducers + ("main {" + body + "}"));
@@ -106,7 +106,7 @@ TEST(FindRemoved, TakesATupleAllReduceWithItsElements) {
             "ar first");
 }
 
-// Which computations go when these instructions do.
+// The computations that go when these instructions are removed.
 std::string Uncalled(const std::vector<std::string>& removed) {
   const TestGraph test(R"(
     leaf { a = f32[] parameter(0) }

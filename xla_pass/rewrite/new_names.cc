@@ -6,7 +6,7 @@
 namespace jax_oneshot {
 namespace {
 
-// The number behind the last dot; -1 if none is there, or one that no counter reaches.
+// The number after the last dot; -1 if there is none or it does not fit int32.
 int64_t NumberOf(std::string_view name) {
   const size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return -1;

@@ -1,8 +1,8 @@
-// Names for new instructions that no instruction of the module has: XLA refuses duplicates.
+// Names for new instructions that are unique in the module: XLA rejects duplicates.
 //
 //   %jax_oneshot.0, %jax_oneshot_operand.1, %partition-id.1  ->  the next is %jax_oneshot.2
 //
-// Such names stand in a module that went through the pass before: in a dump, for one.
+// Such names exist in a module that has been through the pass before, e.g. a dump.
 #ifndef XLA_PASS_REWRITE_NEW_NAMES_H_
 #define XLA_PASS_REWRITE_NEW_NAMES_H_
 
@@ -13,10 +13,10 @@
 
 namespace jax_oneshot {
 
-// Every new name begins so, and ends in "." and a number.
+// Prefix of all new names, which end in "." and a number.
 inline constexpr std::string_view kNewName = "jax_oneshot";
 
-// The least number that is larger than those of all names that begin with kNewName.
+// The smallest number above those of all names that begin with kNewName.
 int64_t FirstFreeNumber(const hlo::Module& module);
 
 }  // namespace jax_oneshot

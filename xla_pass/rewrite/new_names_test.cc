@@ -1,4 +1,4 @@
-// Tests the number of the next new name on modules with many kinds of names.
+// FirstFreeNumber on modules with many kinds of names.
 #include "xla_pass/rewrite/new_names.h"
 
 #include <gtest/gtest.h>

@@ -51,7 +51,7 @@ class Rewriter {
         return Err(ok.error());
       }
     }
-    // A call whose results nobody reads still has to meet its peers.
+    // A call whose results are unused must still run: its peers wait for it.
     for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
       if (Result<void> ok = Emit(count_ + r); !ok) return Err(ok.error());
     }
@@ -59,10 +59,10 @@ class Rewriter {
   }
 
  private:
-  // Vertices of the new graph: old instruction i is i, region r is count_ + r.
+  // Vertices of the new graph: i for old instruction i, count_ + r for region r.
   enum class State : uint8_t { kNew, kOpen, kDone };
 
-  // The vertex that makes a value of the old graph; -1 when nothing does any more.
+  // The vertex that computes a value of the old graph; -1 if none does.
   int VertexOf(Node node) const {
     const int local = node - first_;
     if (!removed_[local]) return local;
@@ -84,7 +84,7 @@ class Rewriter {
     for (int predecessor : instruction.control_predecessors) visit(first_ + predecessor);
   }
 
-  // The region that takes a node away; -1 if none does.
+  // The region that absorbs a node; -1: none.
   int RegionOf(Node node) const {
     for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
       const Region& region = regions_[r];
@@ -96,7 +96,7 @@ class Rewriter {
     return -1;
   }
 
-  // Appends `vertex` after all it depends on. Depth first, without recursion.
+  // Appends `vertex` after everything that it depends on: an iterative depth-first search.
   Result<void> Emit(int vertex) {
     std::vector<int>& stack = stack_;
     stack.push_back(vertex);
@@ -141,7 +141,7 @@ class Rewriter {
     if (vertex >= count_) {
       AppendCall(regions_[vertex - count_]);
     } else if (const auto equal = equal_gathers_.find(first_ + vertex); equal != equal_gathers_.end()) {
-      // A copy that XLA drops: it keeps the id and name that readers know.
+      // XLA removes this copy; it keeps the id and name that the users refer to.
       const hlo::Instruction& gather = instructions_[vertex];
       const InstructionIdentity identity = {std::string(gather.name), gather.id, gather.metadata()};
       AppendNew(CopyBytes(identity, ShapeWithLayout(*gather.shape), graph_.at(equal->second).id));
@@ -155,7 +155,7 @@ class Rewriter {
     out_.edit.instructions.push_back(out_.storage.back());
   }
 
-  // `what` it is, within our names: "" for a call.
+  // `what` is appended to our name prefix; "" for a call.
   InstructionIdentity NewIdentity(std::string_view what, std::string_view metadata) {
     const int64_t id = graph_.module().HasIdsPerComputation() ? next_local_id_++ : context_->next_instruction_id++;
     std::string name(kNewName);
@@ -186,7 +186,7 @@ class Rewriter {
     AppendResults(region, std::move(call));
   }
 
-  // The id of the operand's value, row-major.
+  // The id of the operand's value in row-major layout.
   int64_t AppendOperand(const CallOperand& operand) {
     int64_t id = operand.hoisted ? AppendClone(operand.node) : graph_.at(operand.node).id;
     const hlo::Shape& shape = *graph_.at(operand.node).shape;
@@ -227,7 +227,7 @@ class Rewriter {
 
   bool IsApart(Node output) const { return context_->keep_slices_apart && IsWrittenIntoSlice(graph_, output); }
 
-  // One element of the call's tuple, under the identity and in the layout of the instruction it stands for.
+  // An element of the call's tuple, with the identity and layout of the instruction that it replaces.
   void AppendResult(Node node, const std::string& row_major, int64_t tuple_id, int index) {
     const hlo::Instruction& output = graph_.at(node);
     const InstructionIdentity identity = {std::string(output.name), output.id, output.metadata()};
@@ -249,8 +249,8 @@ class Rewriter {
     }
   }
 
-  // Clones an expression of a fused computation into this one; returns the id of its value. Depth is bounded where
-  // the operand was accepted (ExternalValues). The same expression in several fusions is cloned once.
+  // Clones an expression from a fused computation into this one and returns the id of its value. The depth was bounded
+  // when the operand was accepted (ExternalValues). Equal expressions of several fusions are cloned once.
   int64_t AppendClone(Node node) {
     if (graph_.computation_index(node) == computation_) return graph_.at(node).id;
     if (const Node outer = graph_.Outer(node); outer != kNoNode) return AppendClone(outer);
@@ -282,8 +282,8 @@ class Rewriter {
   std::unordered_map<Node, Node> equal_gathers_;
   std::unordered_map<Node, int> producer_;  // output -> region
   std::vector<State> state_;
-  std::vector<int> stack_;                 // of Emit; kept to be allocated once
-  std::vector<std::vector<Node>> leaves_;  // by region: what its call reads
+  std::vector<int> stack_;                 // of Emit; a member to avoid reallocation
+  std::vector<std::vector<Node>> leaves_;  // by region: the operands of its call
   std::vector<int64_t> logical_ids_;
   std::unordered_map<Node, int64_t> clones_;                    // an instruction of a fusion -> the id of its clone
   std::unordered_map<std::string, int64_t> clones_by_meaning_;  // its bytes without name and id -> the same

@@ -1,4 +1,4 @@
-// RewriteComputation: one call in place of a region; ids, names and everything else stay.
+// RewriteComputation: one call replaces a region; ids, names and everything else are kept.
 #include "xla_pass/rewrite/rewrite_computation.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 namespace jax_oneshot {
 namespace {
 
-// A module whose entry holds %ar = f32[8,64] all-reduce(%d), %y behind it and these further instructions.
+// A module whose entry has %ar = f32[8,64] all-reduce(%d), a user %y, and these further instructions.
 class Rewriting {
  public:
   explicit Rewriting(const std::string& more, const std::string& fused = "", const std::string& layout = "")
@@ -52,7 +52,7 @@ class Rewriting {
     region_.program.outputs.resize(std::max<size_t>(region_.program.outputs.size(), static_cast<size_t>(index) + 1));
   }
 
-  // "name id = opcode(operands)" of every instruction of the new entry computation, or why there is none.
+  // "name id = opcode(operands)" of every instruction of the new entry computation, or the error.
   std::string Run() {
     rewritten_ = RewriteComputation(test_.graph(), test_.entry(), sites_, {region_}, &context_, &problem_);
     if (!rewritten_) return rewritten_.error();

@@ -6,7 +6,7 @@ namespace {
 
 using hlo::Opcode;
 
-constexpr int kMostMoves = 8;  // of a chain; longer ones do not occur
+constexpr int kMostMoves = 8;  // longer chains do not occur
 
 bool MovesOnly(Opcode opcode) {
   return opcode == Opcode::kReshape || opcode == Opcode::kBitcast || opcode == Opcode::kCopy ||

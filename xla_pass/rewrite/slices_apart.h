@@ -3,11 +3,11 @@
 //   %s = dynamic-slice(%stack, %i, ..); %g = reshape(%s); call(.., %g)      ReadsSlice(%g)
 //   %r = reshape(%y), %y a result; %u = dynamic-update-slice(%all, %r, ..)  IsWrittenIntoSlice(%y)
 //
-// There the call would read the slice where it lies. But XLA also resolves the call's buffers for its Prepare and
-// Initialize stages, and does that against the buffers of the program around the fusion: it takes any that have the
-// same numbers, and ends the process should one of them be too small (read in the sources of XLA's
-// DynamicSliceFusionV2Thunk and BufferAllocations, 2026-11; jaxlib 0.11.2 and 0.12.0.1 build the fusion). An
-// opt-barrier in between, which XLA removes after it has looked for such fusions, costs a copy of the slice: some
+// In such a fusion the call would read the slice in place. But XLA also resolves the call's buffers in its Prepare and
+// Initialize stages, and does so against the buffers of the surrounding program: it takes whatever buffers have the
+// same indices, and aborts the process if one of them is too small (from the sources of XLA's DynamicSliceFusionV2Thunk
+// and BufferAllocations, 2026-11; jaxlib 0.11.2 and 0.12.0.1 build the fusion). An opt-barrier in between, which XLA
+// removes after looking for such fusions, costs a copy of the slice, a few kilobytes.
 // kilobytes.
 #ifndef XLA_PASS_REWRITE_SLICES_APART_H_
 #define XLA_PASS_REWRITE_SLICES_APART_H_
@@ -16,7 +16,7 @@
 
 namespace jax_oneshot {
 
-// Through what moves nothing or may come to move nothing.
+// Both look through instructions that move no data, or that XLA may turn into such.
 bool ReadsSlice(const Graph& graph, Node operand);
 bool IsWrittenIntoSlice(const Graph& graph, Node result);
 

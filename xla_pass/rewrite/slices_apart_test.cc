@@ -1,4 +1,4 @@
-// ReadsSlice and IsWrittenIntoSlice: slices next to a call, through moves, and no further.
+// ReadsSlice and IsWrittenIntoSlice: slices next to a call, also through moves.
 #include "xla_pass/rewrite/slices_apart.h"
 
 #include <gtest/gtest.h>

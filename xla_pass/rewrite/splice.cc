@@ -11,7 +11,7 @@ using wire::Field;
 using wire::Reader;
 using wire::Writer;
 
-// The same test as the parser's, so that both count alike.
+// The same test as in the parser, so that both count the same fields.
 bool IsMessage(const Field& f, uint32_t number) { return f.number == number && f.wire_type == wire::kLengthDelimited; }
 
 int64_t InstructionFieldsBytes(const ComputationEdit& edit) {
@@ -23,7 +23,7 @@ int64_t InstructionFieldsBytes(const ComputationEdit& edit) {
   return bytes;
 }
 
-// What stands in a computation beside its instructions: before the first of them, and behind it.
+// The fields of a computation other than its instructions: those before the first instruction, and those after it.
 struct OtherFields {
   std::vector<std::string_view> before, behind;
   int64_t bytes = 0;
@@ -46,7 +46,7 @@ OtherFields FindOtherFields(const hlo::Computation& computation, const Computati
   return others;
 }
 
-// The new instructions stand where the first old one stood.
+// The new instructions take the position of the first old one.
 void WriteComputation(const hlo::Computation& computation, const ComputationEdit& edit, Writer* out) {
   namespace field = hlo::fields::hlo_computation;
   const OtherFields others = FindOtherFields(computation, edit);
@@ -64,7 +64,8 @@ void WriteComputation(const hlo::Computation& computation, const ComputationEdit
   for (std::string_view field : others.behind) out->Verbatim(field);
 }
 
-// Large modules are mostly one computation: growing the output while writing would copy it several times.
+// Upper bound of the output size. Large modules are mostly one computation: growing the output would copy it several
+// times.
 size_t LargestResult(const hlo::Module& module, const std::vector<ComputationEdit>& edits,
                      const std::vector<std::string_view>& added) {
   constexpr size_t kHeader = 16;

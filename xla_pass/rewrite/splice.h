@@ -1,5 +1,4 @@
-// New module bytes with the instruction lists of some computations replaced; everything else is copied byte for byte,
-// in place.
+// Writes a module with the instruction lists of some computations replaced; everything else is copied byte for byte.
 #ifndef XLA_PASS_REWRITE_SPLICE_H_
 #define XLA_PASS_REWRITE_SPLICE_H_
 
@@ -14,11 +13,11 @@ namespace jax_oneshot {
 struct ComputationEdit {
   int computation = 0;                         // index into Module::computations
   std::vector<std::string_view> instructions;  // serialized HloInstructionProtos, operands before users
-  std::string_view program_shape;              // serialized ProgramShapeProto; empty: as it was
+  std::string_view program_shape;              // serialized ProgramShapeProto; empty: unchanged
 };
 
-// `removed` holds indices of computations that nothing calls any more, `added` serialized computations that call none
-// of the module's: they come first.
+// `removed`: indices of computations that are no longer called. `added`: serialized computations that call none of the
+// module's; they are placed first.
 std::string SpliceModule(const hlo::Module& module, const std::vector<ComputationEdit>& edits,
                          const std::vector<int>& removed, const std::vector<std::string_view>& added = {});
 

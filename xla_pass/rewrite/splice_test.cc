@@ -1,4 +1,4 @@
-// SpliceModule: what an edit names changes, every other byte stays where it was.
+// SpliceModule: only what an edit names changes; every other byte is kept.
 #include "xla_pass/rewrite/splice.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ TestComputation Negate(int64_t id, const std::string& name) {
   return {id, name, {TestParameter(1, 0), negate}, 2};
 }
 
-// The edit that changes nothing.
+// An edit that changes nothing.
 ComputationEdit Identity(const hlo::Computation& computation) {
   ComputationEdit edit;
   edit.computation = computation.index;
@@ -66,7 +66,7 @@ TEST(SpliceModule, LeavesOutARemovedComputation) {
 }
 
 TEST(SpliceModule, CountsComputationsAsTheParserDoes) {
-  const std::string no_message = wire::Writer().Integer(3, 7).Take();  // the number of `computations`, as an integer
+  const std::string no_message = wire::Writer().Integer(3, 7).Take();  // field number of `computations`, but an integer
   const std::string before = no_message + hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2);
   const Result<hlo::Module> module = hlo::ParseModule(before);
   ASSERT_TRUE(module) << module.error();

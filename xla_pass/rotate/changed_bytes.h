@@ -1,5 +1,4 @@
-// Instructions and computations with some of their fields changed, as serialized protos. All other fields come out as
-// they were.
+// Serialized instructions and computations with some fields changed; all other fields are kept.
 #ifndef XLA_PASS_ROTATE_CHANGED_BYTES_H_
 #define XLA_PASS_ROTATE_CHANGED_BYTES_H_
 
@@ -25,11 +24,11 @@ struct InstructionChanges {
 
 std::string ChangedBytes(const hlo::Instruction& instruction, const InstructionChanges& changes);
 
-// A tuple's shape with elements added behind its own.
+// A tuple shape with `more` elements appended.
 std::string LongerTuple(const hlo::Shape& tuple, const std::vector<const hlo::Shape*>& more);
 
-// Of a computation with one parameter: its ProgramShapeProto with the parameter's shape, and the result's where it is
-// not empty, replaced. Empty where it states none.
+// For a computation with one parameter: its ProgramShapeProto with the shape of the parameter, and of the result if not
+// empty, replaced. Empty if the computation has none.
 std::string ChangedProgramShape(const hlo::Computation& computation, std::string_view parameter,
                                 std::string_view result);
 

@@ -12,7 +12,7 @@ std::vector<int64_t> ComputationCopies::CopyCalled(const hlo::Instruction& calle
   return ids;
 }
 
-// A computation stands behind those it calls, so this ends.
+// Callees come before their callers, so the recursion ends.
 int64_t ComputationCopies::Copy(const hlo::Computation& computation) {
   namespace field = hlo::fields::hlo_computation;
   const int64_t id = ids_.Computation();

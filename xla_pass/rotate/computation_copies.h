@@ -1,5 +1,5 @@
-// Copies of computations under new names and ids, with all that they call: XLA wants every fusion, and the pass every
-// reduction that it moves, to have a computation of its own.
+// Copies computations, including everything that they call, under new names and ids: XLA requires a computation of its
+// own for every fusion, and the pass for every reduction that it moves.
 //
 //   %fused { %p = f32[8] parameter(0); ROOT %n = negate(%p) }
 //   ->
@@ -21,7 +21,7 @@ class ComputationCopies {
  public:
   ComputationCopies(const hlo::Module& module, NewIds* ids) : module_(module), ids_(*ids) {}
 
-  // Copies what `caller` calls; the copies' ids.
+  // Copies the callees of `caller` and returns the ids of the copies.
   std::vector<int64_t> CopyCalled(const hlo::Instruction& caller);
   // Serialized, callees before callers.
   const std::deque<std::string>& copies() const { return copies_; }

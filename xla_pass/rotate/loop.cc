@@ -9,7 +9,7 @@ namespace {
 
 using hlo::Opcode;
 
-// The one parameter of a computation that only `loop` calls; kNoNode where that is not so.
+// The only parameter of a computation that only `loop` calls; else kNoNode.
 Node StateOf(const Graph& graph, Node loop, int computation) {
   const hlo::Computation& called = graph.module().computations[computation];
   if (graph.only_caller(computation) != loop || called.parameters.size() != 1) return kNoNode;
@@ -18,7 +18,7 @@ Node StateOf(const Graph& graph, Node loop, int computation) {
 
 bool SameShape(const hlo::Shape& a, const hlo::Shape& b) { return a.bytes == b.bytes; }
 
-// Nothing but single elements of a state is read.
+// True if the state is only read by get-tuple-element.
 bool OnlyElementsAreRead(const Graph& graph, Node state) {
   if (graph.is_root(state)) return false;
   const Span<Node> users = graph.users(state);

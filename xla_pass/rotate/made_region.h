@@ -1,4 +1,4 @@
-// What the pass made of one region, by the names of its instructions: what decides whether a rotation gains.
+// A region that the pass turned into a call, by instruction names: used to decide whether a rotation pays off.
 #ifndef XLA_PASS_ROTATE_MADE_REGION_H_
 #define XLA_PASS_ROTATE_MADE_REGION_H_
 
@@ -10,10 +10,10 @@ namespace jax_oneshot {
 
 struct MadeRegion {
   std::string computation;
-  std::vector<std::string> all_reduces;  // that its call sums, the first one first
+  std::vector<std::string> all_reduces;  // summed by its call, in order
   std::unordered_set<std::string> members;
   std::vector<std::string> outputs;
-  std::vector<int> output_indices;  // by outputs; equal values share one
+  std::vector<int> output_indices;  // parallel to outputs; equal values share an index
   std::unordered_set<std::string> reads;
 };
 

@@ -23,7 +23,7 @@ bool IsPureMath(Opcode opcode) {
   return ElementwiseOp(opcode).has_value() || IsMove(opcode) || opcode == Opcode::kBroadcast || IsReduction(opcode);
 }
 
-// What it calls calls nothing in turn, as reducers do: a copy of it stays small.
+// True if its callees call nothing themselves, like reducers: a copy of them is small.
 bool CallsLeavesOnly(const hlo::Module& module, const hlo::Instruction& instruction) {
   const Span<int> called = instruction.called_computations;
   return std::all_of(called.begin(), called.end(), [&](int callee) {

@@ -1,9 +1,9 @@
-// Which instructions may run once more than they did, somewhere else: pure ones, whose result only their operands
-// decide. Beside what is computed row by row, that includes collectives: all ranks of a group go round together.
+// Which instructions may be executed one more time, elsewhere: pure ones, whose result depends only on their operands.
+// Besides row-wise math this includes collectives, because all ranks of a group iterate together.
 //
 //   add, convert, reshape, broadcast, reduce, all-reduce, all-gather, dynamic-slice    movable
-//   fusion of such                                                                     movable
-//   dot, custom-call, rng, infeed, dynamic-update-slice, anything ordered by control   not
+//   fusion of only such instructions                                                    movable
+//   dot, custom-call, rng, infeed, dynamic-update-slice, anything with control edges   not
 #ifndef XLA_PASS_ROTATE_MOVABLE_H_
 #define XLA_PASS_ROTATE_MOVABLE_H_
 
@@ -18,7 +18,7 @@ class Movable {
   explicit Movable(const Graph& graph);
 
   bool operator()(Node node);
-  // It is a reduction, a collective, or a fusion that holds a reduction: too much to compute twice.
+  // True for a reduction, a collective, or a fusion with a reduction: too expensive to compute twice.
   bool IsCostly(Node node);
 
  private:

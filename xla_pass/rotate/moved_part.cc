@@ -11,13 +11,13 @@ namespace {
 
 using hlo::Opcode;
 
-// Bounds what one loop's state may gain.
+// Bounds the number of elements added to a loop's state.
 constexpr size_t kMaxValues = 4;
-// How far an operand is followed: real ones (a slice of a stack, reshaped and converted) stay well below.
+// Bounds how far operands are followed; real chains (a slice of a stack, reshaped and converted) are much shorter.
 constexpr int kMaxDepth = 32;
-// How far back from an element's next value an all-reduce is looked for.
+// Bounds the search for an all-reduce back from an element's next value.
 constexpr size_t kMaxSteps = 256;
-// Largest operand, in sizes of an element the part begins at: columns are gathered from up to 16 ranks.
+// Largest operand, as a multiple of the element at which the part begins: columns may be gathered from up to 16 ranks.
 constexpr int64_t kMaxOperandSizes = 16;
 
 class Finder {
@@ -48,15 +48,15 @@ class Finder {
  private:
   enum class Known : uint8_t { kNo, kYes, kUnknown };
 
-  // By instruction of the body.
+  // State of one instruction of the body.
   struct Place {
-    bool begins = false;                 // an element of the state that the part begins at
-    bool is_grown = false;               // computed from one, and movable
-    bool is_costly = false;              // it is too much to compute twice
-    bool stays = false;                  // grown, but computed where it is now as well
-    bool is_value = false;               // the state gains it
-    bool is_member = false;              // it computes a value
-    Known is_operand = Known::kUnknown;  // fit to be read by what is grown
+    bool begins = false;                 // a state element at which the part begins
+    bool is_grown = false;               // movable and computed from such an element
+    bool is_costly = false;              // too expensive to compute twice
+    bool stays = false;                  // grown, but also still computed at its old place
+    bool is_value = false;               // becomes an element of the state
+    bool is_member = false;              // needed to compute a value
+    Known is_operand = Known::kUnknown;  // may be read by grown instructions
   };
 
   Place& At(Node node) { return places_[node - first_]; }
@@ -64,7 +64,7 @@ class Finder {
   int64_t Size(Node node) const { return graph_.at(node).shape->ElementCount(); }
   Node End() const { return first_ + static_cast<Node>(places_.size()); }
 
-  // Elements that a sum over ranks changes, read row by row.
+  // Array elements of the state that a sum over ranks changes.
   void FindBegins() {
     for (const Node read : graph_.users(loop_.state)) {
       const int element = ElementOf(graph_, loop_, read);
@@ -89,7 +89,7 @@ class Finder {
     return false;
   }
 
-  // Operands come before their users: one look at each instruction is enough.
+  // Operands come before their users, so one pass is enough.
   void GrowForward() {
     for (Node node = first_; node < End(); ++node) {
       if (graph_.is_root(node) || !ReadsGrown(node) || !movable_(node) || !may_take_(node)) continue;
@@ -113,7 +113,7 @@ class Finder {
     return false;
   }
 
-  // Small, movable, and made of the state and of constants alone. What the state holds is read at any size.
+  // Small, movable, and computed only from state elements and constants. State elements themselves may have any size.
   bool IsOperand(Node node, int depth) {
     if (ElementOf(graph_, loop_, node) >= 0) return !IsTuple(node) && !graph_.has_control_edges(node);
     Place& place = At(node);
@@ -124,7 +124,7 @@ class Finder {
     return fits;
   }
 
-  // From the last to the first: whoever reads a result is settled before it.
+  // In reverse order: the users of a result are decided before it.
   void ChooseValues() {
     for (Node node = End() - 1; node >= first_; --node) {
       Place& place = At(node);
@@ -154,7 +154,7 @@ class Finder {
     }
   }
 
-  // An operand that is costly, and read by others as well.
+  // An expensive operand that other instructions read too would be computed twice.
   bool IsDoubled(Node member) {
     if (At(member).is_grown || !movable_.IsCostly(member)) return false;
     const Span<Node> users = graph_.users(member);

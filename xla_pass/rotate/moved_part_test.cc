@@ -29,7 +29,7 @@ TEST(MovedPart, EndsBeforeWhatIsNotPure) {
 }
 
 TEST(MovedPart, HandsOnWhatIsReadWhereItIsButNotWhatIsCheapToComputeAgain) {
-  // A broadcast of the row sums is made again from them; the square is made again from the element.
+  // The broadcast of the row sums is recomputed from them, the square from the state element.
   EXPECT_EQ(PartOf(HandLoop({{"d = f32[8,64] dot(n, n)", "d = f32[8,64] dot(sb, q)"}})), "s; zero q s");
   EXPECT_EQ(PartOf(HandLoop({{"d = f32[8,64] dot(n, n)", "d = f32[8,64] dot(n, s)"}})),
             "s n; zero origin q s sb m row g gb n");
@@ -46,14 +46,14 @@ TEST(MovedPart, NeedsAReduction) {
 }
 
 TEST(MovedPart, ReadsNothingThatIsComputedFromMoreThanTheStateAndSmallThings) {
-  // The weights of a matrix are no operand of a norm, nor is what a product made.
+  // Neither a weight matrix nor the result of a dot is an operand of a norm.
   EXPECT_EQ(PartOf(HandLoop({{"row = f32[1,64] dynamic-slice(gammas, i, origin)",
                               "e = f32[3,64] dot(gammas, gammas)\nrow = f32[1,64] dynamic-slice(e, i, origin)"}})),
             "m; zero q s sb m");
 }
 
 TEST(MovedPart, EndsBeforeAReducerThatCallsSomething) {
-  // A copy of it would be as large as all that it calls in turn.
+  // A copy of the reducer would include everything that it calls.
   const std::string deep =
       "deep { da = f32[] parameter(0)\ndb = f32[] parameter(1)\n"
       "dr = f32[] call(da, db), to_apply=add }\n  body {";

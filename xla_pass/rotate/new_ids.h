@@ -1,4 +1,4 @@
-// Names and ids that nothing in a module has yet.
+// Names and ids that are unused in a module.
 #ifndef XLA_PASS_ROTATE_NEW_IDS_H_
 #define XLA_PASS_ROTATE_NEW_IDS_H_
 
@@ -15,9 +15,9 @@ class NewIds {
  public:
   explicit NewIds(const hlo::Module& module);
 
-  // Of an instruction in a computation that is there; the next call gives another.
+  // For a new instruction in an existing computation; advances with every call.
   int64_t InstructionIn(const hlo::Computation& computation);
-  // Of a copy of `original` in a computation whose new id is `computation_id`.
+  // For a copy of `original` in a new computation with id `computation_id`.
   int64_t InstructionIn(int64_t computation_id, int64_t original);
   int64_t Computation() { return next_computation_++; }
   int64_t Channel() { return next_channel_++; }
@@ -26,11 +26,11 @@ class NewIds {
 
  private:
   const hlo::Module& module_;
-  int64_t next_instruction_ = 0;  // where ids are unique in the module
+  int64_t next_instruction_ = 0;  // used if ids are unique in the module
   int64_t next_computation_ = 0;
   int64_t next_channel_ = 0;
   int64_t next_name_ = 0;
-  std::unordered_map<int, int64_t> next_local_;  // by computation, where ids are unique within it
+  std::unordered_map<int, int64_t> next_local_;  // by computation; used if ids are unique within a computation
 };
 
 }  // namespace jax_oneshot

@@ -39,7 +39,7 @@ class Ancestors {
   std::vector<Node> work_;
 };
 
-// It writes memory of its own, whatever it reads.
+// True if its result never shares a buffer with an operand.
 bool WritesItsOwn(Opcode opcode) {
   switch (opcode) {
     case Opcode::kBitcast:
@@ -59,7 +59,7 @@ bool WritesItsOwn(Opcode opcode) {
   }
 }
 
-// A fusion that updates an operand in place.
+// True for fusions that may update an operand in place.
 bool UpdatesInPlace(const Graph& graph, Node node) {
   const int fused = graph.fused_computation(node);
   if (fused < 0) return graph.at(node).opcode == Opcode::kFusion;
@@ -84,7 +84,7 @@ bool ReadersAreInTime(const Graph& graph, const Loop& loop, const MovedPart& par
   }
   const Span<Node> readers = graph.users(value);
   return std::all_of(readers.begin(), readers.end(), [&](Node reader) {
-    if (std::binary_search(part.members.begin(), part.members.end(), reader)) return true;  // it reads the new value
+    if (std::binary_search(part.members.begin(), part.members.end(), reader)) return true;  // will read the new value
     return of_sums.IsMarked(reader) && WritesItsOwn(graph.at(reader).opcode) && !UpdatesInPlace(graph, reader);
   });
 }

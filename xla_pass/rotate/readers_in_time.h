@@ -1,8 +1,8 @@
-// Whether a value may share its memory with the value that the end of the round computes for the next one.
+// Whether a state element may share its buffer with the value that the end of the iteration computes for the next one.
 //
-// XLA gives an element of a loop's state one buffer for all rounds. That is right only where each reader of the old
-// value certainly runs before the new one is written; XLA's copy insertion sees to it, but on CPU it has run before the
-// pass does. Here a reader is in time if an all-reduce of the body waits for it, and the new value for that all-reduce:
+// XLA gives an element of a loop's state one buffer for all iterations. This is only correct if every reader of the old
+// value runs before the new one is written. XLA's copy insertion ensures that, but on CPU it runs before the pass. A
+// reader is in time if an all-reduce of the body depends on it and the new value depends on that all-reduce:
 //
 //   %n = get-tuple-element(%state); %d = dot(%n, ..); %r = all-reduce(f(%d)); %x1 = add(.., %r)     in time
 //   %n = get-tuple-element(%state); %u = dynamic-update-slice(%outputs, %n, ..); ROOT tuple(.., %u)  not
@@ -15,7 +15,7 @@
 
 namespace jax_oneshot {
 
-// Of a value of the part, which is computed anew from the elements the part begins at.
+// `value` is a value of the part, recomputed from the elements at which the part begins.
 bool ReadersAreInTime(const Graph& graph, const Loop& loop, const MovedPart& part, Node value);
 
 }  // namespace jax_oneshot

@@ -44,18 +44,18 @@ class Rotator {
   }
 
  private:
-  // What becomes of a member in the body.
+  // How a member is rewritten in the body.
   struct Member {
-    bool varies = false;    // it differs from round to round: the next round's has to be computed
-    bool is_value = false;  // an element of the state takes its place
-    bool is_read = false;   // it is read where it is now, and stays there
-    int64_t next_id = 0;    // of the instruction that computes the next round's
+    bool varies = false;    // differs between iterations, so its next value must be computed
+    bool is_value = false;  // replaced by an element of the state
+    bool is_read = false;   // still read at its old place, and kept there
+    int64_t next_id = 0;    // id of the instruction that computes its next value
   };
 
   int64_t IdOf(Node node) const { return graph_.at(node).id; }
   const hlo::Computation& body() const { return graph_.module().computations[loop_.body]; }
 
-  // The element of the state that a copy of one copies; -1: it is none. XLA:CPU reads its counters so.
+  // The state element that `node` reads, directly or through a copy, as XLA:CPU reads its counters; -1: none.
   int ElementBehind(Node node) const {
     if (const int element = ElementOf(graph_, loop_, node); element >= 0) return element;
     const hlo::Instruction& copy = graph_.at(node);
@@ -74,7 +74,7 @@ class Rotator {
     }
   }
 
-  // Users come behind: from the last member to the first.
+  // In reverse order, so that users come first.
   void ForgetUnread() {
     for (auto node = part_.members.rbegin(); node != part_.members.rend(); ++node) {
       Member& member = members_.at(*node);
@@ -86,7 +86,7 @@ class Rotator {
     }
   }
 
-  // The id of what the next round will read in place of `operand`.
+  // The id of what the next iteration reads in place of `operand`.
   int64_t NextOf(Node operand) const {
     if (const int element = ElementBehind(operand); element >= 0) return IdOf(Next(graph_, loop_, element));
     const Member& member = members_.at(operand);
@@ -122,7 +122,7 @@ class Rotator {
     edits_.push_back(std::move(edit));
   }
 
-  // The element of the state that stands where the value was computed, under the value's name.
+  // Reads the value from the state, under the value's old name and id.
   void AppendElement(ComputationEdit* edit, Node value, int64_t element) {
     const hlo::Instruction& instruction = graph_.at(value);
     const std::string shape(instruction.shape->bytes);
@@ -158,14 +158,14 @@ class Rotator {
     Append(edit, ChangedBytes(instruction, changes));
   }
 
-  // What the body's root reads of a value's next one.
+  // The id of a value's next state element, as read by the body's root.
   int64_t AppendHandedOn(ComputationEdit* edit, Node value) {
     const hlo::Instruction& instruction = graph_.at(value);
     const int64_t next = members_.at(value).next_id;
     if (copied_.count(value) == 0) return next;
     const InstructionIdentity identity = {ids_.Name("next"), ids_.InstructionIn(body()), ""};
     std::string copy = CopyBytes(identity, std::string(instruction.shape->bytes), next);
-    // It may overwrite the old value: that must have been copied.
+    // The copy may overwrite the old value, which must have been copied before.
     copy += wire::Writer().Packed(hlo::fields::hlo_instruction::kControlPredecessorIds, {instruction.id}).Take();
     Append(edit, std::move(copy));
     return identity.id;
@@ -262,8 +262,8 @@ class Rotator {
   ComputationCopies copies_;
   std::string state_shape_;
   std::unordered_map<Node, Member> members_;
-  std::unordered_set<Node> copied_;  // values whose element is copied where it is read
-  std::deque<std::string> storage_;  // what the edits point at
+  std::unordered_set<Node> copied_;  // values whose state element is copied on read
+  std::deque<std::string> storage_;  // bytes that the edits point to
   std::vector<ComputationEdit> edits_;
   RotatedLoop out_;
 };

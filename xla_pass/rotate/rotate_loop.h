@@ -1,4 +1,4 @@
-// A loop and the part of its body that moves: the module with the loop rotated.
+// Rotates a loop: moves a part of its body from the start of an iteration to the end of the previous one.
 //
 //   %w = while(tuple(%i0, %x0, %g)), body=%b
 //   %b { %n = norm(%x, slice(%g, %i)); %d = dot(%n, ..); ...; ROOT %next = tuple(%i1, %x1, %g) }
@@ -7,10 +7,9 @@
 //   %b { %n = get-tuple-element(%state), index=3; %d = dot(%n, ..); ...
 //        %moved = norm(%x1, slice(%g, %i1)); ROOT %next = tuple(%i1, %x1, %g, %moved) }
 //
-// The state gains each value of the part. What computes it in the body reads what the next round's state will be; the
-// same in front of the loop reads what the first round's is. The last round computes one more, which nobody reads, from
-// a slice behind the end of the stack, which HLO clamps. So it holds whatever the trip count is, and whatever the index
-// is computed from: nothing is assumed about either.
+// The state gains every value of the part. The copy at the end of the body reads the next state, and the copy before
+// the loop reads the initial state. The last iteration computes an unused value, from a slice past the end of the
+// stack, which HLO clamps. The rewrite is therefore correct for any trip count and any index.
 #ifndef XLA_PASS_ROTATE_ROTATE_LOOP_H_
 #define XLA_PASS_ROTATE_ROTATE_LOOP_H_
 
@@ -30,15 +29,15 @@ namespace jax_oneshot {
 struct RotatedLoop {
   std::string module;
   std::vector<std::string> moved;  // instructions of the old body, in order
-  // By name of an instruction of the new body that computes the values: the one it was before.
+  // Maps names of new body instructions that compute the values to their old names.
   std::unordered_map<std::string, std::string> old_names;
-  std::vector<std::string> values;              // what the state gains, by their new names
-  std::unordered_set<std::string> in_place;     // elements whose next value is written while they could be read
-  std::unordered_set<std::string> first_round;  // names of what was added in front of the loop
+  std::vector<std::string> values;              // new state elements, by their new names
+  std::unordered_set<std::string> in_place;     // state elements that are read and written without a copy
+  std::unordered_set<std::string> first_round;  // names of the instructions added before the loop
 };
 
-// `after_copy_insertion`: XLA adds no copies any more (CPU), so where a value's readers may run later than the next one
-// is computed, copies are added here.
+// `after_copy_insertion`: XLA inserts no more copies (CPU), so copies are added here if a reader may run after the next
+// value has been computed.
 RotatedLoop RotateLoop(const Graph& graph, const Loop& loop, const MovedPart& part, bool after_copy_insertion);
 
 }  // namespace jax_oneshot

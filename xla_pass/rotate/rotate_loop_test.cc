@@ -24,7 +24,7 @@ class Rotated {
     }
     throw std::invalid_argument(std::string(name));
   }
-  // "opcode(operands) shape" of an instruction of a computation.
+  // "opcode(operands) shape" of an instruction.
   std::string Text(std::string_view computation_name, std::string_view name) const {
     const hlo::Computation& computation = Computation(computation_name);
     for (const hlo::Instruction& instruction : computation.instructions) {
@@ -120,7 +120,7 @@ TEST(RotateLoop, CopiesAtBothEndsWhereAReaderMayComeLate) {
 }
 
 TEST(RotateLoop, ReadsACopyOfNothingAsNoElement) {
-  // A broken module, which XLA would refuse.
+  // An invalid module, which XLA would reject.
   const Rotated rotated(HandLoop({{"g = f32[64] reshape(row)", "g = f32[64] copy()"}}));
   EXPECT_EQ(rotated.Text("body", "g"), "copy() f32[64]");
 }

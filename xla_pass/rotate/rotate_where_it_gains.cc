@@ -18,7 +18,7 @@ namespace {
 using hlo::Opcode;
 using Names = std::unordered_set<std::string>;
 
-// Each costs reading the module once more; models have one loop over layers, or two or three.
+// Each loop costs parsing the module once more; models have one loop over layers, or a few.
 constexpr int kMaxLoops = 16;
 
 bool HasAllReduce(const hlo::Computation& computation) {
@@ -33,7 +33,7 @@ bool IsLoopOfSums(const hlo::Module& module, const hlo::Instruction& instruction
          });
 }
 
-// The whiles that run and hold all-reduces: computation and instruction.
+// The reachable while loops with all-reduces, as (computation, instruction).
 std::vector<std::pair<int, int>> FindLoops(const hlo::Module& module) {
   std::vector<std::pair<int, int>> loops;
   for (const ReachableComputation& reachable : FindReachable(module)) {
@@ -45,10 +45,10 @@ std::vector<std::pair<int, int>> FindLoops(const hlo::Module& module) {
   return loops;
 }
 
-// A loop under trial, known by the name of its body, which stays the same when other loops are rotated.
+// A loop under trial. It is identified by its body's name, which does not change when other loops are rotated.
 struct Candidate {
   Rotation rotation;
-  std::optional<Names> may_move;  // what a region took in at the first try; before it: anything
+  std::optional<Names> may_move;  // what a region took in at the first try; before that, anything may move
   RotatedLoop rotated;
   bool is_dropped = false;
 };
@@ -61,7 +61,7 @@ class Trial {
   Rotations Run(const std::vector<std::pair<int, int>>& loops) {
     const Graph graph(module_);
     for (const auto& [computation, instruction] : loops) FindCandidate(graph, graph.node(computation, instruction));
-    // Each round but the first either drops a candidate or ends.
+    // Every iteration narrows or drops a candidate, or is the last.
     for (bool settled = false; !settled && AnyLeft();) {
       const std::string rotated = RotateAll(graph);
       if (!AnyLeft()) break;
@@ -106,14 +106,14 @@ class Trial {
     if (!loop) {
       Drop(&candidate, loop.error());
     } else if (FindMovedPart(graph, *loop, [](Node) { return true; }).values.empty()) {
-      return;  // nothing that looks like a norm begins its round
+      return;  // nothing that looks like a norm starts its iteration
     } else if (++found_ > kMaxLoops) {
       Drop(&candidate, reason::TooManyLoops(kMaxLoops));
     }
     candidates_.push_back(std::move(candidate));
   }
 
-  // One after the other, each in what the one before left.
+  // Rotates one loop after another, each in the result of the previous rotation.
   std::string RotateAll(const Graph& graph) {
     std::string bytes;
     for (Candidate& candidate : candidates_) {
@@ -156,7 +156,7 @@ class Trial {
     return Err(reason::LoopStateIsNoTuple());
   }
 
-  // True: the rotation stays as it is.
+  // True if the rotation is kept.
   bool Judge(const std::vector<MadeRegion>& regions, Candidate* candidate) const {
     const RotatedLoop& rotated = candidate->rotated;
     std::vector<const MadeRegion*> behind_sums;
@@ -186,8 +186,8 @@ class Trial {
                        [&](const std::string& all_reduce) { return rotated.old_names.count(all_reduce) == 0; });
   }
 
-  // Where XLA adds no copies any more, no two elements of the state may come from one buffer, nor may the call read the
-  // buffer that it writes.
+  // If XLA inserts no more copies, no two state elements may share a buffer, and the call must not read the buffer that
+  // it writes.
   bool Returns(const MadeRegion& region, const std::string& value, const RotatedLoop& rotated) const {
     const auto found = std::find(region.outputs.begin(), region.outputs.end(), value);
     if (found == region.outputs.end()) return false;
@@ -198,7 +198,7 @@ class Trial {
                         [&](const std::string& element) { return region.reads.count(element) != 0; });
   }
 
-  // What of it the regions took in is tried once more.
+  // Keeps only the part that regions took in, for one more try.
   static void Shrink(const std::vector<const MadeRegion*>& regions, Candidate* candidate) {
     if (candidate->may_move) return Drop(candidate, reason::NoRegionTakesItIn());
     candidate->may_move.emplace();
@@ -214,7 +214,7 @@ class Trial {
   bool after_copy_insertion_;
   const RunPassOn& run_pass_;
   std::vector<Candidate> candidates_;
-  int found_ = 0;  // that have something to move
+  int found_ = 0;  // candidates with something to move
 };
 
 }  // namespace

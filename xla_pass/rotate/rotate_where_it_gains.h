@@ -1,10 +1,10 @@
-// Rotates the loops of a module whose last region takes in what moves, and no others.
+// Rotates those loops of a module whose last region takes in the part that moves.
 //
-//   rotate every loop that has something to move -> let the pass decide -> where a value that moved is returned by a
-//   call that sums an all-reduce of the body, the rotation stays; where the region took in only a part of what moved,
-//   try with that part; else leave the loop as it was
+//   rotate every loop that has something to move -> run the pass -> if calls that sum an all-reduce of the body return
+//   all values that moved, keep the rotation; if the regions took in only a part of what moved, try with that part;
+//   else leave the loop as it was
 //
-// A module without loops that hold all-reduces costs one look at each instruction.
+// A module without loops that contain all-reduces costs one scan of its instructions.
 #ifndef XLA_PASS_ROTATE_ROTATE_WHERE_IT_GAINS_H_
 #define XLA_PASS_ROTATE_ROTATE_WHERE_IT_GAINS_H_
 
@@ -21,27 +21,27 @@
 
 namespace jax_oneshot {
 
-// One loop that was rotated, or had something to move and was not.
+// A loop that was rotated, or that had something to move but was not rotated.
 struct Rotation {
-  std::string loop, computation;     // names of the while and of its body
-  std::string reason;                // why it was not rotated; empty: it was
-  std::string all_reduce;            // the one whose call took in what moved
-  std::vector<std::string> moved;    // instructions, in order
-  std::vector<std::string> carried;  // shapes of what the state gained
-  // By name of what moved in the rotated module: its name in the module as it came.
+  std::string loop, computation;     // names of the while and its body
+  std::string reason;                // why it was not rotated; empty if it was
+  std::string all_reduce;            // the all-reduce whose call took in the moved part
+  std::vector<std::string> moved;    // instructions in order
+  std::vector<std::string> carried;  // shapes of the new state elements
+  // Maps names of moved instructions in the rotated module to their names in the original one.
   std::unordered_map<std::string, std::string> old_names;
-  std::unordered_set<std::string> first_round;  // what stands in front of the loop now
+  std::unordered_set<std::string> first_round;  // instructions added before the loop
 };
 
 struct Rotations {
   std::vector<Rotation> loops;
-  bool any_made = false;  // then the module of the last call of `run_pass` is the one that stays
+  bool any_made = false;  // if so, the module of the last call of `run_pass` is the result
 };
 
-// Runs the pass on a module; says which regions it made calls of.
+// Runs the pass on a module and returns the regions that it turned into calls.
 using RunPassOn = std::function<Result<std::vector<MadeRegion>>(std::string module)>;
 
-// Where `run_pass` fails, no loop is rotated.
+// No loop is rotated if `run_pass` fails.
 Rotations RotateWhereItGains(const hlo::Module& module, bool after_copy_insertion, const RunPassOn& run_pass);
 
 }  // namespace jax_oneshot

@@ -1,5 +1,4 @@
-// Which loops are rotated, by what the pass is said to have made of the rotated module. What it does make is tested on
-// HLO text, in tests/test_pass_loops.py.
+// Which loops are rotated, with a stub for the pass. The real pass is tested on HLO text in tests/test_pass_loops.py.
 #include "xla_pass/rotate/rotate_where_it_gains.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +9,7 @@
 namespace jax_oneshot {
 namespace {
 
-// A pass that makes one region of the body, which returns what was moved.
+// A pass that makes one region of the body, which returns the moved values.
 MadeRegion TakesIn(const std::string& module) {
   const Result<hlo::Module> parsed = hlo::ParseModule(module);
   EXPECT_TRUE(parsed) << Refusal(parsed);

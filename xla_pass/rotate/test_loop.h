@@ -1,4 +1,4 @@
-// A loop over layers as HLO text, and what it becomes when parts of the text are replaced. For tests only.
+// HLO text of a loop over layers, with replacements. For tests only.
 #ifndef XLA_PASS_ROTATE_TEST_LOOP_H_
 #define XLA_PASS_ROTATE_TEST_LOOP_H_
 
@@ -13,7 +13,7 @@
 
 namespace jax_oneshot {
 
-// Each round norms %x with row %i of a stack, and adds a sum over ranks.
+// Each iteration normalizes %x with row %i of a stack and adds a sum over ranks.
 inline constexpr char kHandLoop[] = R"(
   body { state = (s32[], f32[8,64], f32[3,64]) parameter(0)
          i = s32[] get-tuple-element(state), index=0
@@ -46,7 +46,7 @@ inline constexpr char kHandLoop[] = R"(
          loop = (s32[], f32[8,64], f32[3,64]) while(first), body=body, condition=condition
          ROOT out = f32[8,64] get-tuple-element(loop), index=1 })";
 
-// Each first text is replaced by the second, and must be there.
+// Replaces each first text, which must exist, by the second.
 inline std::string HandLoop(const std::vector<std::pair<std::string, std::string>>& changes = {}) {
   std::string text = kReducers + std::string(kHandLoop);
   for (const auto& [from, to] : changes) {

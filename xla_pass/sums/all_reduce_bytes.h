@@ -1,4 +1,4 @@
-// An all-reduce as it was, among other ranks, or of another value.
+// Serializes an all-reduce with other groups and operands.
 //
 //   %a = f32[8] all-reduce(%x), replica_groups=[2,2]<=[4]  ->  %a = f32[8] all-reduce(%y), replica_groups={{0,1,2,3}}
 #ifndef XLA_PASS_SUMS_ALL_REDUCE_BYTES_H_
@@ -13,7 +13,7 @@
 
 namespace jax_oneshot {
 
-// The groups are written out, whatever notation they had.
+// The groups are written as explicit lists, whatever the original notation.
 std::string AllReduceAmong(const hlo::Instruction& all_reduce, const Groups& groups,
                            const std::vector<int64_t>& operand_ids);
 

@@ -23,7 +23,7 @@ bool IsFloat(PrimitiveType type) {
   return type == PrimitiveType::kBF16 || type == PrimitiveType::kF16 || type == PrimitiveType::kF32;
 }
 
-// Every value of `narrow` is one of `wide`.
+// True if every value of `narrow` is a value of `wide`.
 bool Holds(PrimitiveType wide, PrimitiveType narrow) {
   return wide == narrow || (wide == PrimitiveType::kF32 && IsFloat(narrow));
 }
@@ -39,7 +39,7 @@ bool IsLoneAllReduce(const Graph& graph, Node node) {
          !graph.at(node).shape->IsTuple() && !graph.has_control_edges(node);
 }
 
-// Moves its one operand, or changes its type; XLA:CPU makes fusions of such.
+// True if it only moves or converts its operand, also as a fusion (XLA:CPU).
 bool PassesOn(const Graph& graph, Node node) {
   const hlo::Instruction& instruction = graph.at(node);
   if (graph.operand_count(node) != 1 || graph.has_control_edges(node)) return false;
@@ -57,7 +57,7 @@ bool PassesOn(const Graph& graph, Node node) {
   return true;
 }
 
-// Two all-reduces and what stands between them, the inner one's reader first.
+// Two nested all-reduces and the instructions between them, in data flow order.
 struct Pair {
   Node inner = kNoNode, outer = kNoNode;
   std::vector<Node> between;
@@ -112,7 +112,7 @@ class Folder {
     return touched(pair.inner) || touched(pair.outer) || std::any_of(pair.between.begin(), pair.between.end(), touched);
   }
 
-  // A fusion may round inside: its types at both ends say nothing.
+  // False for a fusion, which may round inside: its operand and result types do not show it.
   template <typename Compare>
   bool Each(const Pair& pair, Compare compare) const {
     PrimitiveType type = TypeOf(pair.inner);
@@ -129,7 +129,8 @@ class Folder {
     return Each(pair, [](PrimitiveType before, PrimitiveType after) { return Holds(before, after); });
   }
 
-  // Same type and shape at both ends: what stands between can go, with what it rounds.
+  // With the same type and shape at both ends, the instructions in between can be dropped, together with their
+  // rounding.
   bool EndsAsItBegan(const Pair& pair) const {
     const hlo::Shape& inner = *graph_.at(pair.inner).shape;
     const auto is_in_place = [&](Node node) {
@@ -153,7 +154,7 @@ class Folder {
     });
   }
 
-  // The outer one sums all, `from` reaches it through `between`.
+  // The outer all-reduce sums over all ranks and reads `from` through `between`.
   void TakeOuter(const Pair& pair, Node from, const std::vector<Node>& between) {
     const Node reads = between.empty() ? from : between.back();
     if (!between.empty()) result_.edit.SetOperands(between[0], {from});
@@ -167,7 +168,7 @@ class Folder {
     for (const Node node : pair.between) result_.edit.Remove(node);
   }
 
-  // The inner one sums all; the outer one is a copy, which XLA drops.
+  // The inner all-reduce sums over all ranks; the outer one becomes a copy, which XLA removes.
   void TakeInner(const Pair& pair) {
     const hlo::Instruction& inner = graph_.at(pair.inner);
     const hlo::Instruction& outer = graph_.at(pair.outer);

@@ -14,7 +14,7 @@ using hlo::Opcode;
 using hlo::PrimitiveType;
 
 constexpr size_t kMaxSteps = 32;
-// How much is looked at to find a sum that another one is added to, or to prove that neither waits for the other.
+// Bounds the dependency search between two sums.
 constexpr int kMaxLookedAt = 5000;
 
 bool IsSum(const Graph& graph, Node node) {
@@ -28,7 +28,7 @@ bool IsFloat(PrimitiveType type) {
   return type == PrimitiveType::kBF16 || type == PrimitiveType::kF16 || type == PrimitiveType::kF32;
 }
 
-// True too where it would take long to find out. Operands have smaller numbers than their users.
+// Also true if the search takes too long. Operands have smaller node numbers than their users.
 bool MayDependOn(const Graph& graph, Node node, Node on) {
   std::vector<Node> stack = {node};
   NodeSet seen;
@@ -90,14 +90,14 @@ class Finder {
   static int64_t Bytes(int64_t count, PrimitiveType type) { return count * hlo::PrimitiveTypeBytes(type); }
   bool IsF32(Node node) const { return graph_.at(node).shape->element_type == PrimitiveType::kF32; }
 
-  // A product of f32 is slow, and not exact on GPUs, where it was not one of f32 before; parts are not rounded to a
-  // type narrower than f32 on the way.
+  // A dot must not become an f32 dot, which is slow and inexact on GPUs. Partial sums must not be rounded to a type
+  // narrower than f32.
   bool KeepsPrecision(StepKind kind, Node step, bool is_wide) const {
     if (kind == StepKind::kProduct) return !is_wide || IsF32(step);
     return kind != StepKind::kConvert || is_wide || IsF32(step);
   }
 
-  // Replication is worth finding out only where there is something to ask.
+  // The replication analysis only runs when it is asked for.
   bool IsSame(Node node) { return replication_.For(groups_).IsSame(node); }
 
   bool IsSlicing(Node node) const {
@@ -110,7 +110,7 @@ class Finder {
     stop_is_wide_ = is_wide;
   }
 
-  // What reads `value` alone is a sum over other ranks, or an addition to a sum over the same ranks.
+  // True if the only user of `value` is a sum over other ranks, or adds it to a sum over the same ranks.
   bool MeetsSum(Node value) const {
     if (!HasArithmetic() || graph_.users(value).size() != 1 || graph_.is_root(value)) return false;
     const Node user = graph_.users(value)[0];
@@ -120,7 +120,7 @@ class Finder {
     return other != value && FindsSumBehind(other, graph_.at(value).shape->ElementCount());
   }
 
-  // Moves alone need no help: a fold passes over them.
+  // Folding already passes through moves and converts.
   bool HasArithmetic() const {
     return std::any_of(chain_.kinds.begin(), chain_.kinds.end(),
                        [](StepKind kind) { return kind != StepKind::kMove && kind != StepKind::kConvert; });
@@ -131,7 +131,7 @@ class Finder {
     return groups && groups->mode == groups_.mode && ProductGroups(groups_.groups, groups->groups).has_value();
   }
 
-  // A sum of `count` elements over the same ranks, through moves, converts and additions; neither waits for the other.
+  // Looks through moves, converts and additions for an independent sum of `count` elements over the same ranks.
   bool FindsSumBehind(Node value, int64_t count) const {
     constexpr size_t kMaxBehind = 16;
     std::vector<Node> stack = {value};
@@ -162,7 +162,7 @@ class Finder {
   const hlo::ReplicaGroups& groups_;
   ReplicationCache& replication_;
   LinearChain chain_;
-  size_t stop_ = 0;  // so many steps come before the sum; 0: none
+  size_t stop_ = 0;  // number of steps before the sum; 0: the sum stays
   bool stop_is_wide_ = false;
 };
 

@@ -1,4 +1,4 @@
-// How far behind an all-reduce everything is linear in it, and where its sum had best be taken. Only reads.
+// Finds how far the users of an all-reduce are linear in it, and the best place for its sum. Read-only.
 //
 //   %a = all-reduce(%x); %g = gather(%a, ..); %m = multiply(%g, ..); %s = reduce(%m, 0); %n = norm(%s)
 //   -> steps {%g, %m, %s}
@@ -17,12 +17,12 @@ namespace jax_oneshot {
 
 struct LinearChain {
   Node all_reduce = kNoNode;
-  std::vector<Node> steps;  // each reads the one before it; the sum goes behind the last one
+  std::vector<Node> steps;  // each reads the previous one; the sum moves after the last
   std::vector<StepKind> kinds;
-  bool is_wide = false;  // it is summed in f32, though it was not before
+  bool is_wide = false;  // summed in f32, unlike before
 };
 
-// None where the sum stays where it is.
+// Nothing if the sum should stay where it is.
 std::optional<LinearChain> FindChain(const Graph& graph, Node all_reduce, ReplicationCache* replication);
 
 }  // namespace jax_oneshot

@@ -14,7 +14,7 @@ bool IsFloat(PrimitiveType type) {
   return type == PrimitiveType::kBF16 || type == PrimitiveType::kF16 || type == PrimitiveType::kF32;
 }
 
-// `value` is operand `position` and no other one.
+// True if `value` is operand `position` and no other operand.
 bool ReadsOnlyAt(const Graph& graph, Node node, Node value, int position) {
   for (int i = 0; i < graph.operand_count(node); ++i) {
     if ((graph.operand(node, i) == value) != (i == position)) return false;

@@ -15,7 +15,7 @@ using hlo::Opcode;
 
 bool IsInGroupsOfOne(const hlo::Instruction& all_reduce) {
   const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(all_reduce);
-  // Groups of replicas take in all partitions of each: how many those are is not known here.
+  // In this mode a replica's group includes all its partitions, whose number is unknown here.
   return groups && groups->mode != hlo::GroupMode::kCrossReplicaAndPartition && !groups->groups.empty() &&
          groups->groups[0].size() == 1;
 }
@@ -31,7 +31,7 @@ bool IsElement(const Graph& graph, Node user, Node all_reduce) {
   return gte.opcode == Opcode::kGetTupleElement && gte.number >= 0 && gte.number < graph.operand_count(all_reduce);
 }
 
-// False: nothing was changed.
+// Returns false if nothing was changed.
 bool Drop(const Graph& graph, Node all_reduce, ModuleEdit* edit) {
   if (graph.has_control_edges(all_reduce)) return false;
   if (!graph.at(all_reduce).shape->IsTuple()) {

@@ -1,4 +1,4 @@
-// All-reduces in groups of one rank change nothing. They become copies, so that regions grow through them.
+// Turns all-reduces in groups of one rank into copies, so that regions grow through them.
 //
 //   %a = f32[8,64] all-reduce(%x), replica_groups={{0},{1}}        %a = f32[8,64] copy(%x)
 //   %t = (f32[8], f32[4]) all-reduce(%x, %y), {{0},{1}}         -> %e = f32[4] copy(%y)

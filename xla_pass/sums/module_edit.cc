@@ -54,7 +54,7 @@ std::string ModuleEdit::Write() const {
   return SpliceModule(graph_.module(), edits, FindUncalledNow());
 }
 
-// Computations that only removed instructions called, and no new one does.
+// Computations that only removed instructions called.
 std::vector<int> ModuleEdit::FindUncalledNow() const {
   std::vector<int64_t> called;  // ids
   for (const auto& [node, bytes] : replaced_) AppendCalls(bytes, &called);

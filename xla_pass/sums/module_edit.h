@@ -1,13 +1,12 @@
-// Collects changes to single instructions of a module and writes the module with them.
+// Collects changes to single instructions and writes the changed module.
 //
 //   ModuleEdit edit(graph);
-//   edit.SetOperands(%y, {%x});          %y reads %x from now on
-//   edit.Replace(%b, bytes);             %b becomes another instruction of the same id
-//   edit.InsertBefore(%c, bytes);        a new instruction in front of %c
-//   edit.Remove(%a);                     nobody reads %a any more
+//   edit.SetOperands(%y, {%x});          %y now reads %x
+//   edit.Replace(%b, bytes);             %b becomes another instruction with the same id
+//   edit.InsertBefore(%c, bytes);        a new instruction before %c
+//   edit.Remove(%a);                     %a has no users any more
 //
-// Several changes of operands and one replacement of the same instruction add up only in that order of precedence:
-// a replaced instruction is written as replaced.
+// SetOperands and Replace of the same instruction do not add up: the last one wins.
 #ifndef XLA_PASS_SUMS_MODULE_EDIT_H_
 #define XLA_PASS_SUMS_MODULE_EDIT_H_
 
@@ -25,16 +24,16 @@ class ModuleEdit {
   explicit ModuleEdit(const Graph& graph) : graph_(graph) {}
 
   bool empty() const { return replaced_.empty() && inserted_.empty() && removed_.empty(); }
-  // Changed, removed, or about to be: what a decision made on the unchanged graph must not lean on a second time.
+  // Changed or removed: a decision made on the unchanged graph no longer holds for it.
   bool IsTouched(Node node) const { return replaced_.count(node) != 0 || removed_.count(node) != 0; }
 
   void SetOperands(Node node, const std::vector<Node>& operands);
   void Replace(Node node, std::string bytes) { replaced_[node] = std::move(bytes); }
   void InsertBefore(Node node, std::string bytes) { inserted_[node].push_back(std::move(bytes)); }
   void Remove(Node node) { removed_.insert(node); }
-  void Keep(Node node) { removed_.erase(node); }  // takes a removal back
+  void Keep(Node node) { removed_.erase(node); }  // undoes Remove
 
-  // The whole module with all changes made.
+  // The module with all changes applied.
   std::string Write() const;
 
  private:

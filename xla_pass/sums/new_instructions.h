@@ -1,4 +1,4 @@
-// Ids and names for the instructions that a stage adds to a module.
+// Ids and names for instructions that a stage adds to a module.
 #ifndef XLA_PASS_SUMS_NEW_INSTRUCTIONS_H_
 #define XLA_PASS_SUMS_NEW_INSTRUCTIONS_H_
 

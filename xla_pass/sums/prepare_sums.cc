@@ -16,7 +16,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Sums over one axis after the other: meshes have few axes.
+// Bounds the number of nested sums, one per mesh axis; meshes have few axes.
 constexpr int kMaxRounds = 8;
 
 GoneSum Describe(const Graph& graph, const MovedSum& moved, const std::set<int>& loops) {
@@ -40,7 +40,7 @@ class Preparer {
 
   Result<PreparedModule> Run() {
     if (Result<bool> ok = Do(DropLoneRanks); !ok) return Err(ok.error());
-    // A sum that has sunk may meet another one, and what both became may sink further.
+    // A sum that has sunk may be folded with another one, and the result may sink further.
     for (int i = 0; i < kMaxRounds; ++i) {
       const Result<bool> sunk = may_sink_ ? Do(SinkSums) : Result<bool>(false);
       if (!sunk) return Err(sunk.error());
@@ -52,7 +52,7 @@ class Preparer {
   }
 
  private:
-  // False: the stage had nothing to do.
+  // Returns false if the stage changed nothing.
   template <typename Stage>
   Result<bool> Do(Stage stage) {
     if (!graph_) graph_.emplace(*module_);
@@ -76,8 +76,8 @@ class Preparer {
 
   const hlo::Module* module_;
   const bool may_sink_;
-  std::optional<Graph> graph_;  // of `module_`, from the first stage that asks on
-  std::string bytes_;           // of the module as the stages so far left it; `parsed_` points into them
+  std::optional<Graph> graph_;  // of `module_`; built by the first stage that needs it
+  std::string bytes_;           // the module after the last stage that changed it; `parsed_` points into it
   hlo::Module parsed_;
   PreparedModule prepared_;
 };

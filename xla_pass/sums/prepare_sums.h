@@ -1,5 +1,5 @@
-// Rewrites a module's all-reduces before anything is decided about them: those of one rank go, nested ones become one,
-// and some go behind what is linear in them. Each stage has a file of its own, with an example.
+// Rewrites a module's all-reduces before any decisions: those in groups of one rank are dropped, nested ones are
+// folded, and some are moved after math that is linear in them. Each stage has its own file with an example.
 #ifndef XLA_PASS_SUMS_PREPARE_SUMS_H_
 #define XLA_PASS_SUMS_PREPARE_SUMS_H_
 
@@ -12,23 +12,23 @@
 
 namespace jax_oneshot {
 
-// An all-reduce of the module as it came that is not in the prepared one.
+// An all-reduce of the original module that is not in the prepared one.
 struct GoneSum {
   std::string name, computation, shape;
-  std::string into;  // the name of the all-reduce that does its work; empty: none has to
+  std::string into;  // the all-reduce that replaces it; empty: none is needed
   std::string why;   // one of verdict/reasons.h
   int64_t bytes = 0, group_size = 0;
   bool in_loop = false;
 };
 
 struct PreparedModule {
-  std::string bytes;  // empty: the module is prepared as it is
+  std::string bytes;  // empty: the module is unchanged
   std::vector<GoneSum> gone;
 };
 
-// Fails only on an internal surprise: what a stage wrote does not read back.
+// Fails only on an internal error: the output of a stage does not parse.
 //
-// `may_sink`: the compiler still fuses and lowers what it is given (GPU). XLA:CPU hands modules over after both.
+// `may_sink`: set if the compiler still fuses and lowers the module (GPU). XLA:CPU has done both before the pass.
 Result<PreparedModule> PrepareSums(const hlo::Module& module, bool may_sink);
 
 }  // namespace jax_oneshot

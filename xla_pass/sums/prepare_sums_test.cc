@@ -1,5 +1,4 @@
-// The stages one after the other. What each takes and leaves alone is held in tests/test_pass_nested_sums.py, on HLO
-// text as XLA reads it.
+// The stages in sequence. tests/test_pass_nested_sums.py tests on HLO text which all-reduces each stage changes.
 #include "xla_pass/sums/prepare_sums.h"
 
 #include <gtest/gtest.h>

@@ -22,7 +22,7 @@ size_t IdCount(const Groups& groups) { return groups.empty() ? 0 : groups.size()
 
 std::optional<Groups> ProductGroups(const Groups& inner, const Groups& outer) {
   const std::unordered_map<int64_t, size_t> inner_of = GroupOfId(inner);
-  // What each outer group adds up: the inner groups of its members, each once.
+  // For each outer group: the union of the inner groups of its members.
   std::set<std::vector<int64_t>> products;
   for (const std::vector<int64_t>& group : outer) {
     std::vector<int64_t> ids;
@@ -36,7 +36,7 @@ std::optional<Groups> ProductGroups(const Groups& inner, const Groups& outer) {
     std::sort(ids.begin(), ids.end());
     products.insert(std::move(ids));
   }
-  // All ranks of a product must add up the same: then the products share out the ids.
+  // All ranks of a product must sum over the same ranks, so the products must partition the ids.
   Groups result(products.begin(), products.end());
   const std::unordered_map<int64_t, size_t> product_of = GroupOfId(result);
   const bool shares_out = product_of.size() == IdCount(result) && product_of.size() == IdCount(outer) &&

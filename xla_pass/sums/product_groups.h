@@ -1,9 +1,9 @@
-// The groups of one sum that stand for two, one after the other.
+// The groups of one sum that replaces two nested sums.
 //
 //   inner {{0,1,2,3},{4,5,6,7}}, outer {{0,4},{1,5},{2,6},{3,7}}   ->  {{0,1,2,3,4,5,6,7}}
-//   inner {{0,1},{2,3}},         outer {{0,1},{2,3}}               ->  none: each value would count twice
+//   inner {{0,1},{2,3}},         outer {{0,1},{2,3}}               ->  none: each value would be added twice
 //
-// Ids within a group are ascending, groups are in the order of their first ids.
+// Ids are ascending within a group, and groups are ordered by their first ids.
 #ifndef XLA_PASS_SUMS_PRODUCT_GROUPS_H_
 #define XLA_PASS_SUMS_PRODUCT_GROUPS_H_
 

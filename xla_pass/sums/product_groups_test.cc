@@ -27,7 +27,7 @@ TEST(ProductGroups, CountNoRankTwice) {
 }
 
 TEST(ProductGroups, AreTheSameForAllRanksOrNone) {
-  // Rank 0 would add up {0,1,2,3}, rank 1 {0,1,4,5}.
+  // Rank 0 would sum over {0,1,2,3}, rank 1 over {0,1,4,5}.
   EXPECT_EQ(ProductGroups({{0, 1}, {2, 3}, {4, 5}}, {{0, 2}, {1, 4}, {3, 5}}), std::nullopt);
 }
 

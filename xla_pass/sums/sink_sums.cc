@@ -18,7 +18,7 @@ namespace {
 
 using hlo::PrimitiveType;
 
-// The same dimensions in another type, in the layout the shape has.
+// The same shape and layout with another element type.
 std::string ShapeOfType(const hlo::Shape& shape, PrimitiveType type) {
   namespace field = hlo::fields::shape;
   wire::Writer out;
@@ -34,12 +34,12 @@ std::string ShapeOfType(const hlo::Shape& shape, PrimitiveType type) {
   return out.Take();
 }
 
-// A copy of an instruction with some of its fields given anew.
+// A copy of an instruction with some fields replaced.
 struct NewFields {
   InstructionIdentity identity;
   std::string shape;
   std::vector<int64_t> operand_ids;
-  int64_t called_computation = -1;  // -1: what it calls stays
+  int64_t called_computation = -1;  // -1: unchanged
 };
 
 std::string CopyWith(const hlo::Instruction& original, const NewFields& fields) {
@@ -68,7 +68,7 @@ std::string ConvertBytes(const InstructionIdentity& identity, const std::string&
   return out.Integer(field::kId, identity.id).Packed(field::kOperandIds, {operand_id}).Take();
 }
 
-// The id of a computation in front of `before` that adds two f32.
+// The id of a computation before `before` that adds two f32 values.
 std::optional<int64_t> FindF32Sum(const hlo::Module& module, int before) {
   for (int c = 0; c < before; ++c) {
     const hlo::Computation& computation = module.computations[c];
@@ -84,7 +84,7 @@ class Sinker {
   Sinker(const Graph& graph, NewInstructions* names, StageResult* result)
       : graph_(graph), names_(*names), result_(*result) {}
 
-  // Where the sum is taken in f32, `f32_sum` is a computation that adds.
+  // `f32_sum` is a computation that adds f32 values, for sums taken in f32.
   void Sink(const LinearChain& chain, int64_t f32_sum) {
     last_ = chain.steps.back();
     f32_sum_ = f32_sum;
@@ -109,7 +109,7 @@ class Sinker {
 
   void Append(std::string bytes) { result_.edit.InsertBefore(last_, std::move(bytes)); }
 
-  // `like` has its dimensions.
+  // `value` as f32; `like` has its dimensions.
   Value Widened(Value value, Node like) {
     if (value.type == PrimitiveType::kF32) return value;
     const InstructionIdentity identity = NewIdentity();
@@ -117,7 +117,7 @@ class Sinker {
     return {identity.id, PrimitiveType::kF32};
   }
 
-  // The value of `step` on this rank alone, made of `value`, which stands for `previous`.
+  // This rank's local value of `step`, computed from `value`, which replaces `previous`.
   Value Step(Node step, StepKind kind, Node previous, Value value) {
     result_.edit.Remove(step);
     if (kind == StepKind::kConvert) return Widened(value, step);
@@ -139,7 +139,7 @@ class Sinker {
     return {fields.identity.id, type};
   }
 
-  // The all-reduce keeps its id and name; what it sums now is read under those of the last step.
+  // The all-reduce keeps its id and name; its result is read under the id and name of the last step.
   void TakeSum(const LinearChain& chain, Value value) {
     const hlo::Instruction& all_reduce = graph_.at(chain.all_reduce);
     const hlo::Instruction& last = graph_.at(last_);

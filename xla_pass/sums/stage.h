@@ -1,5 +1,5 @@
-// What the stages in this folder have in common: each reads one graph, collects changes to it, and says what became of
-// the all-reduces that are gone.
+// Common types of the stages in this folder: a stage reads a graph, collects changes to it, and reports the all-reduces
+// that it removed.
 #ifndef XLA_PASS_SUMS_STAGE_H_
 #define XLA_PASS_SUMS_STAGE_H_
 
@@ -11,10 +11,10 @@
 
 namespace jax_oneshot {
 
-// An all-reduce that a stage took out of the module.
+// An all-reduce that a stage removed from the module.
 struct MovedSum {
   Node all_reduce = kNoNode;
-  Node into = kNoNode;  // the all-reduce that does its work; kNoNode: there was none to do
+  Node into = kNoNode;  // the all-reduce that replaces it; kNoNode: none is needed
   std::string why;      // one of verdict/reasons.h
 };
 
