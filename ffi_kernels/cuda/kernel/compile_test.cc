@@ -29,7 +29,7 @@ class Compile : public ::testing::TestWithParam<DeviceFacts> {
     if (!LoadNvrtc()) GTEST_SKIP() << LoadNvrtc().error();
   }
 
-  // The compiler's log, or what went wrong.
+  // The compiler's log, or an error.
   static Result<std::string> LogOf(const RowProgram& program, const Case& c) {
     const Result<LaunchPlan> plan = PlanLaunch(program, c.rows, c.width, c.ranks, GetParam(), c.algorithm);
     if (!plan) return Err(plan.error());

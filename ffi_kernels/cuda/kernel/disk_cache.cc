@@ -1,6 +1,6 @@
 // Implementation of disk_cache.h.
 //
-// A file: kMagic, checksum of the rest, length of the key, key, content; numbers as 64-bit words.
+// File format: kMagic, checksum of the rest, length of the key, key, content; numbers as 64-bit words.
 #include "ffi_kernels/cuda/kernel/disk_cache.h"
 
 #include <unistd.h>
@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMagic = "ONESHOT1";
 constexpr size_t kWord = sizeof(uint64_t);
 
-// FNV-1a: finds damage, not malice.
+// FNV-1a: detects damage, not tampering.
 uint64_t Checksum(std::string_view bytes) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
@@ -35,7 +35,7 @@ std::string WordText(uint64_t word) {
   return text;
 }
 
-// Takes the first `n` bytes off `text`; false if it is shorter.
+// Removes the first `n` bytes of `text`; false if it is shorter.
 bool Take(std::string_view* text, size_t n, std::string_view* taken) {
   if (text->size() < n) return false;
   *taken = text->substr(0, n);
@@ -75,7 +75,7 @@ std::optional<std::string> DiskCache::Read(std::string_view key) const {
 
 bool DiskCache::Write(std::string_view key, std::string_view content) const {
   if (folder_.empty()) return false;
-  static std::atomic<int> count = 0;  // only tells this process's own temporary names apart
+  static std::atomic<int> count = 0;  // distinguishes the temporary names of this process
   const std::string path = PathOf(key);
   const std::string mine = path + "." + std::to_string(getpid()) + "." + std::to_string(count++);
   std::error_code error;

@@ -1,8 +1,8 @@
 // A cache of files in a folder, keyed by content hashes and shared between processes.
 //
-// One file per key. It holds the whole key, so that no two keys are mistaken for one another, and a checksum: a file
-// that was cut short, was altered or belongs to another key counts as absent. Files are written under a name of their
-// own and renamed, so that a reader sees all of one or nothing.
+// One file per key. It holds the full key, so that no two keys are confused, and a checksum: a file that is truncated,
+// modified or belongs to another key counts as absent. Files are written under a temporary name and renamed, so that a
+// reader sees either the whole file or none.
 #ifndef FFI_KERNELS_CUDA_KERNEL_DISK_CACHE_H_
 #define FFI_KERNELS_CUDA_KERNEL_DISK_CACHE_H_
 
@@ -14,11 +14,11 @@ namespace jax_oneshot::cuda {
 
 class DiskCache {
  public:
-  // Empty: keeps nothing. The folder is made with the first file.
+  // Empty: keeps nothing. The folder is created with the first file.
   explicit DiskCache(std::string folder) : folder_(std::move(folder)) {}
 
   std::optional<std::string> Read(std::string_view key) const;
-  // False if the disk does not take it; nothing is left behind then.
+  // False if the file cannot be written; nothing is left behind then.
   bool Write(std::string_view key, std::string_view content) const;
   std::string PathOf(std::string_view key) const;
 

@@ -1,4 +1,4 @@
-// Tests that the cache returns what was stored or nothing, also from damaged files.
+// Tests that the cache returns the stored content or nothing, even from damaged files.
 #include "ffi_kernels/cuda/kernel/disk_cache.h"
 
 #include <gtest/gtest.h>
@@ -91,7 +91,7 @@ TEST_F(DiskCacheTest, LetsManyWriteOneKeyAtTheSameTimeAndLeavesOneFile) {
 TEST_F(DiskCacheTest, KeepsNothingWhereItCannotWrite) {
   fs::create_directories(folder_);
   Put(folder_ + "/file", "");
-  const DiskCache cache(folder_ + "/file/below");  // a file is no folder
+  const DiskCache cache(folder_ + "/file/below");  // a file is not a folder
   EXPECT_FALSE(cache.Write("key", "content"));
   EXPECT_EQ(cache.Read("key"), std::nullopt);
 }

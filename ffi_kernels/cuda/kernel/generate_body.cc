@@ -54,11 +54,11 @@ class Writer {
   }
 
  private:
-  // Where a value is to be found while text is written.
+  // Where a value can be read while text is generated.
   enum class Where : uint8_t {
     kNowhere,
     kScalar,  // a variable
-    kLocal,   // a variable of the loop that is being written
+    kLocal,   // a variable of the loop being generated
     kArray,   // x3[e]
     kPacked,  // x3.At(e)
   };
@@ -66,7 +66,7 @@ class Writer {
   const Statement& At(int id) const { return program_.statements[id]; }
   void Line(const std::string& line) { text_ += indent_ + line + "\n"; }
 
-  // The text of value `id`, of its element e where it varies over the width.
+  // The text of value `id`, of its element e if it varies over the width.
   std::string Value(int id) const {
     if (At(id).op == Op::kConstant) return Literal(At(id).dtype, At(id).constant);
     switch (place_[id]) {
@@ -123,7 +123,8 @@ class Writer {
            Number(plan_.sum_offsets[i]) + ">";
   }
 
-  // By two shots only: what this rank owns of all rows, before anything waits for what others own.
+  // Two-shot only: combines the pieces that this rank owns in all rows, before anything waits for the sums of other
+  // owners.
   void CombinePieces() {
     std::string rows;
     for (size_t i = 0; i < program_.inputs.size(); ++i) {
@@ -193,13 +194,13 @@ class Writer {
          ");");
   }
 
-  // --- sections: what does not vary over rows; then what does ---
+  // --- sections: first values that do not vary over rows, then those that do ---
 
   void Section(bool rows) {
     section_rows_ = rows;
     const auto here = [&](int id) { return VariesOverRows(At(id).kind) == rows; };
     const int count = static_cast<int>(program_.statements.size());
-    // Loads first: they are under way while the peers' data comes.
+    // Loads first: they are in flight while the peers' data arrives.
     for (int id = 0; id < count; ++id) {
       if (here(id) && At(id).op == Op::kLoad) Load(id, rows);
     }
@@ -238,7 +239,7 @@ class Writer {
     Line(std::string("const ") + ValueType(s.dtype) + " " + ValueName(id) + " = " + Expression(id) + ";");
   }
 
-  // The same walk as the one that writes, to know which values one loop hands on to what follows it.
+  // The same traversal as the generating one, to find the values that are read outside their loop.
   void MarkOpenEnds() {
     const size_t count = program_.statements.size();
     escapes_.assign(count, false);
@@ -278,7 +279,7 @@ class Writer {
 
   // --- loops ---
 
-  // Writes the open loop and the reductions that end it.
+  // Generates the open loop and the reductions that end it.
   void Flush() {
     if (open_.empty() && pending_.empty()) return;
     const std::string partials = pending_.empty() ? "" : "partials" + Number(pending_[0]);
@@ -294,7 +295,7 @@ class Writer {
     }
     if (!pending_.empty()) Line("float " + partials + "[] = {" + identities + "};");
     WriteLoop(partials);
-    StoreOutputs(section_rows_);  // before the barrier: under way while it is waited for
+    StoreOutputs(section_rows_);  // before the barrier: the stores are in flight during the wait
     if (!pending_.empty() && !cluster_runs_) {
       Line(section_rows_ ? "if (step == 0) reducer.WaitUntilClusterRuns();" : "reducer.WaitUntilClusterRuns();");
       cluster_runs_ = true;
@@ -363,14 +364,14 @@ class Writer {
   const LaunchPlan& plan_;
   std::string text_, indent_;
   std::vector<Where> place_;
-  std::vector<bool> stored_;   // per output
+  std::vector<bool> stored_;   // by output
   std::vector<bool> escapes_;  // read outside the loop that computes it
-  std::vector<int> loop_;      // per value: the number of its loop
+  std::vector<int> loop_;      // by value: the number of its loop
   int loops_ = 1;
   int most_reductions_ = 0;
-  bool cluster_runs_ = false;        // has the text waited for that?
-  bool section_rows_ = false;        // does the section that is written vary over rows?
-  std::vector<int> open_, pending_;  // of the loop that is being put together
+  bool cluster_runs_ = false;        // whether WaitUntilClusterRuns was generated
+  bool section_rows_ = false;        // whether the current section varies over rows
+  std::vector<int> open_, pending_;  // of the loop being collected
 };
 
 }  // namespace

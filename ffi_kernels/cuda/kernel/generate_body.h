@@ -1,5 +1,4 @@
-// Generates RunProgram, the part of the kernel that depends on the row program: what is exchanged and what is computed
-// per row.
+// Generates RunProgram, the part of the kernel that depends on the row program: the exchanges and the math per row.
 //
 //   v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;
 //       x2: bf16 row = add x1, x0 } -> (x2: row)
@@ -25,9 +24,9 @@
 //     }
 //   }
 //
-// What varies over the width is computed in loops over a thread's elements, one loop from one row reduction to the
-// next; a value is an array only if it is read outside its loop. What does not vary over rows is computed once, before
-// the rows.
+// Values that vary over the width are computed in loops over a thread's elements, one loop from one row reduction to
+// the next; a value is an array only if it is read outside its loop. Values that do not vary over rows are computed
+// once, before the row loop.
 #ifndef FFI_KERNELS_CUDA_KERNEL_GENERATE_BODY_H_
 #define FFI_KERNELS_CUDA_KERNEL_GENERATE_BODY_H_
 
@@ -40,7 +39,7 @@ namespace jax_oneshot::cuda {
 
 struct Body {
   std::string text;
-  int most_reductions = 0;  // in one batch; 0: the program reduces nothing over a row
+  int most_reductions = 0;  // in one batch; 0: the program has no row reductions
 };
 
 // `program` is valid and `plan` was made for it.

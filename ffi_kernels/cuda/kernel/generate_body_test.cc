@@ -1,4 +1,4 @@
-// Tests the generated text of three kernels in full, and how often a program waits for a row reduction.
+// Tests the full generated text of three kernels, and how often a program waits for a row reduction.
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ int CountOf(const std::string& text, const std::string& what) {
   return count;
 }
 
-// Without the line break that the literals below begin with.
+// Without the leading line break of the literals below.
 std::string Golden(const char* text) { return text + 1; }
 
 TEST(GenerateBody, WritesAPlainSumAsPushReceiveAndStore) {
@@ -134,7 +134,8 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
 )"));
 }
 
-// 1000 rows: blocks take several steps, and all of a step's own sums are sent before any sum of others is waited for.
+// 1000 rows: blocks take several steps; all of a block's own sums are sent before it waits for any sum of another
+// owner.
 TEST(GenerateBody, CombinesOwnPiecesOfAllRowsBeforeItReceivesByTwoShots) {
   const RowProgram program = ProgramOf(kPlain);
   const auto plan = PlanLaunch(program, 1000, 4096, 4, FactsOfH100(), Algorithm::kTwoShot);

@@ -58,7 +58,7 @@ std::string ConstantsText(const RowProgram& program, const LaunchPlan& plan, con
   constants.Add("unsigned", "kEpochPeriod", std::to_string(kEpochPeriod) + "u");
   constants.Add("unsigned", "kSentinel", std::to_string(kSentinel) + "u");
   constants.Add("unsigned", "kMessageBytes", std::to_string(plan.message_bytes) + "u");
-  // An attribute of the kernel needs the preprocessor, and so does its name.
+  // The kernel's cluster attribute and its name need the preprocessor.
   return constants.text() + "#define ONESHOT_CLUSTER " + (plan.cluster ? "1" : "0") + "\n#define oneshot_kernel " +
          KernelName(program, plan.rows, plan.width, plan.group_size) + "\n";
 }
@@ -72,7 +72,7 @@ std::string GenerateKernel(const RowProgram& program, const LaunchPlan& plan) {
 }
 
 std::vector<std::string> CompilerOptions() {
-  // -v: the log tells registers and spills. Random programs compute values that nobody reads: no warnings.
+  // -v: the log reports registers and spills. No warnings, because random programs compute values that nothing reads.
   return {"--std=c++17",      "--fmad=false",       "--ftz=false",       "--prec-div=true",
           "--prec-sqrt=true", "--disable-warnings", "--ptxas-options=-v"};
 }

@@ -15,12 +15,11 @@
 
 namespace jax_oneshot::cuda {
 
-// The whole translation unit; its kernel has the name that kernel_name.h gives. `program` is valid and `plan` was made
-// for it.
+// The whole translation unit; the kernel is named by kernel_name.h. `program` is valid and `plan` was made for it.
 std::string GenerateKernel(const RowProgram& program, const LaunchPlan& plan);
 
-// Options for NVRTC. A value's meaning must not depend on them: no fused multiply-adds, IEEE division and square roots,
-// denormals kept.
+// Options for NVRTC. Values must not depend on compiler choices: no contraction into fused multiply-adds, IEEE division
+// and square root, denormals kept.
 std::vector<std::string> CompilerOptions();
 
 }  // namespace jax_oneshot::cuda

@@ -14,7 +14,7 @@ Result<Compilation> KernelCache::CompileOrRead(const std::string& source, const 
   key += "\n" + source;
   if (std::optional<std::string> kept = disk_.Read(key)) return Compilation{*std::move(kept), ""};
   Result<Compilation> compiled = nvrtc_.Compile(source, arch, CompilerOptions());
-  if (compiled) disk_.Write(key, compiled->cubin);  // a disk that does not take it costs time only
+  if (compiled) disk_.Write(key, compiled->cubin);  // a failed write only costs time
   return compiled;
 }
 

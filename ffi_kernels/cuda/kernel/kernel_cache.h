@@ -1,7 +1,7 @@
 // Machine code of kernels, by row program, extent and device: compiled at most once per process and, with a cache
 // folder (disk_cache.h), at most once per machine.
 //
-// The key is what the machine code depends on: source, architecture, options, NVRTC's version.
+// The key is everything that the machine code depends on: source, architecture, options, NVRTC's version.
 #ifndef FFI_KERNELS_CUDA_KERNEL_KERNEL_CACHE_H_
 #define FFI_KERNELS_CUDA_KERNEL_KERNEL_CACHE_H_
 
@@ -22,15 +22,15 @@ struct CompiledKernel {
   RowProgram program;
   LaunchPlan plan;
   std::string cubin;
-  std::string log;  // the compiler's, with registers and spills; empty if the cubin came from disk
+  std::string log;  // the compiler's, with registers and spills; empty if read from disk
 };
 
 class KernelCache {
  public:
-  // `folder` may be empty: memory only.
+  // If `folder` is empty, only memory is used.
   KernelCache(const Nvrtc& nvrtc, std::string folder) : nvrtc_(nvrtc), disk_(std::move(folder)) {}
 
-  // Safe from several threads; two that ask for one kernel at the same time may both compile it.
+  // Thread-safe; two threads that ask for one kernel at the same time may both compile it.
   Result<std::shared_ptr<const CompiledKernel>> Get(const RowProgram& program, int64_t rows, int64_t width,
                                                     int group_size, const DeviceFacts& device,
                                                     Algorithm algorithm = Algorithm::kOneShot);

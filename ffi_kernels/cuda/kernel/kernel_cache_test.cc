@@ -1,4 +1,4 @@
-// Tests how often KernelCache compiles, with a compiler that counts, and how it treats damaged cache files.
+// Tests how often KernelCache compiles, with a counting compiler, and how it treats damaged cache files.
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 
 #include <gmock/gmock.h>
@@ -65,7 +65,7 @@ class KernelCacheTest : public ::testing::Test {
   }
   ~KernelCacheTest() override { fs::remove_all(folder_); }
 
-  // How many compilations a new process needs for the kernel of `text`.
+  // The number of compilations that a new process needs for the kernel of `text`.
   int CompilationsFor(const char* text, int64_t rows, const DeviceFacts& device) const {
     KernelCache cache(CountingNvrtc(), folder_);
     const int before = compilations;

@@ -8,7 +8,7 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-// The kernel's one parameter, `struct Parameters` of device/protocol.cuh: 64-bit words only, so that both sides agree.
+// The kernel's only parameter, `struct Parameters` of device/protocol.cuh: 64-bit words only, so that both sides agree.
 std::vector<uint64_t> ParameterWords(const KernelArguments& arguments) {
   const Peers& peers = arguments.peers;
   std::vector<uint64_t> words(peers.workspace.begin(), peers.workspace.begin() + peers.size);
@@ -21,13 +21,13 @@ std::vector<uint64_t> ParameterWords(const KernelArguments& arguments) {
   return words;
 }
 
-// Grid, block and attributes of a plan's launch, kept while a configuration points to them.
+// Grid, block and attributes of a plan's launch; must outlive the configuration that points to them.
 class LaunchShape {
  public:
   explicit LaunchShape(const LaunchPlan& plan)
       : grid_(static_cast<unsigned>(plan.grid())), block_(static_cast<unsigned>(plan.block())) {
     if (plan.cluster) Add(kLaunchClusterDimension, static_cast<unsigned>(plan.blocks_per_row));
-    // Not on older devices, whose kernels do not wait for the one before: see device/kernel.cuh.
+    // Not on older devices, whose kernels do not wait for the previous kernel: see device/kernel.cuh.
     if (plan.compute_capability >= 90) Add(kLaunchProgrammaticStreamSerialization, 1);
   }
 
@@ -70,7 +70,7 @@ Result<ErrorRecord> MakeErrorRecord(const CudaDriver& driver) {
 }
 
 std::optional<MissingPeers> ReadErrorRecord(const volatile uint64_t* word) {
-  // Relaxed: one word says everything, and nothing else is read because of it.
+  // Relaxed: the word is self-contained, and no other read depends on it.
   const uint64_t bits = __atomic_load_n(word, __ATOMIC_RELAXED);
   if (bits == 0) return std::nullopt;
   MissingPeers missing;
@@ -89,7 +89,7 @@ Result<std::shared_ptr<const LoadedKernel>> LoadedKernel::Load(const CudaDriver&
   return std::shared_ptr<const LoadedKernel>(std::move(kernel));
 }
 
-// The context may be gone by now, at the end of a process: then so is the module.
+// At the end of a process the context may already be destroyed, and the module with it.
 LoadedKernel::~LoadedKernel() {
   if (module_ != nullptr) driver_.cuModuleUnload(module_);
 }

@@ -1,7 +1,7 @@
 // Implementation of launch_plan.h.
 //
-// The aim, in this order: every block resident at once (blocks wait for other ranks' blocks, so none may queue behind
-// them), few elements per thread (registers), and, while rows are few, a row spread over several multiprocessors.
+// Goals, in this order: every block resident at once (blocks wait for other ranks' blocks, so none may queue behind
+// them), few elements per thread (registers), and, if there are few rows, a row spread over several multiprocessors.
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@ constexpr int kWarp = 32;
 constexpr int64_t kWordBytes = 4;
 constexpr int kMostThreads = 512;     // per block: 128 registers each
 constexpr int kFewestThreads = 64;    // per block, before a row is spread over more blocks
-constexpr int kClusterThreads = 128;  // the same within clusters, if they come out as whole warps
-constexpr int kMostChunks = 32;       // per thread; more than 2 only where a row is wider than any cluster holds
+constexpr int kClusterThreads = 128;  // the same within clusters, if that gives whole warps
+constexpr int kMostChunks = 32;       // per thread; more than 2 only if a row is wider than a cluster holds
 constexpr int kLargestCluster = 8;    // portable over all devices that have clusters
 constexpr int kMostBlocksPerSm = 16;  // more would only lower the register limit
 constexpr int64_t kMostMessageBytes = int64_t{1} << 30;
@@ -33,7 +33,7 @@ bool ReducesOverRows(const RowProgram& program) {
                      [](const Statement& s) { return IsRowReduction(s.op); });
 }
 
-// A chunk of the widest input that is exchanged is 16 bytes, the widest access there is; 8 columns are the most.
+// A chunk of the widest exchanged input is 16 bytes, the widest access; 8 columns at most.
 int VectorColumns(const RowProgram& program) {
   int widest = 1;
   for (const Input& input : program.inputs) {
@@ -68,7 +68,8 @@ class Planner {
     return device_.compute_capability >= 90 ? kLargestCluster : 1;
   }
 
-  // Over more blocks only while multiprocessors are idle and blocks stay large enough, or where a block cannot hold it.
+  // Uses more blocks only while multiprocessors are idle and blocks stay large enough, or if a block cannot hold the
+  // row.
   void SpreadOverColumns() {
     const int64_t wanted = std::min(multiprocessors_ / plan_.rows, row_chunks_ / kFewestThreads);
     const int64_t needed = CeilDiv(row_chunks_, kMostThreads * TwoChunks());
@@ -80,8 +81,8 @@ class Planner {
     plan_.threads_per_row = static_cast<int>(RoundUp(CeilDiv(row_chunks_, blocks * plan_.chunks), kWarp));
   }
 
-  // The largest number from `most` down to half of it that shares a row out to whole warps, or else `most`: threads
-  // without columns are wasted, and every access has to be tested for them.
+  // The largest number from `most` down to half of it that divides a row into whole warps, otherwise `most`: threads
+  // without columns are wasted, and every access must be tested for them.
   int64_t BlocksOfWholeWarps(int64_t most) const {
     for (int64_t blocks = most; 2 * blocks > most; --blocks) {
       if (row_chunks_ % (blocks * kWarp) == 0) return blocks;
@@ -89,14 +90,14 @@ class Planner {
     return most;
   }
 
-  // Each block of a cluster waits for all others: half of them with 128 threads are 0 to 7 % quicker than all with 64,
-  // and larger ones slower again (two H100s, 4096 and 8192 columns, 25 November 2026).
+  // Each block of a cluster waits for all others: half as many with 128 threads are 0 to 7 % faster than all with 64,
+  // and larger blocks are slower again (two H100s, 4096 and 8192 columns, 25 November 2026).
   int64_t LargerBlocksOfClusters(int64_t blocks) const {
     const bool small = ReducesOverRows(program_) && row_chunks_ < blocks * kClusterThreads;
     return small && blocks % 2 == 0 && row_chunks_ % (blocks / 2 * kWarp) == 0 ? blocks / 2 : blocks;
   }
 
-  // Chunks that make 16 columns per thread: what registers hold without spilling.
+  // Chunks that give 16 columns per thread, which fit in registers without spills.
   int TwoChunks() const { return 16 / plan_.vector; }
 
   void SpreadOverRows() {
@@ -114,7 +115,8 @@ class Planner {
     plan_.row_groups = static_cast<int>(CeilDiv(needed, plan_.row_steps));
   }
 
-  // A guess at what a thread needs; the compiler is then held to what the plan's residency leaves it.
+  // An estimate of a thread's registers; the compiler is then limited to the registers that the planned residency
+  // leaves.
   int RegistersPerThread() const {
     int words = 0;
     for (const Input& input : program_.inputs) {
@@ -148,18 +150,18 @@ class Planner {
     return at;
   }
 
-  // Of the pieces that one rank owns (device/two_shot.cuh), with elements of `dtype`. A multiple of 16.
+  // The bytes of the pieces that one rank owns (device/two_shot.cuh), with elements of `dtype`. A multiple of 16.
   int64_t BytesOfPieces(DType dtype) const {
     const int64_t pieces = CeilDiv(plan_.rows * CeilDiv(row_chunks_, kWarp), plan_.group_size);
     return pieces * kWarp * plan_.vector * DTypeBytes(dtype);
   }
 
-  // Of what input i is combined to.
+  // The type that input i is combined to.
   DType SumType(size_t i) const {
     const auto sum = std::find_if(program_.statements.begin(), program_.statements.end(), [&](const Statement& s) {
       return s.op == Op::kAllReduce && static_cast<size_t>(s.index) == i;
     });
-    return sum->dtype;  // a valid program has it
+    return sum->dtype;  // every valid program has it
   }
 
   Result<LaunchPlan> TooWide() const {

@@ -1,13 +1,13 @@
-// LaunchPlan: how a row program's kernel is laid out over blocks and threads, and what each rank sends. A pure function
-// of program, extent, group size and device, so ranks with equal devices get equal plans.
+// LaunchPlan: how a row program's kernel is laid out over blocks and threads, and the layout of its messages. A pure
+// function of program, extent, group size and device, so that ranks with equal devices get equal plans.
 //
 //   bf16 all-reduce + RMSNorm, rows 8, width 4096, 8 ranks, one H100 per rank
 //     -> 8 columns per thread in one chunk, 128 threads per block, a cluster of 4 blocks per row, 32 blocks
-//   the same without the norm -> 64 threads per block, 64 blocks, no cluster: nothing is summed over a row
+//   the same without the norm -> 64 threads per block, 64 blocks, no cluster: there is no row reduction
 //
-// Columns. A thread owns `chunks` chunks of `vector` neighbouring columns. Threads of one row lie side by side, first
-// within a block, then over the row's blocks. Rows. A block works on `rows_per_block` rows at a time and on `row_steps`
-// of them one after the other.
+// Columns: a thread owns `chunks` chunks of `vector` adjacent columns. The threads of a row are adjacent, first within
+// a block, then over the row's blocks. Rows: a block works on `rows_per_block` rows at a time and takes `row_steps`
+// such steps.
 #ifndef FFI_KERNELS_CUDA_KERNEL_LAUNCH_PLAN_H_
 #define FFI_KERNELS_CUDA_KERNEL_LAUNCH_PLAN_H_
 
@@ -26,7 +26,7 @@ struct DeviceFacts {
   int multiprocessors = 0;
   int threads_per_multiprocessor = 0;
   int registers_per_multiprocessor = 0;
-  int ranks_on_device = 1;  // of one group; each gets its share, for all of them must be resident at once
+  int ranks_on_device = 1;  // of one group; each gets a share, because all must be resident at once
 };
 
 Result<DeviceFacts> ReadDeviceFacts(const CudaDriver& driver, Device device);
@@ -37,35 +37,35 @@ struct LaunchPlan {
   int group_size = 0;
   int compute_capability = 0;
 
-  int vector = 0;           // columns of a chunk
+  int vector = 0;           // columns per chunk
   int chunks = 0;           // per thread
   int threads_per_row = 0;  // of one block; a multiple of 32
   int rows_per_block = 0;   // at a time
   int blocks_per_row = 0;
-  bool cluster = false;  // the blocks of a row are one cluster, to reduce over the row
+  bool cluster = false;  // the blocks of a row form a cluster, to reduce over the row
   int row_groups = 0;    // grid / blocks_per_row
-  int row_steps = 0;     // times that each block goes on to further rows
+  int row_steps = 0;     // steps that each block takes over its rows
 
-  int blocks_per_multiprocessor = 0;  // the compiler keeps registers low enough for that many
+  int blocks_per_multiprocessor = 0;  // the compiler keeps registers low enough for this many
 
-  // Where the rows of input i start in what one rank sends to another (a vector is one row): -1 for local inputs. By
-  // two shots: where the parts of its pieces start.
+  // Offset of the rows of input i in a message from one rank to another (a vector counts as one row); -1 for local
+  // inputs. Two-shot: offset of the parts of its pieces.
   std::vector<int64_t> message_offsets;
-  std::vector<int64_t>
-      sum_offsets;            // by two shots: where the sums of its pieces start; else, and if there are none: -1
-  int64_t message_bytes = 0;  // from one rank to another, per slot: the workspace's capacity must hold it
+  // Two-shot: offset of the sums of the pieces of input i; otherwise, and for inputs without sums, -1.
+  std::vector<int64_t> sum_offsets;
+  int64_t message_bytes = 0;  // from one rank to another, per slot: must fit the workspace's capacity
 
   int grid() const { return row_groups * blocks_per_row; }
   int block() const { return threads_per_row * rows_per_block; }
-  // A row's bytes within a message: of what is combined, padded to whole chunks; of what is gathered, this rank's
-  // columns, one word each if a chunk can belong to two ranks. Always a multiple of 16.
+  // A row's bytes within a message: for combined inputs, padded to whole chunks; for gathered inputs, this rank's
+  // columns, each in a word of its own if a chunk can belong to two ranks. Always a multiple of 16.
   int64_t RowBytes(const Input& input) const;
-  // The bytes that one load or store of a buffer moves: buffers must be aligned to them. `shard`: it holds one rank's
-  // columns only.
+  // The bytes moved by one load or store of a buffer: buffers must be aligned to it. `shard`: the buffer holds only one
+  // rank's columns.
   int AccessBytes(DType dtype, Kind kind, bool shard) const;
 };
 
-// Refuses (with the reason) what the kernel cannot do: see launch_plan_test.cc for each.
+// Returns an error, with the reason, for programs that the kernel does not support: see launch_plan_test.cc for each.
 Result<LaunchPlan> PlanLaunch(const RowProgram& program, int64_t rows, int64_t width, int group_size,
                               const DeviceFacts& device, Algorithm algorithm = Algorithm::kOneShot);
 

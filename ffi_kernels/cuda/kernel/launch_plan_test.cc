@@ -137,7 +137,7 @@ TEST(LaunchPlan, SendsEachOtherRankItsShareOfThePartsAndOfTheSumsByTwoShots) {
 }
 
 TEST(LaunchPlan, RoundsTheSharesOfTwoShotsUpToWholePieces) {
-  // 3 rows of 2 pieces over 4 ranks: 2 pieces for each, of 32 lanes with 8 columns.
+  // 3 rows of 2 pieces over 4 ranks: 2 pieces each, of 32 lanes with 8 columns.
   const LaunchPlan plan = TwoShotPlanOf(kPlain, 3, 257, 4);
   EXPECT_THAT(plan.sum_offsets, ElementsAre(2 * 32 * 8 * 2));
   EXPECT_EQ(plan.message_bytes, 2 * 2 * 32 * 8 * 2);

@@ -1,9 +1,9 @@
-// For tests: a group of ranks in one process, with a workspace and a stream per rank. Kernels cannot tell it from a
-// group of several processes.
+// For tests: a group of ranks in one process, with a workspace and a stream per rank. Kernels cannot distinguish it
+// from a group of several processes.
 //
-// Ranks are dealt out to the devices in turn; with fewer devices than ranks some share one. Their blocks must be
-// resident at once, since they wait for one another: FitsTogether says whether they are. Every wait has a deadline, for
-// a mistake in a kernel must end in an error here.
+// Ranks are assigned to the devices round-robin; with fewer devices than ranks some share one. Blocks of ranks that
+// share a device must be resident at once, because they wait for each other: FitsTogether checks that. Every wait has a
+// deadline, so that a bug in a kernel ends in an error here.
 #ifndef FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
 #define FFI_KERNELS_CUDA_KERNEL_LOCAL_GROUP_H_
 
@@ -18,17 +18,17 @@
 
 namespace jax_oneshot::cuda {
 
-// The primary contexts of the first `count` devices, each of which reaches the others' memory. They are kept until the
-// process ends.
+// The primary contexts of the first `count` devices, with peer access between all of them. Retained until the process
+// ends.
 class LocalDevices {
  public:
-  // `driver` outlives it. The first device's context is current afterwards.
+  // `driver` must outlive it. The first device's context is current afterwards.
   static Result<LocalDevices> Open(const CudaDriver& driver, int count);
 
   int size() const { return static_cast<int>(contexts_.size()); }
   int OfRank(int rank) const { return rank % size(); }
   int MostRanksOnOne(int ranks) const { return (ranks + size() - 1) / size(); }
-  // Makes its context current in the calling thread.
+  // Makes the device's context current in the calling thread.
   Result<void> Use(int device) const;
 
  private:
@@ -40,7 +40,7 @@ class LocalDevices {
   std::vector<Context> contexts_;
 };
 
-// Ok, or how many blocks each of `ranks` ranks launches and how many a device holds at once.
+// Ok, or an error that says how many blocks each of `ranks` ranks launches and how many a device holds at once.
 Result<void> FitsTogether(const LoadedKernel& kernel, int ranks);
 
 // Memory on the current device, freed with the object.
@@ -62,24 +62,25 @@ class DeviceMemory {
 
 class LocalGroup {
  public:
-  // `driver` and `devices` outlive the group.
+  // `driver` and `devices` must outlive the group.
   static Result<std::unique_ptr<LocalGroup>> Make(const CudaDriver& driver, const LocalDevices& devices, int ranks,
                                                   int64_t capacity_bytes);
   LocalGroup(const LocalGroup&) = delete;
   LocalGroup& operator=(const LocalGroup&) = delete;
   ~LocalGroup();
 
-  // Arguments of a call by `rank`, but for its buffers. Of one deadline for all.
+  // Arguments of a call by `rank`, except its buffers.
   KernelArguments Arguments(int rank) const;
   Stream stream(int rank) const { return streams_[static_cast<size_t>(rank)]; }
   int size() const { return static_cast<int>(streams_.size()); }
-  // Makes the context of the rank's device current: before anything is launched on its stream.
+  // Makes the context of the rank's device current; required before a launch on its stream.
   Result<void> Use(int rank) const { return devices_.Use(devices_.OfRank(rank)); }
 
-  // Waits for all streams; an error if that takes longer than `deadline`, or says who was missing if a kernel gave up.
+  // Waits for all streams. Returns an error if that takes longer than `deadline`, or if a kernel gave up: the missing
+  // ranks.
   Result<void> Synchronise(std::chrono::seconds deadline) const;
 
-  // Makes every rank believe that so many calls have been made.
+  // Makes every rank behave as if this many calls had been made.
   Result<void> SetEpoch(uint32_t epoch);
 
   void set_timeout(std::chrono::nanoseconds timeout) { timeout_ = timeout; }

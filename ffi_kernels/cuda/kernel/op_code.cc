@@ -13,12 +13,12 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-// How an operation reads in CUDA C++; $0, $1, $2 are its operands. Functions with a capital are
-// device/operations.cuh's.
+// The CUDA C++ text of an operation; $0, $1, $2 are its operands. Capitalised functions are defined in
+// device/operations.cuh.
 struct OpText {
   Op op;
   const char* text;
-  bool exact;  // the result is a number of the operands' dtype as it stands
+  bool exact;  // the result is a value of the operands' dtype without rounding
 };
 
 constexpr OpText kOpTexts[] = {

@@ -17,13 +17,13 @@ const char* ElementType(DType dtype);
 // "float", or "bool" for pred.
 const char* ValueType(DType dtype);
 
-// A number as a C++ literal: "0.5f"; FloatOfBits(0x7fc00000) where there is no literal; "true" for pred.
+// A number as a C++ literal: "0.5f"; FloatOfBits(0x7fc00000) if there is no literal; "true" for pred.
 std::string Literal(DType dtype, float value);
 
 // `expression` rounded to `dtype`.
 std::string Rounded(DType dtype, const std::string& expression);
 
-// The value of an elementwise statement, a conversion or a broadcast. `operand_dtype`: of operand 0.
+// The value of an elementwise statement, a conversion or a broadcast. `operand_dtype`: the type of operand 0.
 std::string OpCode(const Statement& statement, DType operand_dtype, const std::array<std::string, 3>& operands);
 
 }  // namespace jax_oneshot::cuda

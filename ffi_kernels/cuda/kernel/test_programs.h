@@ -1,4 +1,4 @@
-// Row programs that several kernel tests use.
+// Row programs shared by several kernel tests.
 #ifndef FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_
 #define FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_
 
@@ -17,7 +17,7 @@ inline constexpr char kResidualRmsNorm[] =
     "x11: f32 row = multiply x3, x10; x12: bf16 row = convert x11; x13: bf16 vec = load a2; "
     "x14: bf16 row = multiply x12, x13 } -> (x14: row, x2: row)";
 
-// The residual goes out in shards; the weights come in shards.
+// The residual is a sharded output; the weights are sharded.
 inline constexpr char kShardedRmsNorm[] =
     "v1 (a0: sum bf16 row, a1: local bf16 row, a2: gather bf16 vec) { x0: bf16 row = all_reduce a0; "
     "x1: bf16 row = load a1; x2: bf16 row = add x1, x0; x3: f32 row = convert x2; x4: f32 row = multiply x3, x3; "
@@ -26,7 +26,7 @@ inline constexpr char kShardedRmsNorm[] =
     "x11: f32 row = multiply x3, x10; x12: bf16 row = convert x11; x13: bf16 vec = all_gather a2; "
     "x14: bf16 row = multiply x12, x13 } -> (x14: row, x2: row shard)";
 
-// Two reductions that wait for one another, and one input in f32.
+// Two dependent reductions, and f32 inputs.
 inline constexpr char kLayerNorm[] =
     "v1 (a0: sum f32 row, a1: local f32 vec, a2: local f32 row, a3: local f32 vec, a4: local f32 vec) { "
     "x0: f32 row = all_reduce a0; x1: f32 vec = load a1; x2: f32 row = add x0, x1; x3: f32 row = load a2; "
@@ -37,10 +37,10 @@ inline constexpr char kLayerNorm[] =
     "x16: f32 vec = load a3; x17: f32 row = multiply x15, x16; x18: f32 vec = load a4; x19: f32 row = add x17, x18 } "
     "-> (x19: row, x4: row)";
 
-// Of programs that are valid.
+// `text` must be valid.
 inline RowProgram ProgramOf(const char* text) { return ParseRowProgram(text).value(); }
 
-// Public figures of three generations of chips.
+// Published figures of three generations of GPUs.
 inline DeviceFacts FactsOfA100() { return {80, 108, 2048, 65536}; }
 inline DeviceFacts FactsOfH100() { return {90, 132, 2048, 65536}; }
 inline DeviceFacts FactsOfB200() { return {100, 148, 2048, 65536}; }

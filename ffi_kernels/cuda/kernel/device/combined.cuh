@@ -1,11 +1,11 @@
-// Combined: an input that is summed over the ranks, or whose maximum or minimum is taken.
+// Combined: an input that is reduced over the ranks: sum, maximum or minimum.
 
 struct Sum {
   static constexpr bool kKeepsZeroSign = false;  // a sum starts from +0, so +0 and -0 add alike
   static constexpr bool kStartsFromZero = true;
   __device__ static float Combine(float a, float b) { return a + b; }
 };
-// What is not a number is passed over, as NCCL does; NaN only where every rank has one.
+// NaNs are skipped, as in NCCL; the result is NaN only if every rank has one.
 struct Max {
   static constexpr bool kKeepsZeroSign = true;
   static constexpr bool kStartsFromZero = false;
@@ -17,7 +17,7 @@ struct Min {
   __device__ static float Combine(float a, float b) { return fminf(a, b); }
 };
 
-// Element i over the ranks, in rank order.
+// Element i combined over the ranks, in rank order.
 template <typename Op, typename T>
 __device__ inline float CombineElement(const Chunk<T>* parts, int i) {
   float total = Op::kStartsFromZero ? 0.0f + parts[0].At(i) : parts[0].At(i);
@@ -25,7 +25,7 @@ __device__ inline float CombineElement(const Chunk<T>* parts, int i) {
   return total;
 }
 
-// Input kIndex: elements of T, combined by Op; its rows of kRowBytes lie at kOffset of the message.
+// Input kIndex: elements of T, combined by Op; its rows of kRowBytes start at kOffset of the message.
 template <typename T, typename Op, int kIndex, int kAccess, long long kOffset, int kRowBytes>
 class Combined {
  public:
@@ -39,8 +39,8 @@ class Combined {
     }
   }
 
-  // Where a block has several rows, it sends them all before it waits for the first; then it reads its own part of each
-  // again.
+  // If a block has several rows, it sends them all before it waits for the first; then it loads its own part of each
+  // row again.
   __device__ void Load(const Parameters& p, const Place& place, int row) {
     own_ = LoadRow<T, kAccess>(p.inputs[kIndex], place, row);
   }
@@ -70,7 +70,7 @@ class Combined {
     return kOffset + static_cast<long long>(row) * kRowBytes + place.Column(chunk) * T::kBytes;
   }
 
-  // All peers are asked at once; then only those again whose data was not there yet.
+  // Polls all peers at once, then again only those whose data had not arrived.
   __device__ static void Wait(const Parameters& p, const Slot& slot, long long at, Chunk<T>* parts) {
     Word missing = ((1u << kRanks) - 1) & ~(1u << p.rank);
     Patience patience;

@@ -1,7 +1,7 @@
-// Element types, and Packed<T>: one thread's elements of a row, as the bits that memory holds.
+// Element types, and Packed<T>: one thread's elements of a row, in their memory representation.
 //
-// Arithmetic is in f32. A type converts to f32 exactly (Widen) and from f32 to nearest even (Narrow), as
-// base/float_types.cc does, on every architecture and with no CUDA header.
+// Arithmetic is in f32. A type converts to f32 exactly (Widen) and from f32 rounding to nearest even (Narrow), as in
+// base/float_types.cc, on every architecture and without a CUDA header.
 
 using Word = unsigned;
 
@@ -24,7 +24,7 @@ struct BF16 {
   static constexpr int kBytes = 2;
   using Value = float;
   __device__ static float Widen(Word bits) { return __uint_as_float(bits << 16); }
-  // Always by the conversion of pairs: that of one number runs on the slow special-function unit (sm_90).
+  // Always converts a pair: the scalar conversion runs on the slower special-function unit (sm_90).
   __device__ static Word Narrow(float x) { return NarrowPair(x, 0.0f); }
   __device__ static Word NarrowPair(float low, float high) {
     Word bits;
@@ -49,8 +49,8 @@ struct F16 {
   }
 };
 
-// The magnitude of x, rounded to a float of `mantissa` mantissa bits and this exponent bias; beyond `max_finite`:
-// `overflow`. Adding to the exponent field lets a carry out of the mantissa land where it belongs.
+// The magnitude of x, rounded to a float with `mantissa` mantissa bits and this exponent bias; `overflow` if it exceeds
+// `max_finite`. Adding to the exponent field propagates a carry out of the mantissa correctly.
 __device__ inline Word NarrowMagnitude(float x, int mantissa, int bias, Word max_finite, Word overflow) {
   const Word code = __float_as_uint(x) & 0x7fffffff;
   const int exponent = static_cast<int>(code >> 23) - 127 + bias;
@@ -65,7 +65,7 @@ __device__ inline Word NarrowMagnitude(float x, int mantissa, int bias, Word max
 struct F8E5M2 {
   static constexpr int kBytes = 1;
   using Value = float;
-  // An f16 without its lower half.
+  // An f16 without its lower byte.
   __device__ static float Widen(Word bits) { return F16::Widen(bits << 8); }
   __device__ static Word Narrow(float x) {
     const Word sign = __float_as_uint(x) >> 31 << 7;
@@ -76,7 +76,7 @@ struct F8E5M2 {
 struct F8E4M3FN {
   static constexpr int kBytes = 1;
   using Value = float;
-  // As an f16 its exponent is 8 too small, for subnormals too; there are no infinities, and all ones is NaN.
+  // Read as an f16 the exponent is 8 too small, for subnormals too; there are no infinities, and all ones is NaN.
   __device__ static float Widen(Word bits) {
     const float scaled = F16::Widen((bits & 0x80) << 8 | (bits & 0x7f) << 7) * 256.0f;
     return (bits & 0x7f) == 0x7f ? __uint_as_float(0x7fc00000) : scaled;
@@ -94,7 +94,7 @@ struct Pred {
   __device__ static Word Narrow(bool x) { return x ? 1 : 0; }
 };
 
-// The f32 nearest to x that T holds.
+// x rounded to the nearest value of T.
 template <typename T>
 __device__ inline float Round(float x) {
   return T::Widen(T::Narrow(x));
@@ -103,13 +103,13 @@ template <>
 __device__ inline float Round<F32>(float x) {
   return x;
 }
-// The upper half of a word is where an f32 has its bf16.
+// An f32's bf16 is the upper half of its word.
 template <>
 __device__ inline float Round<BF16>(float x) {
   return __uint_as_float(BF16::NarrowPair(0.0f, x));
 }
 
-// One chunk: kVector neighbouring elements.
+// One chunk: kVector adjacent elements.
 template <typename T>
 struct Chunk {
   static constexpr int kBytes = kVector * T::kBytes;
@@ -121,12 +121,10 @@ struct Chunk {
     if (T::kBytes == 4) return T::Widen(word);
     return T::Widen(word >> (8 * (i * T::kBytes % 4)) & ((1u << (8 * T::kBytes % 32)) - 1));
   }
-  __device__ void Clear() {
-    ONESHOT_UNROLL for (int w = 0; w < kWords; ++w) words[w] = 0;
-  }
+  __device__ void Clear() { ONESHOT_UNROLL for (int w = 0; w < kWords; ++w) words[w] = 0; }
 };
 
-// `value` is a function of an element's number within the chunk.
+// `value` is a function of an element's index within the chunk.
 template <typename T, typename Value>
 __device__ inline Chunk<T> PackChunk(Value value) {
   Chunk<T> chunk;

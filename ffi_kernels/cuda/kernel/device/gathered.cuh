@@ -1,14 +1,14 @@
-// Gathered: an input of which every rank holds kShard of the kWidth columns and all ranks need all. Also stores outputs
-// of which every rank keeps its own columns.
+// Gathered: an input of which every rank holds kShard of the kWidth columns and all ranks read all. Also stores sharded
+// outputs, of which every rank keeps its own columns.
 //
-// Whoever holds a place in the whole row fetches it: from its own buffer where the column is this rank's, and then it
-// sends it to the peers too; else from where the column's rank has pushed it.
+// The thread that owns a column of the full row fetches it: if the column is this rank's, from its own buffer, and
+// pushes it to the peers too; otherwise from the region that the column's rank pushes to.
 
 constexpr int kShard = kWidth / kRanks;
-// A thread's chunk has one owner. Otherwise every element travels as a word of its own.
+// Whether every chunk belongs to one rank. Otherwise each element travels in its own word.
 constexpr bool kShardsOfChunks = kShard % kVector == 0;
 
-// Input kIndex: elements of T; this rank's shard of a row lies in kRowBytes at kOffset of the message.
+// Input kIndex: elements of T; this rank's shard of a row takes kRowBytes, from kOffset of the message on.
 template <typename T, int kIndex, int kAccess, long long kOffset, int kRowBytes>
 class Gathered {
  public:
@@ -88,7 +88,7 @@ class Gathered {
   }
 };
 
-// This rank's columns of a row. `value` is a function of e.
+// Stores this rank's columns of a row. `value` is a function of e.
 template <typename T, int kAccess, typename Value>
 __device__ inline void StoreShard(const Parameters& p, void* buffer, const Place& place, int row, Value value) {
   char* start = static_cast<char*>(buffer) + static_cast<long long>(row) * kShard * T::kBytes;

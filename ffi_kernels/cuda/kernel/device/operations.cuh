@@ -1,7 +1,6 @@
-// Row program operations that CUDA C++ has no operator or function for, on f32, as row_program/scalar_ops.cc defines
-// them.
+// Row program operations on f32 that CUDA C++ has no operator or function for, as defined by row_program/scalar_ops.cc.
 
-// NaN if either is NaN.
+// NaN if either operand is NaN.
 __device__ inline float Maximum(float x, float y) {
   float result;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(y));
@@ -13,7 +12,7 @@ __device__ inline float Minimum(float x, float y) {
   return result;
 }
 
-// Where low > high, high wins.
+// If low > high, high wins.
 __device__ inline float Clamp(float low, float x, float high) { return Minimum(Maximum(low, x), high); }
 
 __device__ inline float Sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : x; }

@@ -1,9 +1,9 @@
-// Which rows and columns belong to this thread, and loads and stores of them.
+// Which rows and columns a thread owns, and loads and stores of them.
 //
-// Rows beyond the last and columns beyond the width read as zeros and are not written. kAccess is the bytes of one load
-// or store: what the buffer's rows are aligned to, at most 16.
+// Rows past the last and columns past the width read as zeros and are not written. kAccess is the bytes of one load or
+// store: the alignment of the buffer's rows, at most 16.
 
-// Rows and columns come out even: nothing to test at run time.
+// Whether columns and rows divide evenly, so that nothing is tested at run time.
 constexpr bool kAllColumnsInside = kWidth == kVector * kChunks * kThreadsPerRow * kBlocksPerRow;
 constexpr bool kAllRowsInside = kRows == kRowsPerBlock * kRowGroups * kRowSteps;
 constexpr bool kWholeChunks = kWidth % kVector == 0;
@@ -23,10 +23,10 @@ struct Place {
   __device__ int Column(int chunk) const {
     return ((chunk * kBlocksPerRow + block_in_row) * kThreadsPerRow + thread_in_row) * kVector;
   }
-  // Is any column of the chunk within the row? Is element e?
+  // Whether any column of the chunk is within the row; whether element e is.
   __device__ bool HasChunk(int chunk) const { return kAllColumnsInside || Column(chunk) < kWidth; }
   __device__ bool Has(int e) const { return kAllColumnsInside || Column(e / kVector) + e % kVector < kWidth; }
-  // One thread for each row, and the threads of one row for what does not vary over rows.
+  // One thread per row; the threads of one row, for values that do not vary over rows.
   __device__ bool FirstOfRow() const { return thread_in_row == 0 && block_in_row == 0; }
   __device__ bool FirstRow() const { return row_group == 0 && row_in_block == 0; }
 };
@@ -57,7 +57,7 @@ __device__ inline void StorePiece(char* to, const Word* from) {
   }
 }
 
-// Pieces of fewer than 4 bytes: some of a word's bytes.
+// Accesses of fewer than 4 bytes: part of a word.
 template <int kBytes>
 __device__ inline Word LoadPart(const char* from) {
   if constexpr (kBytes == 2) return *reinterpret_cast<const unsigned short*>(from);
@@ -73,7 +73,7 @@ __device__ inline void StorePart(char* to, Word bits) {
   }
 }
 
-// A chunk that starts at `column` of the `width` columns at `row`.
+// The chunk that starts at `column` of the row at `row`.
 template <typename T, int kAccess>
 __device__ inline Chunk<T> LoadChunk(const char* row, int column) {
   constexpr int kColumns = kAccess / T::kBytes;
@@ -121,7 +121,7 @@ __device__ inline Packed<T> LoadRow(const void* buffer, const Place& place, int 
   return packed;
 }
 
-// `value` is a function of e: what to store for element e.
+// `value` is a function of e: the value to store for element e.
 template <typename T, int kAccess, typename Value>
 __device__ inline void StoreRow(void* buffer, const Place& place, int row, Value value) {
   char* start = static_cast<char*>(buffer) + static_cast<long long>(row) * kWidth * T::kBytes;
@@ -131,7 +131,7 @@ __device__ inline void StoreRow(void* buffer, const Place& place, int row, Value
   }
 }
 
-// What does not vary over the width: element `i` of a buffer.
+// Element `i` of a buffer that does not vary over the width.
 template <typename T>
 __device__ inline typename T::Value LoadOne(const void* buffer, int i) {
   const char* from = static_cast<const char*>(buffer) + static_cast<long long>(i) * T::kBytes;

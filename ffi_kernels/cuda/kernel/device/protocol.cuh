@@ -1,17 +1,17 @@
-// How words travel between workspaces: stores to peers, loads of what arrived, slots and epochs, the deadline.
+// How words travel between workspaces: stores to peers, polling loads, slots and epochs, the deadline.
 //
-// The data is the flag: a word that has not arrived holds kSentinel, and no word that is sent ever does. So there is
-// nothing to order between data and flag, and every access is a relaxed one at system scope: relaxed, not weak, because
-// other ranks access the same words at the same time; system scope, because those ranks are on other devices. A vector
-// access counts as one access per word (PTX ISA, "Vector data types" in the memory consistency model), which is why
-// every word is looked at.
+// The data is the flag: a word that has not arrived holds kSentinel, and no word that is sent ever does. So there is no
+// order to enforce between data and flag, and every access is relaxed at system scope: relaxed, not weak, because other
+// ranks access the same words concurrently; system scope, because those ranks are on other devices. A vector access
+// counts as one access per word (PTX ISA, "Vector data types" in the memory consistency model), so every word is
+// checked.
 //
-// Reuse of a slot needs an order, and gets it from the ends of kernels. This rank restores a slot's sentinels in call e.
-// A peer writes there next in call e + 2, which starts there after its call e + 1 ended, which read what this rank pushed
-// in its call e + 1, which started here after call e ended; and a kernel's stores are performed, for every device, before
-// the next one in its stream starts. See workspace_layout.h.
+// Reusing a slot needs an order, which the ends of kernels provide. This rank restores a slot's sentinels in call e. A
+// peer writes there next in call e + 2, which starts on that peer after its call e + 1 ended; that call read data that
+// this rank pushed in its call e + 1, which started here after call e ended; and a kernel's stores are performed, for
+// every device, before the next kernel in its stream starts. See workspace_layout.h.
 
-constexpr Word kStandIn = 0xffffffff;  // sent for kSentinel where the sign of zero counts
+constexpr Word kStandIn = 0xffffffff;  // sent in place of kSentinel if the sign of zero matters
 
 struct Parameters {
   char* workspaces[kRanks];
@@ -67,24 +67,24 @@ __device__ inline bool HasArrived(const Word* words) {
   return arrived;
 }
 
-// The slot of this call, and what the call before it left.
+// The slot of this call, and the state that the previous call left.
 struct Slot {
   unsigned epoch;
-  unsigned used_bytes;  // of the slot before, per rank
+  unsigned used_bytes;  // of the previous call's slot, per rank
 
-  // Every entry holds the same; each block has one of its own, so that nobody waits for anybody to count up.
+  // Every entry holds the same value; each block reads its own, so that no block waits for another one to count up.
   __device__ static Slot Current(const Parameters& p) {
     const uint2 entry = reinterpret_cast<const uint2*>(p.workspaces[p.rank])[blockIdx.x];
     return {entry.x, entry.y};
   }
-  // Where rank `to` finds what rank `from` sends it, `turn` calls from now.
+  // The address at which rank `to` receives data from rank `from`, `turn` calls from now.
   __device__ char* Region(const Parameters& p, int to, int from, unsigned turn = 0) const {
     const unsigned slot = (epoch + turn) % kSlots;
     return p.workspaces[to] + kSlotsOffset + (slot * kRanks + from) * p.capacity_bytes;
   }
 };
 
-// Puts the sentinels back that the call before this one used up. Weak stores: nobody else looks at that slot now.
+// Restores the sentinels that the previous call overwrote. Weak stores: no other rank accesses that slot now.
 __device__ inline void RestoreSentinels(const Parameters& p, const Slot& slot) {
   const unsigned step = gridDim.x * blockDim.x * 16;
   const unsigned start = (blockIdx.x * blockDim.x + threadIdx.x) * 16;
@@ -97,10 +97,10 @@ __device__ inline void RestoreSentinels(const Parameters& p, const Slot& slot) {
   }
 }
 
-// Block b owns the entries b, b + grid, b + 2 grid, ...: together all of them, so that the next kernel may have any
-// grid. Within the block everybody has read the entry before anybody writes it (the barrier is for execution only:
-// the entry's readers and its writer are different launches otherwise). Once a block has sent what it has to send, that
-// is free: it would only wait for its peers.
+// Block b owns the entries b, b + grid, b + 2 grid, ...; together the blocks cover all entries, so that the next kernel
+// may have any grid. All threads of the block read the entry before any of them writes it (the barrier is needed only
+// for execution order: otherwise the entry's readers and its writer are in different launches). After the block has
+// pushed its data this is free, because it would only wait for its peers.
 __device__ inline void CountEpoch(const Parameters& p, const Slot& slot) {
   __syncthreads();
   uint2* entries = reinterpret_cast<uint2*>(p.workspaces[p.rank]);
@@ -111,10 +111,10 @@ __device__ inline void CountEpoch(const Parameters& p, const Slot& slot) {
   }
 }
 
-// A deadline that costs nothing while data comes: the clock is first read after many fruitless looks.
+// A deadline that costs nothing while data arrives: the clock is first read after many unsuccessful polls.
 class Patience {
  public:
-  // True once timeout_ns, and `more_ns`, have passed since the first look at the clock.
+  // True once timeout_ns + `more_ns` have passed since the first clock read.
   __device__ bool IsOver(const Parameters& p, unsigned long long more_ns = 0) {
     if (++looks_ % kLooks != 0) return false;
     const unsigned long long now = NowNs();
@@ -128,9 +128,9 @@ class Patience {
   unsigned long long deadline_ = 0;
 };
 
-// Leaves who is missing where the host finds it, and ends the kernel with an error. The fence makes the record visible
-// to the host (system scope) before the trap can be: release pattern "fence; trap", read by the host after it has seen
-// the error. One 64-bit store: records of several threads do not mix.
+// Records the missing ranks for the host, and ends the kernel with an error. The fence makes the record visible to the
+// host (system scope) before the trap can be: release pattern "fence; trap", read by the host after it has seen the
+// error. A single 64-bit store: records of several threads do not mix.
 __device__ inline void GiveUp(const Parameters& p, unsigned missing) {
   const unsigned long long record = static_cast<unsigned long long>(p.call) << 32 | missing;
   asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(p.error_record), "l"(record) : "memory");
@@ -138,8 +138,9 @@ __device__ inline void GiveUp(const Parameters& p, unsigned missing) {
   __trap();
 }
 
-// Words as they travel. A word of kSentinel's bits is one, two or four zeros, the last of them negative. Where the sign
-// of zero does not count, +0 travels; else kStandIn does, and a true kStandIn (a NaN) becomes another NaN of its type.
+// The encoding of words in messages. A word with kSentinel's bits is one, two or four zeros, the last of them negative.
+// If the sign of zero does not matter, +0 is sent for it; otherwise kStandIn is, and a genuine kStandIn (a NaN) becomes
+// another NaN of its type.
 template <bool kKeepsZeroSign>
 __device__ inline Word Encode(Word word) {
   if (!kKeepsZeroSign) return word == kSentinel ? 0 : word;
@@ -150,8 +151,8 @@ __device__ inline Word Decode(Word word) {
   return kKeepsZeroSign && word == kStandIn ? kSentinel : word;
 }
 
-// Sends words to every peer, beginning with the next one, so that not all ranks write to one at the same time. `at`:
-// where in the message.
+// Sends words to every peer, starting with the next rank, so that not all ranks write to the same one at once. `at`:
+// offset in the message.
 template <int kWords, bool kKeepsZeroSign>
 __device__ inline void PushWords(const Parameters& p, const Slot& slot, long long at, const Word* words) {
   Word sent[kWords];

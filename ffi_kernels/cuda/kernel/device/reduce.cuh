@@ -1,16 +1,16 @@
-// Row reductions (sum, maximum, minimum) over one partial value per thread. Every thread of the row gets the same bits,
-// and so does every rank for equal inputs, because the order is fixed.
+// Row reductions (sum, maximum, minimum) over one partial value per thread. The order is fixed, so every thread of the
+// row gets the same bits, and so does every rank for equal inputs.
 //
-// Threads of a warp by shuffles; then each warp's result goes to every block of the row (one block, or all of a cluster
-// through distributed shared memory); everybody waits once, and combines the results that it finds there in one order.
+// Threads of a warp reduce by shuffles; then each warp sends its result to every block of the row (one block, or all of
+// a cluster through distributed shared memory); all wait once, and combine the received results in the same order.
 //
 // Within one block the wait is __syncthreads (pattern: write, barrier, read). Within a cluster it is an mbarrier per
-// block that counts the bytes that have come: pattern "st.async ... complete_tx, try_wait.acquire.cluster": who sees the
-// phase complete sees every value whose bytes completed it. That orders those few bytes only; a barrier of the cluster
-// orders everything, and costs 0.3 us more (H100, 24 November 2026).
+// block that counts the bytes received: pattern "st.async ... complete_tx, try_wait.acquire.cluster": a thread that
+// sees the phase complete sees every value whose bytes completed it. That orders only those few bytes; a cluster
+// barrier orders everything, and costs 0.3 us more (H100, 24 November 2026).
 //
-// The buffers alternate, so one wait per reduction is enough: who writes a buffer again has been through the reduction in
-// between, to which every warp of the row contributed only after it had read the buffer.
+// The buffers alternate, so one wait per reduction is enough: a warp that writes a buffer again has passed the
+// reduction in between, to which every warp of the row contributed only after reading the buffer.
 
 constexpr int kWarpsPerRow = kThreadsPerRow / 32;
 constexpr int kPartials = kWarpsPerRow * kBlocksPerRow;  // of one row
@@ -41,18 +41,16 @@ __device__ inline float ReduceWarp(float x) {
 #if ONESHOT_CLUSTER
 static_assert(kRowsPerBlock == 1, "a cluster has one row");
 
-__device__ inline unsigned SharedAddress(const void* at) {
-  return static_cast<unsigned>(__cvta_generic_to_shared(at));
-}
+__device__ inline unsigned SharedAddress(const void* at) { return static_cast<unsigned>(__cvta_generic_to_shared(at)); }
 
-// The same place in the shared memory of another block of the cluster.
+// The same address in the shared memory of another block of the cluster.
 __device__ inline unsigned InBlock(unsigned address, int block_in_row) {
   unsigned remote;
   asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(block_in_row));
   return remote;
 }
 
-// For each of the two buffers: complete once this block has said how many bytes it expects and all have come.
+// One per buffer: complete once this block has announced how many bytes it expects and all have arrived.
 __device__ inline unsigned Arrivals(int turn) {
   __shared__ unsigned long long arrivals[2];
   return SharedAddress(&arrivals[turn]);
@@ -61,9 +59,9 @@ __device__ inline unsigned Arrivals(int turn) {
 
 class RowReducer {
  public:
-  // First of all: other blocks of the cluster may write here once they know that this block runs. Each says so as early
-  // as it can and asks as late as it can. The fence makes the mbarriers that thread 0 set up visible to the cluster; the
-  // arrival after it may be relaxed, for it orders nothing else.
+  // Call first: other blocks of the cluster may write here only once they know that this block runs. Each block arrives
+  // as early and waits as late as possible. The fence makes the mbarriers that thread 0 initialised visible to the
+  // cluster; the arrival after it may be relaxed, because it orders nothing else.
   __device__ void Start() const {
 #if ONESHOT_CLUSTER
     if (threadIdx.x == 0) {
@@ -81,7 +79,7 @@ class RowReducer {
 #endif
   }
 
-  // As many reductions as there are Ops, at the price of one wait.
+  // One reduction per Op, for the cost of one wait.
   template <typename... Ops>
   __device__ void Reduce(const Place& place, float (&values)[sizeof...(Ops)]) {
     constexpr int kCount = sizeof...(Ops);
@@ -105,7 +103,7 @@ class RowReducer {
     return partials[Turn()][place.row_in_block][reduction];
   }
 
-  // This warp's value to all blocks of the row, one lane to each.
+  // Sends this warp's value to all blocks of the row, one lane to each.
   __device__ void Send(const Place& place, int reduction, float x) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     if (lane >= kBlocksPerRow) return;
@@ -120,7 +118,7 @@ class RowReducer {
 #endif
   }
 
-  // No deadline: the others of the row run, and send.
+  // No deadline: the other warps of the row are running and will send.
   __device__ void Wait(int count) const {
 #if ONESHOT_CLUSTER
     const unsigned arrivals = Arrivals(Turn());
@@ -143,7 +141,7 @@ class RowReducer {
 #endif
   }
 
-  // Every fourth in order, then the four: short chains, and one order everywhere.
+  // Four interleaved chains, then the four: short chains, and the same order everywhere.
   template <typename Op>
   __device__ static float Collect(const float* partials) {
     float total[4] = {Op::Identity(), Op::Identity(), Op::Identity(), Op::Identity()};

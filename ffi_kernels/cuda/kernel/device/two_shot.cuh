@@ -1,34 +1,35 @@
-// TwoShot: an input that is combined over the ranks in two hops, each word once to its owner and once from it.
+// TwoShot: an input that is combined over the ranks in two hops: parts to the owner of each word, sums back from it.
 //
 //   rank 0        rank 1 (owner of a piece)           rank 2
-//   part  ------> Wait, combine in rank order <------ part      first hop: parts, to the owner only
-//   sum   <------ round to R, once            ------> sum       second hop: the sum, to everybody else
+//   part  ------> Wait, combine in rank order <------ part      first hop: parts, only to the owner
+//   sum   <------ round to R, once            ------> sum       second hop: the sum, to all other ranks
 //
-// Pieces, not rows, have owners: a piece is what one warp holds of one chunk of one row, so a single row is shared out
-// evenly as well, and the owner is the same for all threads of a warp. Every rank redoes the epilogue on the sums. That
-// moves one rounded sum per element over the links, whatever the number of outputs, and it is right also where local
-// inputs differ from rank to rank (docs/performance.md counts the bytes of both ways).
+// Pieces, not rows, have owners: a piece is one warp's share of one chunk of one row, so even a single row is divided
+// evenly, and all threads of a warp have the same owner. Every rank computes the epilogue on the sums. That moves one
+// rounded sum per element over the links, whatever the number of outputs, and it is correct even if local inputs differ
+// between ranks (docs/performance.md counts the bytes of both variants).
 //
-// Memory order, first hop: as in protocol.cuh. The words of a part are their own flags, relaxed at system scope, and
-// nothing else is read because of them.
+// Memory order, first hop: as in protocol.cuh. The words of a part are their own flags, relaxed at system scope, and no
+// other read depends on their order.
 //
-// Second hop: the same. A sum depends on parts by data, not by the order of accesses: the words that the owner sends are
-// computed from those it read, so no fence is needed between the hops.
+// Second hop: the same. A sum depends on the parts by data, not by the order of accesses: the words that the owner
+// sends are computed from those it read, so no fence is needed between the hops.
 //
-// Reuse of a slot (workspace_layout.h) needs that no rank ends call e before all ranks have begun it. Here a rank may
-// receive nothing from some peer, if the message is too small for every rank to own a piece. But it ends only with every
-// sum, each sum needs a part of every rank, and a rank sends its parts after its kernel before has ended.
+// Reusing a slot (workspace_layout.h) requires that no rank ends call e before all ranks have begun it. Here a rank may
+// receive nothing from some peer, if the message is too small for every rank to own a piece. But it ends only after
+// receiving every sum, each sum needs a part from every rank, and a rank sends its parts only after its previous kernel
+// has ended.
 
 constexpr int kPieceColumns = 32 * kVector;
 constexpr int kPiecesOfRow = (kWidth + kPieceColumns - 1) / kPieceColumns;
-constexpr int kPiecesOfStep = kPiecesOfRow * kRowsPerBlock * kRowGroups;  // what the grid works on at a time
+constexpr int kPiecesOfStep = kPiecesOfRow * kRowsPerBlock * kRowGroups;  // processed by the grid at a time
 
-// One of the message's pieces, which are numbered row by row. Each run of kRanks neighbours has one piece of every
-// owner. The owners move on by one from step to step: else a thread that takes several steps would own all its pieces
-// or none, where kRanks divides a step.
+// A piece of the message. Pieces are numbered row by row; each run of kRanks consecutive pieces has one of every owner.
+// Owners shift by one from step to step: otherwise, if kRanks divides a step, a thread that takes several steps would
+// own all its pieces or none.
 struct Piece {
   int owner;
-  int index;  // among its owner's
+  int index;  // among its owner's pieces
 
   __device__ static Piece At(const Place& place, int row, int chunk) {
     const int number = row * kPiecesOfRow + place.Column(chunk) / kPieceColumns;
@@ -37,7 +38,7 @@ struct Piece {
   }
 };
 
-// A lane's words of a piece, in accesses of at most 16 bytes; the lanes of one access lie side by side.
+// A lane's words of a piece, in accesses of at most 16 bytes; the lanes of one access are adjacent.
 template <int kWords>
 struct LaneWords {
   static constexpr int kAccessWords = Least(kWords, 4);
@@ -59,8 +60,8 @@ struct LaneWords {
   }
 };
 
-// Input kIndex: elements of T, combined by Op and rounded to R. In the region of each peer: its parts of the pieces that
-// this rank owns, from kPartsAt on; the sums of the pieces that the peer owns, from kSumsAt on.
+// Input kIndex: elements of T, combined by Op and rounded to R. This rank's region at each peer holds its parts of the
+// pieces that the peer owns, from kPartsAt on, and the sums of the pieces that this rank owns, from kSumsAt on.
 template <typename T, typename Op, typename R, int kIndex, int kAccess, long long kPartsAt, long long kSumsAt>
 class TwoShot {
  public:
@@ -77,8 +78,8 @@ class TwoShot {
     }
   }
 
-  // Combines the pieces of a row that this rank owns and sends the sums to everybody else: second hop. A block does so
-  // for all its rows before it waits for any sum of others, who may be waiting for its own.
+  // Second hop: combines the pieces of a row that this rank owns and sends the sums to all other ranks. A block does so
+  // for all its rows before it waits for any sum of another owner, which may be waiting for this block's.
   __device__ void Combine(const Parameters& p, const Place& place, int row, const Slot& slot) {
     const char* start = static_cast<const char*>(p.inputs[kIndex]) + static_cast<long long>(row) * kWidth * T::kBytes;
     ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) {
@@ -88,7 +89,7 @@ class TwoShot {
       if (piece.owner != p.rank) continue;
       const Chunk<T> own = kInRegisters ? own_.chunks[c] : LoadChunk<T, kAccess>(start, place.Column(c));
       Chunk<R> sum = CombineParts(p, slot, piece.index, own);
-      // Rounding can make a -0 of a sum, so the sign of zero counts here whatever Op is.
+      // Rounding can turn a sum into -0, so the sign of zero matters here whatever Op is.
       ONESHOT_UNROLL for (int w = 0; w < kSumWords; ++w) sum.words[w] = Encode<true>(sum.words[w]);
       ONESHOT_UNROLL for (int i = kInRegisters ? 1 : 0; i < kRanks; ++i) {
         const int to = p.rank + i < kRanks ? p.rank + i : p.rank + i - kRanks;
@@ -98,7 +99,7 @@ class TwoShot {
     }
   }
 
-  // All of a row's sums: what this rank owns, and what it waits for.
+  // All of a row's sums: those of this rank's pieces, and those received from other owners.
   __device__ void Receive(const Parameters& p, const Place& place, int row, const Slot& slot,
                           float (&result)[kElements]) {
     Word missing = 0;  // chunks
@@ -109,7 +110,7 @@ class TwoShot {
     }
     WaitForSums(p, place, row, slot, missing);
     ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) {
-      // As everybody else reads it: the owner too has what travelled.
+      // Decoded on the owner too, so that all ranks use the value that was sent.
       ONESHOT_UNROLL for (int w = 0; w < kSumWords; ++w) {
         sums_.chunks[c].words[w] = Decode<true>(sums_.chunks[c].words[w]);
       }
@@ -120,12 +121,12 @@ class TwoShot {
  private:
   static constexpr int kWords = Chunk<T>::kWords;
   static constexpr int kSumWords = Chunk<R>::kWords;
-  // Where a block has one step, own parts and sums wait in registers. Else own parts are loaded again, and own sums go
-  // through this rank's own region: the thread that stores a word there is the one that loads it, so program order is
-  // enough, and no sentinel has to be restored.
+  // If a block takes one step, its own parts and sums stay in registers. Otherwise own parts are loaded again, and own
+  // sums go through this rank's own region: the thread that stores a word there also loads it, so program order is
+  // enough, and no sentinel needs to be restored.
   static constexpr bool kInRegisters = kRowSteps == 1;
 
-  // All peers are asked at once; then only those again whose part was not there yet.
+  // Polls all peers at once, then again only those whose part had not arrived.
   __device__ static Chunk<R> CombineParts(const Parameters& p, const Slot& slot, int index, const Chunk<T>& own) {
     Chunk<T> parts[kRanks];
     ONESHOT_UNROLL for (int r = 0; r < kRanks; ++r) parts[r] = own;
@@ -163,7 +164,7 @@ class TwoShot {
       ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) {
         if ((missing >> c & 1) && HasArrived<kSumWords>(sums_.chunks[c].words)) missing &= ~(1u << c);
       }
-      // An owner that waits for somebody else's part is not to blame: it gives up first, and names them.
+      // An owner that waits for another rank's part is not the culprit: it gives up first, and names the missing rank.
       if (missing != 0 && patience.IsOver(p, p.timeout_ns / 8)) GiveUp(p, owners);
     }
   }
