@@ -8,14 +8,14 @@ namespace {
 
 using hlo::Opcode;
 
-// The sizes other than one, the last in memory first; and for each its place among the dimensions.
+// The dimensions other than those of size one, minor to major: their sizes and their logical positions.
 struct MemoryOrder {
   std::vector<int64_t> sizes;
   std::vector<int64_t> places;
   bool is_row_major = true;
 };
 
-// The i-th dimension of a shape in memory, the last one first.
+// The i-th dimension in memory order, minor to major.
 size_t InMemory(const hlo::Shape& shape, size_t i) {
   const bool has_layout = shape.minor_to_major.size() == shape.dimensions.size();
   return has_layout ? static_cast<size_t>(shape.minor_to_major[i]) : shape.dimensions.size() - 1 - i;
@@ -38,7 +38,7 @@ MemoryOrder OrderInMemory(const hlo::Shape& shape) {
   return order;
 }
 
-// The row-major shape that has the same elements in the same places in memory, as a transpose of the given one.
+// The row-major shape with the same elements at the same places in memory, given as a transpose of the original shape.
 struct Flattened {
   std::vector<int64_t> dims;
   std::vector<int64_t> permutation;
@@ -54,7 +54,7 @@ Flattened Flatten(const hlo::Shape& shape) {
   return flat;
 }
 
-// Not a permutation: nothing.
+// Nothing if it is not a permutation.
 std::optional<std::vector<int64_t>> Inverse(const Dims& permutation) {
   std::vector<int64_t> inverse(permutation.size(), -1);
   for (size_t i = 0; i < permutation.size(); ++i) {
@@ -65,14 +65,14 @@ std::optional<std::vector<int64_t>> Inverse(const Dims& permutation) {
   return inverse;
 }
 
-// The dimensions of one side of a fold, rows or width, as they stand in the result of a transpose.
+// The span of one side of a row layout (the rows or the columns) in the result of a transpose.
 struct Side {
-  int64_t last = -1;  // of the operand's dimensions
+  int64_t last = -1;  // last dimension of the operand
   int begin = -1;
-  int end = 0;  // 0: none
+  int end = 0;  // 0: empty
 };
 
-// Of a transpose whose result has these dimensions; nothing, too, where they are not those of its operand.
+// Row layout of a transpose's result with dimensions `to`. Also fails if these do not match the operand's dimensions.
 std::optional<RowLayout> FoldOfTransposed(const Dims& from, const RowLayout& fold, const Dims& permutation,
                                           const Dims& to) {
   const auto after = RowLayoutAfterTranspose(from, fold, permutation);
@@ -89,7 +89,7 @@ std::optional<RowLayout> RowLayoutAfterTranspose(const Dims& from, const RowLayo
     if (source < 0 || source >= static_cast<int64_t>(from.size())) return std::nullopt;
     if (from[source] == 1) continue;
     Side& side = fold.IsRow(static_cast<int>(source)) ? rows : columns;
-    if (source <= side.last) return std::nullopt;  // they change their order
+    if (source <= side.last) return std::nullopt;  // their order changes
     side.last = source;
     if (side.end == 0) side.begin = i;
     side.end = i + 1;
@@ -105,7 +105,7 @@ bool BitcastReshapes(const hlo::Shape& from, const hlo::Shape& to) {
   return (a.is_row_major && b.is_row_major) || (a.sizes == b.sizes && a.places == b.places);
 }
 
-// Any bitcast is a transpose to the order in memory, a row-major reshape, and a transpose from the other's order.
+// Any bitcast is a transpose to memory order, a row-major reshape, and a transpose from the result's memory order.
 std::optional<RowLayout> RowLayoutAfterBitcast(const hlo::Shape& from, const RowLayout& fold, const hlo::Shape& to) {
   if (BitcastReshapes(from, to)) return RowLayoutAfterReshape(from.dimensions, fold, to.dimensions);
   if (!from.is_plain || !to.is_plain) return std::nullopt;

@@ -1,4 +1,4 @@
-// Follows a fold through a reshape, copy, transpose or bitcast, or says why rows do not stay whole.
+// Follows a row layout through a reshape, copy, transpose or bitcast, or says why rows do not stay whole.
 //
 //   transpose([8,1,512] {1}, {2,0,1}) -> [512,8,1] {1, columns_first}      only renames dimensions
 //   transpose([2,4,512] {2}, {1,0,2}) -> none                              rows change their order
@@ -14,8 +14,8 @@
 
 namespace jax_oneshot {
 
-// Forward: the fold of the result, given that of the operand. Backward: the fold of the operand, given that of the
-// result. The move has one operand.
+// RowLayoutAfterMove: the row layout of the result, given that of the operand. RowLayoutBeforeMove: the reverse. The
+// move has one operand.
 Result<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold);
 std::optional<RowLayout> RowLayoutBeforeMove(const Graph& graph, Node move, const RowLayout& fold);
 
@@ -23,8 +23,7 @@ std::optional<RowLayout> RowLayoutAfterTranspose(const Dims& from, const RowLayo
 
 std::optional<RowLayout> RowLayoutAfterBitcast(const hlo::Shape& from, const RowLayout& fold, const hlo::Shape& to);
 
-// A bitcast between two layouts is a reshape all the same where both are row-major, and where only dimensions of size
-// one come or go.
+// True if a bitcast acts as a reshape: both layouts are row-major, or only dimensions of size one are added or removed.
 bool BitcastReshapes(const hlo::Shape& from, const hlo::Shape& to);
 
 }  // namespace jax_oneshot

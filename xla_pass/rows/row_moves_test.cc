@@ -1,4 +1,4 @@
-// What moves do to the fold of a shape: each rule with a near miss.
+// Row layouts after moves: each rule with a near miss.
 #include "xla_pass/rows/row_moves.h"
 
 #include <gtest/gtest.h>
@@ -87,7 +87,7 @@ TEST(RowLayoutAfterBitcast, RefusesWhatMovesElements) {
   EXPECT_EQ(Bitcast(tiled, {1}, ShapeOf({96, 4}, {1, 0})), std::nullopt) << "not dense";
 }
 
-// Of the one move, %m.
+// The row layout after %m, the only move.
 std::string After(const std::string& move, const RowLayout& fold) {
   const TestGraph test("main { x = f32[2,4,96] parameter(0) " + move + " }");
   const Result<RowLayout> after = RowLayoutAfterMove(test.graph(), test["m"], fold);

@@ -1,4 +1,4 @@
-// Recognises a reduce or reduce-window as a row reduction, and checks its initial value and windows.
+// Recognizes a reduce or reduce-window as a row reduction, and checks its initial value and windows.
 #ifndef XLA_PASS_ROWS_ROW_REDUCTION_H_
 #define XLA_PASS_ROWS_ROW_REDUCTION_H_
 
@@ -10,17 +10,17 @@
 
 namespace jax_oneshot {
 
-// By what its computation does. Fails for reductions of several values at once.
+// Classified by the reduction computation. Fails for variadic reductions.
 Result<Op> RowReductionOp(const Graph& graph, Node reduce);
 
 Op CombiningOp(Op reduction);     // reduce_sum -> add
 Reducer ReducerOf(Op reduction);  // reduce_sum -> Reducer::kSum
 double IdentityOf(Op reduction);  // reduce_sum -> 0
 
-// The constant a reduction starts from.
+// The constant initial value of a reduction.
 Result<double> InitialValue(const Graph& graph, Node reduce);
 
-// Only windows that tile the row and cover each element once: what XLA:CPU makes of a row reduction.
+// Accepts only windows that tile the row and cover each element once, as XLA:CPU emits for row reductions.
 Result<void> CheckWindows(const Graph& graph, Node reduce_window, const RowLayout& fold);
 
 }  // namespace jax_oneshot

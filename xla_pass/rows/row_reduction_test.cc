@@ -1,4 +1,4 @@
-// Row reductions: which one, from which number, and windows that leave it one.
+// Row reductions: operation, initial value and windows.
 #include "xla_pass/rows/row_reduction.h"
 
 #include <gtest/gtest.h>
@@ -73,7 +73,7 @@ TEST(InitialValue, IsRefusedWhereItIsComputed) {
   EXPECT_EQ(Refusal(InitialValue(test.graph(), test["m"])), "its initial value is not a constant");
 }
 
-// Of windows over [8,64], whose width begins at the second dimension.
+// Windows over [8,64], where the second dimension is the width.
 std::string WindowRefusal(const std::string& shape, const std::string& window) {
   const TestGraph test = Main("w = " + shape + " reduce-window(x, zero), window=" + window + ", to_apply=add");
   return Refusal(CheckWindows(test.graph(), test["w"], {1}));

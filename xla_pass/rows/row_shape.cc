@@ -9,7 +9,7 @@ bool MapsInOrder(const Dims& from, const Dims& mapping) {
   return mapping.size() == from.size() && std::is_sorted(mapping.begin(), mapping.end());
 }
 
-// Each dimension of the operand lands where the result has what it is: rows or width.
+// True if every dimension of the operand maps to the same side of the result, rows or width.
 bool KeepsSides(const Dims& from, const RowLayout& fold, const Dims& mapping, const RowLayout& to_fold) {
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     if (from[i] != 1 && fold.IsRow(i) != to_fold.IsRow(static_cast<int>(mapping[i]))) return false;
@@ -71,8 +71,8 @@ std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout
   return FoldInto(to, ExtentAt(from, fold), fold.columns_first);
 }
 
-// Rows first, if that fits. Columns come first only where the operand has all rows, the result has columns too, and so
-// there is no doubt which are which, however many there are of either.
+// Prefers rows first. Columns come first only if the operand has all rows and the result has columns too, so that the
+// sides are unambiguous whatever their sizes.
 std::optional<RowLayout> RowLayoutAfterBroadcast(const Dims& from, const RowLayout& fold, const Dims& mapping,
                                                  const Dims& to, const RowExtent& extent) {
   if (!MapsInOrder(from, mapping)) return std::nullopt;

@@ -1,4 +1,4 @@
-// How dimensions fold onto [rows, width]: each rule with a near miss.
+// How dimensions map onto [rows, width]: each rule with a near miss.
 #include "xla_pass/rows/row_shape.h"
 
 #include <gtest/gtest.h>

@@ -13,7 +13,7 @@ constexpr int kMaxSteps = 32;
 
 bool IsReduction(Opcode opcode) { return opcode == Opcode::kReduce || opcode == Opcode::kReduceWindow; }
 
-// What a fusion or a parameter of one stands for, one step on; kNoNode for an instruction that does something itself.
+// One step into a fusion or out of a fusion's parameter; kNoNode for other instructions.
 Node StandsFor(const Graph& graph, Node node) {
   const int fused = graph.fused_computation(node);
   return fused >= 0 ? graph.root(fused) : graph.Outer(node);
@@ -28,7 +28,7 @@ Node SeeThrough(const Graph& graph, Node node) {
   return node;
 }
 
-// The one operand as large as the result that is no broadcast and no constant; kNoNode if there are two or none.
+// The only operand with the dimensions of the result, not counting broadcasts and constants; else kNoNode.
 Node OnlyLargeOperand(const Graph& graph, Node node) {
   Node only = kNoNode;
   for (int i = 0; i < graph.operand_count(node); ++i) {
@@ -43,13 +43,13 @@ Node OnlyLargeOperand(const Graph& graph, Node node) {
   return only;
 }
 
-// A reduction of rows, seen from what is made of its result: the node and where what it reduces folds.
+// A row reduction, and the split of its operand's row layout.
 struct Reduction {
   Node node = kNoNode;
   int split = 0;
 };
 
-// The last reduction says which dimensions are columns; windows before it reduce the same ones.
+// The reduce before the all-reduce says which dimensions are columns; windows before it reduce the same ones.
 Reduction LastReduction(const Graph& graph, Node result) {
   Node node = SeeThrough(graph, result);
   for (int step = 0; step < kMaxSteps && graph.at(node).opcode != Opcode::kReduce; ++step) {
@@ -66,8 +66,7 @@ Reduction LastReduction(const Graph& graph, Node result) {
   return reduces_last ? Reduction{node, split} : Reduction{};
 }
 
-// One step back from what an instruction makes to what it is made of: kNoNode where that is no one value of its size.
-// *split follows.
+// One step from a value to the only operand of its size that it is computed from; else kNoNode. Updates *split.
 Node StepBack(const Graph& graph, Node node, int* split) {
   const Opcode opcode = graph.at(node).opcode;
   if (const Node next = StandsFor(graph, node); next != kNoNode) return next;

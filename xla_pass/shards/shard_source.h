@@ -1,10 +1,10 @@
-// Finds the shards whose rows an all-reduce of row sums has summed, if that is what it is.
+// Finds the shards whose row sums an all-reduce completes, if there are any.
 //
 //   %s = [8,64] this rank's columns; %q = multiply(convert(%s), convert(%s)); %m = reduce(%q), dimensions={1};
 //   %ar = all-reduce(%m)
 //   -> %s, rows 8, width 64 * ranks
 //
-// A norm of shards that no all-reduce of rows stands before: the first of a scanned layer, whose residual is loop
+// This is a norm of shards that follows no all-reduce of rows: the first of a scanned layer, whose residual is loop
 // state.
 #ifndef XLA_PASS_SHARDS_SHARD_SOURCE_H_
 #define XLA_PASS_SHARDS_SHARD_SOURCE_H_
@@ -17,8 +17,8 @@
 namespace jax_oneshot {
 
 struct ShardSource {
-  Node node = kNoNode;  // of the all-reduce's own computation
-  int split = 0;        // where its shape folds
+  Node node = kNoNode;  // in the all-reduce's own computation
+  int split = 0;        // of its row layout
   RowExtent extent;     // of the whole rows
 };
 

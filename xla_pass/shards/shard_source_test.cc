@@ -1,4 +1,4 @@
-// FindShardSource: the shards behind an all-reduce of row sums, or none.
+// FindShardSource: the shards whose row sums an all-reduce completes, or none.
 #include "xla_pass/shards/shard_source.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace jax_oneshot {
 namespace {
 
-// "name at split, rows x width" of what %ar sums the rows of, on four ranks.
+// "name at split, rows x width" of the shards whose row sums %ar completes, on four ranks.
 std::string SourceOf(const std::string& body) {
   const TestGraph test(std::string(kReducers) + R"(
     square_sums { p = bf16[8,64] parameter(0)

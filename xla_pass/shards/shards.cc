@@ -12,7 +12,7 @@ namespace {
 
 using Group = std::vector<int64_t>;
 
-// The same sets of ranks, and in each group the same order; the order of the groups themselves means nothing.
+// Compares sets of ranks, and if `ordered` also their order within a group; the order of the groups is irrelevant.
 bool SameGroups(hlo::ReplicaGroups a, hlo::ReplicaGroups b, bool ordered) {
   for (hlo::ReplicaGroups* groups : {&a, &b}) {
     if (!ordered) {
@@ -23,8 +23,8 @@ bool SameGroups(hlo::ReplicaGroups a, hlo::ReplicaGroups b, bool ordered) {
   return a == b;
 }
 
-// The dimension whose size alone differs between the two shapes, where it is the first of the width; else a negative
-// number. Columns then are consecutive pieces of the row.
+// The only dimension whose size differs between the shapes, if it is the major one of the width; else -1. Shards are
+// then consecutive columns of the row.
 int ColumnDimension(const Dims& a, const Dims& b, const RowLayout& fold) {
   int found = -1;
   if (a.size() != b.size()) return -1;

@@ -1,7 +1,7 @@
-// Which slices, gathers and further all-reduces match the groups and rows of an all-reduce.
+// Which slices, gathers and further all-reduces match the groups and rows of a region's all-reduce.
 //
-// A value of the region is whole (each rank holds all columns) or lies in shards: the rank at place r of its group
-// holds width/N columns, from r * width/N on. What leads from one to the other:
+// A value of the region is whole (each rank holds all columns) or sharded: the rank at position r of its group holds
+// width/N columns, starting at r * width/N. Conversions between the two:
 //
 //   dynamic-slice(x, 0, my offset)     whole -> shard      the offset must be r * width/N on every rank
 //   all-gather(s), dimensions={width}  shard -> whole      of the same ranks in the same order
@@ -20,7 +20,7 @@
 
 namespace jax_oneshot {
 
-// How a value with columns lies on the ranks. What does not vary over the width is kWhole.
+// How a value with columns is distributed. Values that do not vary over the width are kWhole.
 enum class Distribution : uint8_t { kWhole, kShard };
 
 class Shards {
@@ -31,10 +31,10 @@ class Shards {
   RowExtent extent(Distribution distribution) const { return distribution == Distribution::kWhole ? whole_ : shard_; }
   const hlo::ReplicaGroups& groups() const { return groups_; }
 
-  // Which of the two a shape that folds so is; none: neither fits.
+  // The distribution of a shape with this row layout; none if neither fits.
   std::optional<Distribution> SpreadOf(const Dims& dims, const RowLayout& fold) const;
 
-  // `fold`: that of the operand. Each failure is a sentence about the instruction.
+  // `fold` is the row layout of the operand. A failure is a sentence about the instruction.
   Result<void> CheckSlice(Node dynamic_slice, const RowLayout& fold) const;
   Result<void> CheckGather(Node all_gather, const RowLayout& fold) const;
   Result<void> CheckReduce(Node all_reduce, Reducer reducer) const;
@@ -45,7 +45,7 @@ class Shards {
   const Graph& graph_;
   const hlo::ReplicaGroups& groups_;
   int64_t ranks_ = 0;
-  RowExtent whole_, shard_;  // shard_.width is 0 where the ranks do not divide the width into two columns or more each
+  RowExtent whole_, shard_;  // shard_.width is 0 unless the ranks divide the width into shards of at least two columns
 };
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// Shards: which slices, gathers and further all-reduces fit the ranks' columns, and why near misses do not.
+// Shards: which slices, gathers and further all-reduces match the ranks' columns, with near misses.
 #include "xla_pass/shards/shards.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 constexpr RowExtent kExtent = {8, 128};
 const hlo::ReplicaGroups kPairs = {hlo::GroupMode::kCrossReplica, {{0, 1}, {2, 3}}};
 
-// `i` is the place of each rank in its pair, `mine` the first of its columns.
+// `i` is the position of each rank in its pair, `mine` its first column.
 TestGraph Main(const std::string& body) {
   return TestGraph(std::string(kReducers) + R"(
     main { x = f32[8,128] parameter(0)

@@ -20,15 +20,15 @@ inline constexpr int64_t kMaxGroupSize = 16;
 // Bytes of one rank's message; the index is the number of ranks.
 using MessageLimits = std::array<int64_t, kMaxGroupSize + 1>;
 
-// For two_shot_from: no message is long enough.
+// As two_shot_from: two-shot is never used.
 inline MessageLimits NoMessage() {
   MessageLimits limits;
   limits.fill(std::numeric_limits<int64_t>::max());
   return limits;
 }
 
-// How the sums of a call travel whose combined inputs are `bytes` long. `two_shot_from`: the fewest bytes from which
-// two shots are quicker.
+// How the sums of a call are exchanged; `bytes` is the size of its combined inputs. Two-shot is faster from
+// `two_shot_from` bytes on.
 inline Algorithm ChooseAlgorithm(int64_t bytes, int64_t group_size, const MessageLimits& two_shot_from) {
   return bytes >= two_shot_from.at(static_cast<size_t>(group_size)) ? Algorithm::kTwoShot : Algorithm::kOneShot;
 }

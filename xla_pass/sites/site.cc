@@ -72,7 +72,7 @@ bool MovesOnly(Opcode opcode) {
          opcode == Opcode::kConvert;
 }
 
-// The slice that is the only reader of `value`, through no-ops and through one fusion; else kNoNode.
+// The dynamic-slice that is the only user of `value`, looking through no-ops and fusions; else kNoNode.
 Node OnlySlice(const Graph& graph, Node value) {
   constexpr int kMaxSteps = 16;
   for (int step = 0; step < kMaxSteps; ++step) {

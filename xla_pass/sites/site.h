@@ -1,8 +1,8 @@
-// Site: the facts about one all-reduce that a region can be grown from; or the reason it is kept.
+// Site: the properties of an all-reduce that a region can be grown from, or the reason why the all-reduce is kept.
 //
 //   %ar = bf16[2,4,512] all-reduce(%x)          one element, rows 8, width 512
-//   %ar = bf16[64,8,1] all-reduce(%x)           rows 64, width 8: dimensions of one behind it do not count
-//   %ar = (f32[8,64], f32[8,8]) all-reduce(..)  two elements, each the get-tuple-elements that read it
+//   %ar = bf16[64,8,1] all-reduce(%x)           rows 64, width 8: trailing dimensions of size one are ignored
+//   %ar = (f32[8,64], f32[8,8]) all-reduce(..)  two elements, each with the get-tuple-elements that read it
 #ifndef XLA_PASS_SITES_SITE_H_
 #define XLA_PASS_SITES_SITE_H_
 
@@ -19,7 +19,7 @@
 namespace jax_oneshot {
 
 struct SiteElement {
-  int operand = 0;            // which operand of the all-reduce
+  int operand = 0;            // index into the operands of the all-reduce
   std::vector<Node> results;  // the all-reduce itself, or the get-tuple-elements of this element
   int64_t rows = 1;
   int64_t width = 1;
@@ -32,8 +32,8 @@ struct Site {
   hlo::ReplicaGroups groups;
   int64_t group_size = 0;
   std::vector<SiteElement> elements;
-  // The slice that is the all-reduce's only reader, or kNoNode: XLA turns the pair into a reduce-scatter, so it is left
-  // alone unless more collectives go with it.
+  // The slice that is the all-reduce's only user, or kNoNode. XLA turns the pair into a reduce-scatter, so it is left
+  // alone unless more collectives can be absorbed.
   Node only_slice = kNoNode;
 };
 
@@ -41,15 +41,15 @@ struct SiteLimits {
   MessageLimits max_bytes = {};
 };
 
-// The row is the last dimension that is not one; a scalar is one row of width one. Layouts other than row-major pass
-// here: what matters is what the call reads and returns in the end (grow_region.h).
+// The row is the last dimension of a size other than one; a scalar is one row of width one. Any layout is accepted
+// here: only the call's operands and results must be row-major (grow_region.h).
 Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
                        const SiteLimits& limits);
 
-// What an all-reduce moves: facts for the report, whether or not it is a site.
+// The message size of an all-reduce, for the report too, whether or not it is a site.
 int64_t MessageBytes(const hlo::Shape& shape);
 
-// The row program's type for an HLO element type, if it has one.
+// The row program type of an HLO element type, if there is one.
 Result<DType> ToDType(hlo::PrimitiveType type);
 
 }  // namespace jax_oneshot

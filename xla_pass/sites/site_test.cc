@@ -1,4 +1,4 @@
-// CheckSite: what makes an all-reduce a site, and the sentence that each near miss is kept with.
+// CheckSite: what makes an all-reduce a site, and the reason for each near miss.
 #include "xla_pass/sites/site.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr char kPair[] = ", replica_groups={{0,1},{2,3}}, to_apply=add";
 
-// The site of %ar, the all-reduce in these instructions of the entry.
+// The site of %ar.
 Result<Site> SiteOf(const TestGraph& test, int64_t max_bytes = 1 << 20) {
   SiteLimits limits;
   limits.max_bytes.fill(max_bytes);

@@ -19,7 +19,7 @@ bool IsInLoopFusion(const Graph& graph, Node node) {
 
 bool IsF32(const Graph& graph, Node node) { return graph.at(node).shape->element_type == hlo::PrimitiveType::kF32; }
 
-// Read once, by one instruction.
+// True if exactly one operand of one instruction reads it.
 bool IsReadOnce(const Graph& graph, Node node) {
   const Span<Node> users = graph.users(node);
   if (users.size() != 1 || graph.is_root(node)) return false;
@@ -29,13 +29,13 @@ bool IsReadOnce(const Graph& graph, Node node) {
   return reads == 1;
 }
 
-// A product as the sum reads it, perhaps with its sign changed on the way.
+// A product, possibly negated before it is added.
 struct Factors {
   int x, y;
   bool negated;
 };
 
-// A product that does not vary in the innermost loop is computed in front of it, and rounded.
+// A product that is invariant in the innermost loop is computed before it, and rounded.
 bool IsInTheSameLoop(Kind product, Kind sum) {
   return Widens(Kind::kVec, sum) ? Widens(Kind::kVec, product) : product == sum;
 }
@@ -56,7 +56,7 @@ int Negated(ProgramBuilder* builder, int value) {
   return builder->Elementwise(Op::kNegate, DType::kF32, {value});
 }
 
-// The sign of a product is that of either factor: the one with fewer elements is cheaper to change.
+// Negating either factor negates the product; the one with fewer elements is cheaper.
 void Negate(ProgramBuilder* builder, Factors* factors) {
   int& factor = builder->kind(factors->y) < builder->kind(factors->x) ? factors->y : factors->x;
   factor = Negated(builder, factor);

@@ -1,6 +1,6 @@
-// Which sums XLA's fused loops round together with a multiplication in front of them. XLA:CPU lets LLVM contract
-// a*b+c, and computes cheap expressions again in every fusion that reads them: a call must round where they do, or a
-// comparison behind it finds no equal (`y == max(y)` with y = x * g + b).
+// Which additions XLA's fused loops contract with a preceding multiplication, rounding once. XLA:CPU lets LLVM contract
+// a*b+c, and recomputes cheap expressions in every fusion that reads them. A call must round in the same places, or
+// later comparisons may find nothing equal (`y == max(y)` with y = x * g + b).
 //
 //   fused { m = multiply(x, g)
 //           y = add(m, b) }                       -> x3: f32 row = multiply_add x0, x1, x2
@@ -8,10 +8,10 @@
 //           y = add(m, b)                            x4: f32 row = add x3, x2
 //           z = divide(y, m) }
 //
-// What LLVM does was read from results on jax 0.12.0.1, x86-64 with FMA (27 November 2026): f32 only, within one loop
-// fusion, only where the sum alone reads the product (moves and changes of sign between them are looked through), not
-// where the product is computed in front of the innermost loop, the first operand before the second.
-// tests/test_values.py holds calls against XLA:CPU's own results.
+// LLVM's behaviour, derived from results on jax 0.12.0.1, x86-64 with FMA (27 November 2026): f32 only; within one loop
+// fusion; only if the sum is the product's only reader (through moves and negations); not if the product is computed
+// before the innermost loop; the first operand takes precedence. tests/test_values.py compares calls with XLA:CPU's own
+// results.
 #ifndef XLA_PASS_TRANSLATE_CONTRACTION_H_
 #define XLA_PASS_TRANSLATE_CONTRACTION_H_
 
@@ -23,12 +23,12 @@ namespace jax_oneshot {
 // True if operand `i` of the addition or subtraction `sum` is a product that is not rounded before it is added.
 bool IsContracted(const Graph& graph, Node sum, int i);
 
-// x + y or x - y in f32, where the operands for which `contracted` says so are products: a multiply_add for the first
-// of them that is computed in the same loop, or the plain operation. Returns the value's id.
+// x + y or x - y in f32, where `contracted` marks operands that are products. Emits a multiply_add for the first such
+// operand that is computed in the same loop, else the plain operation. Returns the value's id.
 int AddSum(ProgramBuilder* builder, Op op, const OperandIds& operands, bool first_contracted, bool second_contracted);
 
-// The statement of an elementwise instruction whose operands have these values. Every one is written by this function,
-// so that none is rounded elsewhere than XLA rounds it. Returns the value's id.
+// Emits the statement of an elementwise instruction, given its operands' values, and returns the value's id. All
+// elementwise statements go through this function, so that values are rounded where XLA rounds them.
 struct Elementwise {
   Op op;
   DType dtype;

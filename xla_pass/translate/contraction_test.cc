@@ -1,4 +1,4 @@
-// What is contracted, and what is not: held against XLA's own results by tests/test_values.py.
+// What is contracted and what is not; tests/test_values.py compares with XLA's own results.
 #include "xla_pass/translate/contraction.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// For both operands of %y: "10" is the first only. `body` makes %m, %y and what else reads them.
+// One digit per operand of %y: "10" means only the first. `body` defines %m, %y and other users.
 std::string Contracted(const std::string& body, const std::string& kind = "kLoop", const std::string& type = "f32") {
   std::string text = R"(
     fused { x = T[8,64] parameter(0)
@@ -65,7 +65,7 @@ class Sum : public ::testing::Test {
     product_ = builder_.Elementwise(Op::kMultiply, DType::kF32, {x_, g_});
   }
 
-  // Behind the three inputs, without what nothing needs.
+  // The statements after the three inputs, without unused ones.
   std::string Statements(int value) const {
     const Kind kind = builder_.kind(value);
     const std::string text = PrintRowProgram(builder_.Finish({{value, kind}}).program);
@@ -97,7 +97,7 @@ TEST_F(Sum, ThatSubtractsChangesTheSignOfTheNarrowerFactor) {
 TEST_F(Sum, StaysOneWhereNothingIsContracted) {
   const std::string plain = "x3: f32 row = multiply x0, x1; x4: f32 row = add x3, x2";
   EXPECT_EQ(Statements(AddSum(&builder_, Op::kAdd, {product_, s_}, false, false)), plain);
-  // Constant over the width: computed in front of XLA's loop, and rounded there.
+  // Constant over the width: computed before XLA's loop, and rounded there.
   const int square = builder_.Elementwise(Op::kMultiply, DType::kF32, {s_, s_});
   const int sum = AddSum(&builder_, Op::kAdd, {square, product_}, true, false);
   EXPECT_EQ(builder_.program().statements[sum].op, Op::kAdd);

@@ -16,16 +16,16 @@ namespace {
 
 using hlo::Opcode;
 
-// How many instructions deep a cheap expression is looked through; real ones (gamma + 1, converted and reshaped) stay
-// well below.
+// Bounds the depth of cheap expressions that are looked through; real ones (gamma + 1, converted and reshaped) are much
+// shallower.
 constexpr size_t kMaxDepth = 16;
 
-// What may be cloned in front of the call at any size: reads of a part of something (a gather: rows of a table).
+// May be cloned before the call at any size: reads of a part of a larger value (a gather reads rows of a table).
 bool IsHoistableRead(Opcode opcode) {
   return opcode == Opcode::kDynamicSlice || opcode == Opcode::kSlice || opcode == Opcode::kGather || IsMove(opcode);
 }
 
-// A node and how it is used, in one number.
+// Packs a node and its use into one number.
 uint64_t KeyOf(Node node, const RowLayout& fold, Distribution distribution) {
   return uint64_t{static_cast<uint32_t>(node)} << 32 | static_cast<uint64_t>(fold.split) << 2 |
          static_cast<uint64_t>(fold.columns_first) << 1 | static_cast<uint64_t>(distribution == Distribution::kShard);
@@ -40,7 +40,7 @@ bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
 }  // namespace
 
 Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands) {
-  // Of truth values the total order is the only one, and IEEE's comparison of 0 and 1 agrees with it.
+  // For pred, total order is the only order, and IEEE comparison of 0 and 1 agrees with it.
   if (compare.is_total_order() && operands != hlo::PrimitiveType::kPred) {
     return Err("a total-order comparison has no row form");
   }
@@ -61,7 +61,7 @@ void ExternalValues::Rollback(const ProgramBuilder::Checkpoint& mark) {
   while (!known_values_.empty() && is_gone(known_values_.back())) known_values_.pop_back();
   known_.Truncate(known_values_.size());
   if (std::none_of(known_values_.begin(), known_values_.end(), is_gone)) return;
-  // What was found to be an older value stays known.
+  // Keep the keys that map to older values.
   const std::vector<uint64_t> keys = known_.keys();
   const std::vector<int> values = std::move(known_values_);
   known_.Truncate(0);
@@ -103,7 +103,7 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
   std::optional<int> seen;
   if (use.depth < kMaxDepth && !scope_.is_opaque(node)) seen = LookThrough(node, use);
-  // Small math that rests on hoisted operands anyway is hoisted as a whole: one operand instead of several.
+  // Small math on hoisted operands is itself hoisted: one operand instead of several.
   const bool added_hoisted = std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(mark.inputs), operands_.end(),
                                          [](const CallOperand& operand) { return operand.hoisted; });
   if (seen && added_hoisted && IsSmallMath(node)) {
@@ -144,12 +144,12 @@ std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
     return TryReadAt(whole, use.As(Distribution::kWhole));
   }
   if (instruction.opcode == Opcode::kAllGather && use.distribution == Distribution::kWhole) {
-    if (graph_.is_root(node) || graph_.has_control_edges(node)) return std::nullopt;  // it is needed for itself
+    if (graph_.is_root(node) || graph_.has_control_edges(node)) return std::nullopt;  // has other uses than the call
     if (!scope_.shards->CheckGather(node, use.fold)) return std::nullopt;
     return TryReadAt(graph_.operand(node, 0), use.As(Distribution::kShard));
   }
   if (const int fused = graph_.fused_computation(node); fused >= 0) {
-    // Of a weight, cheap to make again (XLA:CPU wraps even a lone convert); what has rows is loaded as it is.
+    // Recomputing a fusion of a weight is cheap (XLA:CPU wraps even a single convert); values with rows are loaded.
     const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.distribution));
     if (!kind || Widens(Kind::kRowScalar, *kind)) return std::nullopt;  // full-size work of its own
     return TryReadAt(graph_.root(fused), use.At(use.fold));
@@ -171,8 +171,8 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return std::nullopt;  // not elementwise
   const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.distribution));
   if (!kind) return std::nullopt;  // the shape does not fit the rows
-  // In the region's own computation a full-size result is cheaper to load than to compute again, except that reading
-  // the narrower side of a widening convert moves fewer bytes.
+  // In the region's own computation, loading a full-size result is cheaper than recomputing it, except that the operand
+  // of a widening convert has fewer bytes.
   const bool varies_over_rows = (static_cast<int>(*kind) & static_cast<int>(Kind::kRowScalar)) != 0;
   if (graph_.computation_index(node) == scope_.computation && varies_over_rows &&
       !(*op == Op::kConvert && IsWidening(*graph_.at(graph_.operand(node, 0)).shape, *instruction.shape))) {
@@ -196,7 +196,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   return AddElementwise(graph_, node, {*op, *dtype, operands, direction}, builder_);
 }
 
-// Index arithmetic, comparisons of token ids, masks of one flag per row: cheap enough to be cloned.
+// Index arithmetic, comparisons of token ids, masks with one flag per row: cheap enough to clone.
 bool ExternalValues::IsSmallMath(Node node) const {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.shape->IsTuple() ||
@@ -217,7 +217,7 @@ bool ExternalValues::AppendNeeds(Node node, std::vector<Node>* needs) const {
   return true;
 }
 
-// Level by level, each instruction once: an expression may read one value along many ways.
+// Breadth first, visiting each instruction once: an expression may reach a value on many paths.
 bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
   NodeSet seen = {node};
   for (size_t first = 0, depth = 0; first < seen.size(); ++depth) {
@@ -263,7 +263,7 @@ Result<int> ExternalValues::Load(Node node, const Use& use) {
                std::to_string(extent.width));
   }
   if (*kind == Kind::kRow && use.fold.columns_first) return Err("operand " + name() + ": its rows are transposed");
-  // What lies in another order of dimensions is copied in front of the call: it is no larger than the message.
+  // Other layouts are copied to row-major before the call; the copy is no larger than the message.
   if (!instruction.shape->is_plain) {
     return Err("operand " + name() + ": it has a dynamic size, tiles, or a memory space of its own");
   }

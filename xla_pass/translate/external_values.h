@@ -2,12 +2,12 @@
 // the call, or into a few statements on smaller operands.
 //
 //   broadcast(add(1, convert(g))), g: bf16[512]   ->  load g (vec); convert; constant 1; add
-//   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned in front of the call, then loaded
-//   g: bf16[64], this rank's columns of 512       ->  gathered: the call puts the ranks' shards side by side
-//   all-gather(g)                                 ->  the same: the all-gather becomes part of the exchange
-//   dynamic-slice(x, my columns), x the same      ->  load x: no rank needs another's columns of it
+//   dynamic-slice(stack, i) inside a fusion       ->  hoisted: cloned before the call, then loaded
+//   g: bf16[64], this rank's columns of 512       ->  gathered: the call concatenates the ranks' shards
+//   all-gather(g)                                 ->  gathered too: the all-gather becomes part of the exchange
+//   dynamic-slice(x, my columns), x replicated    ->  load x: no exchange needed
 //
-// Only cheap things are looked through, never ones that another region claimed.
+// Only cheap expressions are looked through, never instructions of another region.
 #ifndef XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_
 #define XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_
 
@@ -27,8 +27,8 @@
 
 namespace jax_oneshot {
 
-// An operand of the call. `node` is an instruction of the region's computation, or, when hoisted, one inside an
-// absorbed fusion, whose expression is cloned; `leaves` are the region computation's instructions it needs.
+// An operand of the call. `node` is an instruction of the region's computation or, if hoisted, one inside an absorbed
+// fusion, whose expression is cloned. `leaves` are the instructions of the region's computation that it needs.
 struct CallOperand {
   Node node = kNoNode;
   bool hoisted = false;
@@ -40,22 +40,21 @@ class ExternalValues {
   struct Scope {
     int computation = 0;  // the region's
     const Shards* shards = nullptr;
-    std::function<bool(Node)> in_region;  // value is computed by the region
-    std::function<bool(Node)> is_opaque;  // do not look through this instruction (another region owns it)
-    std::function<bool(Node)> is_same;    // certainly the same on every rank of the group
+    std::function<bool(Node)> in_region;  // the region computes the value
+    std::function<bool(Node)> is_opaque;  // another region owns the instruction: do not look through it
+    std::function<bool(Node)> is_same;    // known to be the same on every rank of the group
     StepBudget* steps = nullptr;
   };
 
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
       : graph_(graph), scope_(std::move(scope)), builder_(builder) {}
 
-  // The program value of `node`, whose shape folds so where it is used, beside values that lie as `distribution` says.
-  // What is used beside shards must be the same on every rank unless it lies in shards too: the call computes every
-  // rank's columns on every rank.
+  // The program value of `node`, which has row layout `fold` where it is used, next to values with this distribution.
+  // Values used together with shards must be sharded too, or be the same on every rank: each rank computes all columns.
   Result<int> Read(Node node, const RowLayout& fold, Distribution distribution);
 
-  // Operand i of the call feeds input i of the program under construction (inputs of kLocal and kGather role only:
-  // others are recorded by AddOperand).
+  // Operand i of the call feeds input i of the program under construction. Read appends kLocal and kGather inputs;
+  // others are added with AddOperand.
   const std::vector<CallOperand>& operands() const { return operands_; }
   void AddOperand(CallOperand operand) { operands_.push_back(std::move(operand)); }
   // The all-gathers that were looked through.
@@ -73,7 +72,7 @@ class ExternalValues {
   };
 
   Result<int> ReadAt(Node node, const Use& use);
-  // Nothing where it must be loaded as it is.
+  // Nothing if the value must be loaded.
   std::optional<int> LookThrough(Node node, const Use& use);
   std::optional<int> LookThroughMove(Node node, const Use& use);
   std::optional<int> LookThroughElementwise(Node node, const Use& use);
@@ -83,19 +82,19 @@ class ExternalValues {
   Result<Role> RoleOf(Node node, Kind kind, Distribution distribution) const;
   bool IsSmallMath(Node node) const;
   bool CanHoist(Node node, std::vector<Node>* leaves) const;
-  // What the clone of an instruction inside a fusion needs; false where it cannot be cloned.
+  // Appends the nodes that a clone of an instruction inside a fusion needs; false if it cannot be cloned.
   bool AppendNeeds(Node node, std::vector<Node>* needs) const;
 
   const Graph& graph_;
   Scope scope_;
   ProgramBuilder* builder_;
   std::vector<CallOperand> operands_;
-  // What was read so far, by node and use, with its value by number.
+  // Values read so far, by node and use.
   OrderedSet<uint64_t> known_;
   std::vector<int> known_values_;
 };
 
-// A statement's direction from HLO's spelling ("LT"), for operands of this type.
+// Parses HLO's comparison direction ("LT") for operands of this type.
 Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands);
 
 }  // namespace jax_oneshot

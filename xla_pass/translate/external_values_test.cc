@@ -1,4 +1,4 @@
-// ExternalValues: what the call reads, looked through as far as that is cheap.
+// ExternalValues: the call's operands, and how far they are looked through.
 #include "xla_pass/translate/external_values.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ class Reading {
     return values_.Read(test_[name], fold, distribution);
   }
 
-  // The program that returns the value, and what its inputs are.
+  // The program that returns the value, and its operands.
   std::string Program(const std::string& name, const RowLayout& fold,
                       Distribution distribution = Distribution::kWhole) {
     const Result<int> value = Read(name, fold, distribution);

@@ -9,7 +9,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Equal programs have equal hashes. Constants are left out: equal ones may differ in their bits (NaN).
+// Constants are left out: equal constants may differ in their bits (NaN).
 size_t HashOf(const RowProgram& program) {
   uint64_t hash = program.inputs.size();
   const auto mix = [&hash](uint64_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15u; };

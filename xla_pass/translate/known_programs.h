@@ -1,5 +1,5 @@
-// Canonical text of row programs, validated and printed once per distinct program: the layers of a model have equal
-// ones.
+// Canonical text of row programs, validated and printed once per distinct program: most layers of a model have the same
+// program.
 #ifndef XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_
 #define XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_
 
@@ -16,7 +16,7 @@ class KnownPrograms {
  public:
   // The text lives as long as this object. Fails with ValidateRowProgram's message.
   Result<const std::string*> TextOf(const RowProgram& program);
-  size_t size() const { return known_.size(); }  // how many differ
+  size_t size() const { return known_.size(); }  // number of distinct programs
 
  private:
   struct Known {

@@ -1,4 +1,4 @@
-// KnownPrograms: one text for each program, and none for one that breaks a rule.
+// KnownPrograms: one text per program, and an error for an invalid one.
 #include "xla_pass/translate/known_programs.h"
 
 #include <gmock/gmock.h>

@@ -7,7 +7,7 @@
 namespace jax_oneshot {
 
 ProgramBuilder::Key ProgramBuilder::KeyOf(const Statement& statement) {
-  // The constant's bits, so that -0.0 and 0.0, or two NaNs, compare as they should.
+  // By bits, so that -0.0 differs from 0.0 and equal NaNs match.
   uint32_t bits = 0;
   std::memcpy(&bits, &statement.constant, sizeof(bits));
   uint64_t operation = bits;

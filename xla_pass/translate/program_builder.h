@@ -1,5 +1,5 @@
-// Builds a row program statement by statement. Equal statements are made once; statements since a checkpoint can be
-// rolled back; Finish drops what no output needs.
+// Builds a row program statement by statement. Equal statements are emitted once; statements since a checkpoint can be
+// rolled back; Finish drops dead statements and inputs.
 #ifndef XLA_PASS_TRANSLATE_PROGRAM_BUILDER_H_
 #define XLA_PASS_TRANSLATE_PROGRAM_BUILDER_H_
 
@@ -13,7 +13,7 @@
 
 namespace jax_oneshot {
 
-// The values that one operation reads: at most three.
+// Operands of one operation, at most three.
 class OperandIds {
  public:
   OperandIds() = default;
@@ -25,7 +25,7 @@ class OperandIds {
   }
   const int* begin() const { return ids_.data(); }
   const int* end() const { return ids_.data() + size_; }
-  const std::array<int, 3>& padded() const { return ids_; }  // with -1
+  const std::array<int, 3>& padded() const { return ids_; }  // padded with -1
 
  private:
   std::array<int, 3> ids_ = {-1, -1, -1};
@@ -49,20 +49,20 @@ class ProgramBuilder {
   int Constant(DType dtype, float value);
   // Kind of the result: the join of the operands' kinds.
   int Elementwise(Op op, DType dtype, const OperandIds& operands, Direction direction = Direction::kEq);
-  int Broadcast(int value, Kind kind);  // the value itself when it already is as wide
+  int Broadcast(int value, Kind kind);  // the value itself if it is already as wide
   int RowReduction(Op op, int value, DType dtype);
 
   Kind kind(int value) const { return program_.statements[value].kind; }
   DType dtype(int value) const { return program_.statements[value].dtype; }
   const RowProgram& program() const { return program_; }
-  // The inputs that are loaded, and neither summed nor gathered, to compute a value; the last loaded comes first.
+  // The inputs loaded (not summed or gathered) to compute a value, the last one first.
   std::vector<int> LoadsBehind(int value) const;
 
   Checkpoint Mark() const { return {program_.inputs.size(), program_.statements.size()}; }
   void Rollback(const Checkpoint& mark);
 
-  // The program with these outputs, without the statements and inputs that none of them needs.
-  // kept_inputs[i]: which of the added inputs became input i.
+  // The program with these outputs, without dead statements and inputs. kept_inputs[i] is the added input that became
+  // input i.
   struct Finished {
     RowProgram program;
     std::vector<int> kept_inputs;
@@ -70,7 +70,7 @@ class ProgramBuilder {
   Finished Finish(const std::vector<Output>& outputs) const;
 
  private:
-  // All of a statement that reads no input.
+  // Identifies a statement that reads no input.
   struct Key {
     uint64_t operation;
     std::array<int, 3> operands;

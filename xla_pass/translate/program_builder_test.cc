@@ -1,4 +1,4 @@
-// ProgramBuilder: equal statements once, rollback, and what Finish leaves out.
+// ProgramBuilder: deduplication, rollback, and dead code in Finish.
 #include "xla_pass/translate/program_builder.h"
 
 #include <gtest/gtest.h>

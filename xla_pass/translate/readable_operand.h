@@ -1,10 +1,10 @@
-// The instruction whose value the call reads for an all-reduce's operand.
+// The instruction whose value the call reads in place of an all-reduce's operand.
 //
 //   %w = f32[..] convert(%b), %b bf16;  all-reduce(%w)             -> %b
 //   %c = copy(%r) to another layout, in a fusion;  all-reduce(%c)  -> %r
 //
-// XLA:CPU promotes bf16 all-reduces to f32 this way, and the sum is taken in f32 regardless; and it gives some a layout
-// of their own.
+// XLA:CPU promotes bf16 all-reduces to f32 this way (a call sums in f32 anyway), and gives some all-reduces a layout of
+// their own.
 #ifndef XLA_PASS_TRANSLATE_READABLE_OPERAND_H_
 #define XLA_PASS_TRANSLATE_READABLE_OPERAND_H_
 
@@ -13,7 +13,7 @@
 
 namespace jax_oneshot {
 
-// The operand itself where nothing of the kind stands in front of it.
+// The operand itself if there is nothing to skip.
 Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand);
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// ReadableOperand: past promotions and changes of layout, and no further.
+// ReadableOperand skips promotions and layout changes, and nothing else.
 #include "xla_pass/translate/readable_operand.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// What is read in place of %last, when `claimed` belong to a region.
+// What is read in place of %last if the `claimed` instructions belong to a region.
 std::string ReadFor(const std::string& text, const std::vector<std::string>& claimed = {}) {
   const TestGraph test(text);
   StepBudget steps(1000);

@@ -1,4 +1,4 @@
-// Folds against what they mean: every small shape, fold, permutation and layout, element by element.
+// Row layouts against their definition: every small shape, row layout, permutation and layout, element by element.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -47,7 +47,7 @@ std::vector<RowLayout> Folds(const V& dims) {
   return folds;
 }
 
-// The index along each dimension of the element at a place in row-major order.
+// The index along each dimension of the element at a row-major position.
 V IndexOf(const V& dims, int64_t place) {
   V index(dims.size());
   for (size_t d = dims.size(); d-- > 0; place /= dims[d]) index[d] = place % dims[d];
@@ -62,7 +62,7 @@ int64_t PlaceOf(const V& dims, const V& index) {
 
 int64_t Elements(const V& dims) { return Product(dims, 0, dims.size()); }
 
-// Where in [rows, width] each element is, in row-major order.
+// The row and column of each element, in row-major order.
 std::vector<Cell> Cells(const V& dims, const RowLayout& fold) {
   std::vector<Cell> cells;
   for (int64_t place = 0; place < Elements(dims); ++place) {
@@ -140,7 +140,7 @@ TEST(RowLayoutAfterTranspose, IsFoundWhereverThereIsOne) {
   }
 }
 
-// Ascending dimensions of a result of this rank, for an operand of that one.
+// Ascending broadcast dimensions, for an operand and a result of these ranks.
 std::vector<V> Mappings(size_t operand_rank, size_t rank) {
   std::vector<V> mappings;
   for (unsigned set = 0; set < 1u << rank; ++set) {
@@ -153,7 +153,7 @@ std::vector<V> Mappings(size_t operand_rank, size_t rank) {
   return mappings;
 }
 
-// Every element of the result is what the operand has in its row and column, where the operand has several.
+// True if every result element equals the operand's element in its row and column, as far as the operand has several.
 bool SpreadsAlongRowsAndColumns(const V& from, const RowLayout& fold, const V& mapping, const V& to,
                                 const RowLayout& to_fold) {
   const RowExtent extent = ExtentAt(from, fold);
@@ -170,7 +170,7 @@ bool SpreadsAlongRowsAndColumns(const V& from, const RowLayout& fold, const V& m
   return true;
 }
 
-// Calls back with each broadcast of one small shape to another.
+// Calls `check` with each broadcast of one small shape to another.
 template <typename Check>
 void ForEachBroadcast(const Check& check) {
   for (const V& from : Shapes()) {
@@ -210,7 +210,7 @@ TEST(RowLayoutBeforeBroadcast, SpreadsAlongRowsAndColumns) {
   });
 }
 
-// By place in memory.
+// The same in memory order.
 std::vector<Cell> CellsInMemory(const hlo::Shape& shape, const RowLayout& fold) {
   const V& dims = shape.dimensions;
   const std::vector<Cell> cells = Cells(dims, fold);

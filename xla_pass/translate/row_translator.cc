@@ -27,7 +27,7 @@ Role RoleOf(Reducer reducer) {
   return reducer == Reducer::kMin ? Role::kMin : Role::kSum;
 }
 
-// What a comparison asks; of no account for other operations.
+// The direction of a comparison; ignored for other operations.
 Result<Direction> DirectionOf(const Graph& graph, Node node, Op op) {
   if (op != Op::kCompare) return Direction::kEq;
   return ParseDirection(graph.at(node), graph.at(graph.operand(node, 0)).shape->element_type);
@@ -205,8 +205,8 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, O
   return RowValue{value, *fold, *distribution, std::nullopt};
 }
 
-// A sum of each rank's columns may be widened and narrowed on its way to the all-reduce that completes it: XLA:CPU does
-// so to sums in bf16. Rounding the parts or not is within what summing in another order changes.
+// Sums of a rank's columns may be widened and narrowed before the all-reduce that completes them: XLA:CPU does so for
+// bf16 sums. The effect of rounding the partial sums or not is no larger than that of summing in another order.
 Result<RowTranslator::RowValue> RowTranslator::PassPartial(Node node, const RowValue& value) const {
   const Result<DType> dtype = ToDType(graph_.at(node).shape->element_type);
   const bool is_float = dtype && *dtype != DType::kPred;
@@ -309,7 +309,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
   return RowValue{value->id, value->fold, Distribution::kWhole, std::nullopt};
 }
 
-// One that completes row reductions of shards. Of a tuple, the elements are completed where they are read.
+// An all-reduce that completes row reductions of shards. For a tuple, each get-tuple-element completes its element.
 Result<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   for (int i = 0; i < graph_.operand_count(node); ++i) {
@@ -324,7 +324,7 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
   return CompleteOverRanks(graph_.operand(node, 0), *instruction.shape);
 }
 
-// Reduced in the type of what is reduced, which converts in front of the all-reduce may have changed.
+// Reduces in the type of the reduced value; converts before the all-reduce may have changed the type.
 Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, const hlo::Shape& shape) {
   const RowValue value = *Find(operand);
   const Result<DType> dtype = ToDType(shape.element_type);

@@ -1,13 +1,14 @@
-// Translates instructions behind an all-reduce into row program statements, one unit at a time in dependency order; or
-// says why an instruction has no row form.
+// Translates the instructions after an all-reduce into row program statements, one unit at a time in dependency order,
+// or says why an instruction has no row form.
 //
 //   %r = add(%ar, %x); %s = multiply(%r, %r); %m = reduce(%s, 0), dimensions={1}
 //   -> x1 = load; x2 = add x0, x1; x3 = multiply x2, x2; x4 = reduce_sum x3
 //
 //   %c = dynamic-slice(%r, my columns); %s = reduce(%c * %c); %t = all-reduce(%s); ..; %g = all-gather(%c * %rsqrt)
-//   -> the same program: statements are about whole rows, a shard is how a rank holds one of their values
+//   -> the same program: statements describe whole rows; sharding is only how ranks hold a value
 //
-// A unit is one instruction of the region's computation. A fusion is one unit: all of it has a row form or none.
+// A unit is one instruction of the region's computation. A fusion is one unit: it is translated completely or not at
+// all.
 #ifndef XLA_PASS_TRANSLATE_ROW_TRANSLATOR_H_
 #define XLA_PASS_TRANSLATE_ROW_TRANSLATOR_H_
 
@@ -30,13 +31,13 @@ namespace jax_oneshot {
 struct TranslatorScope {
   int computation = 0;
   RowExtent extent;
-  const hlo::ReplicaGroups* groups = nullptr;  // who takes part in the exchange
+  const hlo::ReplicaGroups* groups = nullptr;  // participants of the exchange
   std::function<bool(Node)> is_opaque;         // another region owns the instruction
-  std::function<bool(Node)> is_same;           // certainly the same on every rank of a group
+  std::function<bool(Node)> is_same;           // known to be the same on every rank of a group
   StepBudget* steps = nullptr;
 };
 
-// The layouts that a value may have where it is returned; a copy behind the call makes any but row-major.
+// Allowed layouts of a returned value; with kAny, a copy after the call produces layouts other than row-major.
 enum class LayoutRule : uint8_t { kRowMajor, kAny };
 
 class RowTranslator {
@@ -45,33 +46,33 @@ class RowTranslator {
   RowTranslator(const RowTranslator&) = delete;
   RowTranslator& operator=(const RowTranslator&) = delete;
 
-  // Seeds the region: `results` all hold what the ranks' `operand` values add up to.
+  // Seeds the region: each of `results` holds the ranks' combined `operand` values.
   void AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype);
-  // Seeds a region that sums nothing: `shard` holds each rank's columns. Fails where it cannot be gathered.
+  // Seeds a region without a sum: `shard` holds each rank's columns. Fails if it cannot be gathered.
   Result<void> AddShard(Node shard, const RowLayout& fold);
 
-  // On failure nothing has changed.
+  // Changes nothing on failure.
   Result<void> TranslateUnit(Node unit);
-  // Undoes the last TranslateUnit that succeeded.
+  // Undoes the last successful TranslateUnit.
   void TakeBackLastUnit();
 
-  // A value as the call can return it. Partial row sums, tuples and what IsTransposed cannot be returned.
+  // The output that returns a value. Partial row sums, tuples and transposed values (IsTransposed) cannot be returned.
   Result<Output> ExportOf(Node node, LayoutRule layouts = LayoutRule::kRowMajor) const;
   bool CanExport(Node node) const { return FindProblem(node, LayoutRule::kRowMajor) == nullptr; }
 
-  // A value whose columns come first. What reads it may be returned, once its rows come first again.
+  // True if a value's columns come first. Its users may be returned once they have rows first again.
   bool IsTransposed(Node node) const;
 
   const std::vector<CallOperand>& operands() const { return externals_.operands(); }
   std::vector<Node> AllGathersOfOperands() const { return externals_.AllGathers(); }
   const ProgramBuilder& builder() const { return builder_; }
   bool Computes(Node node) const { return known_.Contains(node); }
-  // Elementary instructions a unit stands for: those inside it, or itself.
+  // The number of elementary instructions in a unit.
   int64_t InstructionCount(Node unit) const;
 
  private:
-  // A row reduction of which a part is done; the value's id is that of what is reduced. Windows are done and a reduce
-  // completes it, or each rank's columns are done and an all-reduce completes it.
+  // A partially computed row reduction; the value's id is that of the reduced value. Either windows have been reduced
+  // and a reduce completes it, or each rank's columns have been reduced and an all-reduce completes it.
   struct Partial {
     Op op;
     bool over_ranks;
@@ -99,7 +100,7 @@ class RowTranslator {
   Result<RowValue> CompleteOverRanks(Node operand, const hlo::Shape& shape);
   Result<int> CombineWithInitial(Node reduce, Op reduction, int value);
 
-  // What is computed on shards is computed for all ranks on every rank, so it must be the same on each.
+  // Each rank computes the shards of all ranks, so values used there must be the same on all ranks.
   Result<void> CheckSame(int value) const;
   std::optional<Distribution> SpreadOf(Node node, const RowLayout& fold) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
@@ -115,7 +116,7 @@ class RowTranslator {
   NodeSet known_;
   std::vector<RowValue> values_;  // by number in known_
   ProgramBuilder::Checkpoint unit_mark_ = {0, 0};
-  size_t unit_first_value_ = 0;  // the first that the last unit added
+  size_t unit_first_value_ = 0;  // first value added by the last unit
 };
 
 }  // namespace jax_oneshot

@@ -1,4 +1,4 @@
-// RowTranslator: instructions into statements, one unit at a time; what has no row form says why.
+// RowTranslator: instructions to statements, one unit at a time, and why some have no row form.
 #include "xla_pass/translate/row_translator.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kSum[] = "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0; ";
 
-// Behind %ar = f32[8,128] all-reduce(%d) on two ranks; `fused` are computations in front of the entry.
+// After %ar = f32[8,128] all-reduce(%d) on two ranks; `fused` are computations placed before the entry.
 class Translation {
  public:
   explicit Translation(const std::string& body, const std::string& fused = "")
@@ -38,7 +38,7 @@ class Translation {
     translator_.AddAllReduce(Reducer::kSum, test_["d"], {test_["ar"]}, DType::kF32);
   }
 
-  // The first refusal.
+  // The first error, or "".
   std::string Translate(const std::vector<std::string>& units) {
     for (const std::string& unit : units) {
       if (Result<void> done = translator_.TranslateUnit(test_[unit]); !done) return done.error();
@@ -46,7 +46,7 @@ class Translation {
     return "";
   }
 
-  // The program that returns these, behind the sum of %d.
+  // The program that returns these values.
   std::string Program(const std::vector<std::string>& names) const {
     std::vector<Output> outputs;
     for (const std::string& name : names) {
@@ -71,7 +71,7 @@ class Translation {
   RowTranslator translator_;
 };
 
-// As XLA:CPU does within one fusion, whether the product is the region's or read into it.
+// As XLA:CPU does within one fusion, whether the region computes the product or reads it.
 TEST(RowTranslator, WritesAMultiplyAddWhereXlaContractsOne) {
   const std::string fused = R"(
           f { q = f32[8,128] parameter(0)

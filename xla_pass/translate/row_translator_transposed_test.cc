@@ -1,5 +1,5 @@
-// RowTranslator: values whose columns come first. There are as many rows as columns, so that nothing but the way of a
-// value says which dimension is which.
+// RowTranslator: values with columns first. Rows and columns are equally many, so that only the path of a value says
+// which dimension is which.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace jax_oneshot {
 namespace {
 
-// Behind %ar = f32[8,8] all-reduce(%d) on two ranks; everything is the same on both.
+// After %ar = f32[8,8] all-reduce(%d) on two ranks; every value is replicated.
 class Square {
  public:
   explicit Square(const std::string& body)
@@ -34,7 +34,7 @@ class Square {
     translator_.AddAllReduce(Reducer::kSum, test_["d"], {test_["ar"]}, DType::kF32);
   }
 
-  // The first refusal.
+  // The first error, or "".
   std::string Translate(const std::vector<std::string>& units) {
     for (const std::string& unit : units) {
       if (Result<void> done = translator_.TranslateUnit(test_[unit]); !done) return done.error();
@@ -42,7 +42,7 @@ class Square {
     return "";
   }
 
-  // What the call returns for the value, behind the sum of %d.
+  // What the call returns for the value.
   std::string Program(const std::string& name) const {
     const Result<Output> output = translator_.ExportOf(test_[name]);
     if (!output) return output.error();
