@@ -13,9 +13,9 @@ constexpr char kSource[] =
     ;
 
 constexpr int kAddBlock = 256;
-constexpr int kFirstWithEarlyStart = 90;  // compute capability: the kernels wait from there on, see bench_kernels.cuh
+constexpr int kFirstWithEarlyStart = 90;  // compute capability from which kernels wait, see bench_kernels.cuh
 
-// A launch takes addresses of its arguments; the kernel's own `uint4*` and our addresses are the same 64 bits.
+// A launch takes the addresses of its arguments; the kernel's `uint4*` and our addresses are the same 64 bits.
 template <typename T>
 void* Argument(const T& value) {
   return const_cast<void*>(static_cast<const void*>(&value));

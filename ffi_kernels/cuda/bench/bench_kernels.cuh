@@ -1,8 +1,7 @@
-// Kernels that the benchmark runs around and beside ours: a clock, the floor, and residual and norm as kernels of their
-// own. Compiled by NVRTC, without CUDA's headers.
+// Kernels that the benchmark runs around and next to ours: a clock, the floor, and residual and norm as separate
+// kernels. Compiled by NVRTC, without CUDA's headers.
 //
-// Everything here is written to be as fast as it can be in a few lines: what stands beside the fused kernel in the
-// tables must not be slow by neglect.
+// Everything here is as fast as a few lines allow: the baselines of the fused kernel must not be slow through neglect.
 
 namespace {
 
@@ -18,7 +17,7 @@ __device__ U64 Nanoseconds() {
   return now;
 }
 
-// Both bf16 of a word as f32, and back, rounding to nearest even.
+// Both bf16 values of a word as f32, and back, rounding to nearest even.
 __device__ void Widen(U32 word, float* out) {
   out[0] = __uint_as_float(word << 16);
   out[1] = __uint_as_float(word & 0xffff0000u);
@@ -36,23 +35,25 @@ __device__ void Load(const uint4* from, float* out) {
   Widen(v.z, out + 4);
   Widen(v.w, out + 6);
 }
-__device__ void Store(const float* in, uint4* to) { *to = make_uint4(Narrow(in), Narrow(in + 2), Narrow(in + 4), Narrow(in + 6)); }
+__device__ void Store(const float* in, uint4* to) {
+  *to = make_uint4(Narrow(in), Narrow(in + 2), Narrow(in + 4), Narrow(in + 6));
+}
 
-// Rounds to bf16 as the HLO does between two operations.
+// Rounds to bf16, as the HLO does between two operations.
 __device__ void Round(float* v) {
 #pragma unroll
   for (int i = 0; i < kLane; i += 2) Widen(Narrow(v + i), v + i);
 }
 
-// A kernel that was launched to start early waits here until the one before it has ended and its stores are performed.
-// One that was not has nothing to wait for. Nothing tells a kernel after this one to start earlier than it would.
+// A kernel that was launched early waits here until the previous one has ended and its stores are performed. Other
+// kernels have nothing to wait for. No kernel here lets its successor launch early.
 __device__ void WaitForTheKernelBefore() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
 
-// Sum over the block, in every thread. One barrier: each warp leaves its sum, then all warps add up all of them.
+// Sum over the block, in every thread. One barrier: each warp stores its sum, then every warp adds up all of them.
 __device__ float BlockSum(float value) {
   __shared__ float sums[32];
   const int lane = threadIdx.x % 32, warps = (blockDim.x + 31) / 32;
@@ -91,9 +92,9 @@ __device__ void AddInto(float* v, const uint4* other) {
 
 // --- the clock -------------------------------------------------------------------------------------------------------
 
-// First in every rank's chain: nobody starts before all are there. The counter only grows, so it needs no reset.
-// A barrier by counting arrivals, at system scope, because the ranks may be on several devices. Relaxed is enough: the gate
-// orders starts in time, no data passes through it.
+// First in every rank's chain: no rank starts before all have arrived. The counter only grows, so it needs no reset. A
+// barrier that counts arrivals, at system scope, because the ranks may be on several devices. Relaxed is enough: the
+// gate only orders starts in time, and no data passes through it.
 extern "C" __global__ void OneshotBenchGate(U64* arrived, int ranks, U64 deadline_ns, U64* started) {
   const U64 begin = Nanoseconds();
   U64 old, seen;
@@ -117,8 +118,8 @@ struct Mailboxes {
 };
 
 // One warp: lane i sends 16 bytes to rank i and waits for those of rank i. The word sent is the number of the call, so
-// nothing is ever cleared; two turns are enough, because no rank can be two calls ahead of one that it waits for.
-// Relaxed is enough: each of the four words says by itself that it has come, and carries nothing else.
+// nothing is ever cleared; two turns are enough, because no rank can be two calls ahead of a rank that it waits for.
+// Relaxed is enough: each of the four words is its own flag, and carries nothing else.
 extern "C" __global__ void OneshotBenchPushPoll(const __grid_constant__ Mailboxes mailboxes, int rank, int ranks,
                                                 U32* calls, U64 deadline_ns) {
   WaitForTheKernelBefore();
@@ -142,7 +143,8 @@ extern "C" __global__ void OneshotBenchPushPoll(const __grid_constant__ Mailboxe
   if (peer == 0) *calls = call;
 }
 
-// --- what the fused kernel takes in, as kernels of their own ---------------------------------------------------------
+// --- the work of the fused kernel, as separate kernels
+// ----------------------------------------------------------------
 
 // One block per row, one thread per 16 bytes.
 extern "C" __global__ void __launch_bounds__(1024)
@@ -150,7 +152,7 @@ extern "C" __global__ void __launch_bounds__(1024)
                         uint4* residual_out, int width, float epsilon) {
   const int at = blockIdx.x * blockDim.x + threadIdx.x;
   float v[kLane], scale[kLane];
-  Load(gamma + threadIdx.x, scale);  // no kernel of a chain writes it, so it need not wait
+  Load(gamma + threadIdx.x, scale);  // no kernel of a chain writes it, so no need to wait
   WaitForTheKernelBefore();
   Load(sum + at, v);
   AddInto(v, residual + at);
@@ -173,17 +175,18 @@ extern "C" __global__ void __launch_bounds__(1024)
   const int at = blockIdx.x * blockDim.x + threadIdx.x;
   float v[kLane], scale[kLane];
   Load(in + at, v);
-  Load(gamma + threadIdx.x, scale);  // before the barrier: on its way while the sums are
+  Load(gamma + threadIdx.x, scale);  // before the barrier: in flight during the reduction
   Normalize(v, scale, width, epsilon);
   Store(v, out + at);
 }
 
-// --- what the sharded form takes in: each rank norms its own columns of a row that all of them hold -------------------
+// --- the work of the sharded form: each rank norms its own columns of a row that all ranks hold
+// -----------------------
 
-// One block per row, one thread per 16 bytes of it; `statistic` gets the sum of squares of this rank's columns.
+// One block per row, one thread per 16 bytes of it; `statistic` receives the sum of squares of this rank's columns.
 extern "C" __global__ void __launch_bounds__(1024)
-    OneshotBenchShardStatistic(const uint4* sum, const uint4* residual, uint4* residual_out, float* statistic, int first,
-                               int columns) {
+    OneshotBenchShardStatistic(const uint4* sum, const uint4* residual, uint4* residual_out, float* statistic,
+                               int first, int columns) {
   const int at = blockIdx.x * blockDim.x + threadIdx.x, column = static_cast<int>(threadIdx.x) * kLane - first;
   float v[kLane], square = 0;
   Load(sum + at, v);

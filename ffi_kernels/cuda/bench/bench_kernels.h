@@ -19,20 +19,20 @@ namespace jax_oneshot::cuda::bench {
 // The machine code of all of them. Needs no GPU.
 Result<Compilation> CompileBenchKernels(const Nvrtc& nvrtc, const std::string& arch);
 
-// One thread takes eight bf16 values, a block one row in whole warps.
+// One thread handles eight bf16 values, one block a row in whole warps.
 inline constexpr int kColumnsPerThread = 8;
 inline constexpr int kMaxWidth = 1024 * kColumnsPerThread;
-// What they cannot do, as a refusal.
+// An error if the kernels do not support the width.
 Result<void> CheckWidth(int64_t width);
 
 struct Mailboxes {
-  std::array<DevicePointer, kMaxRanks> of = {};  // per rank: 2 * kMaxRanks slots of 16 bytes, zero at first
+  std::array<DevicePointer, kMaxRanks> of = {};  // per rank: 2 * kMaxRanks slots of 16 bytes, initially zero
 };
 
 struct PushPoll {
   Mailboxes mailboxes;
   int rank, ranks;
-  DevicePointer calls;  // of this rank: how many it has made
+  DevicePointer calls;  // of this rank: number of calls made so far
   uint64_t deadline_ns;
 };
 
@@ -43,21 +43,21 @@ struct NormCall {
   float epsilon;
 };
 
-// When a kernel starts: when the one before it in the stream has ended; or, by programmatic dependent launch, as soon
-// as that one's last block leaves, and it waits itself for what that one wrote. The one-shot kernels are launched
-// early.
+// When a kernel starts: after the previous kernel in the stream has ended; or, by programmatic dependent launch, as
+// soon as the last block of that kernel exits, and then it waits by itself for that kernel's results. The one-shot
+// kernels are launched early.
 enum class Start : uint8_t { kInOrder, kEarly };
 
-// Buffers of one rank whose columns are [first, first + columns).
+// Buffers of one rank, which owns the columns [first, first + columns).
 struct ShardBuffers {
   DevicePointer sum, residual;      // [rows, width]
   DevicePointer residual_out;       // [rows, width]
-  DevicePointer statistic, total;   // f32 [rows]: this rank's squares; all ranks'
+  DevicePointer statistic, total;   // f32 [rows]: sum of squares, of this rank; of all ranks
   DevicePointer gamma, norm_shard;  // [columns]; [rows, columns]
   int first, columns;
 };
 
-// Those of one GPU, which must be the current one at every launch.
+// The kernels loaded on one GPU, which must be current at every launch.
 class BenchKernels {
  public:
   static Result<BenchKernels> Load(const Gpu& gpu, const std::string& cubin);
@@ -67,16 +67,16 @@ class BenchKernels {
   Result<void> LaunchStamp(Stream stream, DevicePointer ended) const;
   Result<void> LaunchEmpty(Stream stream, Start start) const;
   Result<void> LaunchPushPoll(Stream stream, const PushPoll& call, Start start) const;
-  // In one kernel, or in two as XLA has it.
+  // In one kernel, or in two as XLA does.
   Result<void> LaunchAddNorm(Stream stream, const NormCall& call, Start start) const;
   Result<void> LaunchAddThenNorm(Stream stream, const NormCall& call) const;
   // The two steps between the three collectives of a sharded norm: residual and statistic, then this rank's columns.
   Result<void> LaunchShardStatistic(Stream stream, const ShardBuffers& buffers, int rows, int width) const;
   Result<void> LaunchShardScale(Stream stream, const ShardBuffers& buffers, int rows, int width, float epsilon) const;
 
-  // Ok, or that this GPU cannot start kernels early.
+  // Ok, or an error that this GPU cannot start kernels early.
   Result<void> CheckStart(Start start) const;
-  // Whether a kernel is one of these and ends whatever the other ranks do.
+  // Whether a kernel is one of these and ends regardless of the other ranks.
   bool NeverWaits(Function function) const;
 
  private:
@@ -96,7 +96,7 @@ class BenchKernels {
   std::array<Function, kKernels> functions_ = {};
 };
 
-// Those of all ranks: loaded once per GPU.
+// The kernels of all ranks, loaded once per GPU.
 class RankKernels {
  public:
   static Result<RankKernels> Load(const RankGpus& gpus, const std::string& cubin);

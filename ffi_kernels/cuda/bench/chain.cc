@@ -14,7 +14,7 @@ constexpr size_t kWords = 1 + 2 * kMaxRanks;
 DevicePointer StartOf(DevicePointer words, int rank) { return words + kWord * (1 + 2 * static_cast<size_t>(rank)); }
 DevicePointer EndOf(DevicePointer words, int rank) { return StartOf(words, rank) + kWord; }
 
-// The hungriest of one rank's launches that wait for other ranks'. With the rank's GPU current.
+// The largest of one rank's launches that wait for other ranks. The rank's GPU must be current.
 Result<Demand> DemandOf(const Gpu& gpu, const BenchKernels& kernels, Graph graph) {
   const Result<std::vector<KernelLaunch>> launches = LaunchesOf(gpu.driver(), graph);
   if (!launches) return Err(launches.error());
@@ -29,7 +29,7 @@ Result<Demand> DemandOf(const Gpu& gpu, const BenchKernels& kernels, Graph graph
   return most;
 }
 
-// Captures what `launch` launches: a graph per rank. Every capture that was begun is ended, whatever fails between.
+// Captures the launches of `launch`, one graph per rank. Every capture that was begun is ended, even after an error.
 class Capture {
  public:
   explicit Capture(const RankGpus& gpus) : gpus_(gpus) {}
@@ -42,7 +42,7 @@ class Capture {
   }
 
   Result<void> Run(int ranks, const std::function<Result<void>()>& launch) {
-    Result<void> first = {};  // what went wrong first
+    Result<void> first = {};  // the first error
     int begun = 0;
     for (; first && begun < ranks; begun += first ? 1 : 0) first = Begin(begun);
     if (first) first = launch();
@@ -150,12 +150,12 @@ Result<void> Chain::Instantiate(int rank, Graph graph) {
   GraphExec exec = nullptr;
   ONESHOT_CUDA_RETURN_IF_ERROR(gpu.driver(), cuGraphInstantiateWithFlags(&exec, graph, 0));
   graphs_.push_back(exec);
-  // Now, because a launch that first had to bring its graph to the device might wait for kernels that wait for it.
+  // Now, because a launch that first had to upload its graph might wait for kernels that wait for it.
   ONESHOT_CUDA_RETURN_IF_ERROR(gpu.driver(), cuGraphUpload(exec, clock_->gpus().stream(rank)));
   return {};
 }
 
-// Ranks on different GPUs take no room from each other.
+// Ranks on different GPUs do not compete for space.
 Result<void> Chain::CheckDemands() const {
   std::vector<std::vector<Demand>> by_gpu(clock_->gpus().count());
   for (size_t rank = 0; rank < demands_.size(); ++rank) {

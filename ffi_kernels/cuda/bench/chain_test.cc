@@ -1,4 +1,4 @@
-// Chains, on GPUs that only take notes: what is launched where in which order, and how a time comes about.
+// Chains on GPUs that only record calls: what is launched where and in which order, and how times are computed.
 #include "ffi_kernels/cuda/bench/chain.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ testing::AssertionResult Says(const std::string& error, const std::string& part)
   return testing::AssertionFailure() << error << " does not say " << part;
 }
 
-// Two of 9 multiprocessors, each with room for one block of a kernel.
+// Two GPUs of 9 multiprocessors, each with room for one block of a kernel.
 CudaDriver SmallGpus() {
   const CudaDriver driver = FakeDriver(2);
   fake_gpus.multiprocessors = 9;
@@ -32,7 +32,7 @@ struct Bench {
   LaunchOnRank Empty() const {
     return [this](int rank, int, Stream stream) { return kernels.of(rank).LaunchEmpty(stream, Start::kInOrder); };
   }
-  // A kernel that is none of the benchmark's own, so it may wait for other ranks.
+  // A kernel that is not one of the benchmark's own, so it may wait for other ranks.
   LaunchOnRank Waiting(unsigned blocks) const {
     return [this, blocks](int rank, int, Stream stream) -> Result<void> {
       const Function function = *gpus->of(rank).FindFunction(*gpus->of(rank).LoadModule(""), "waits");
@@ -47,7 +47,7 @@ struct Bench {
   Clock clock = *Clock::Make(*gpus, kernels);
 };
 
-// Puts times where gates and stamps would, by rank.
+// Stores times where gates and stamps would, by rank.
 void SetTimes(const Bench& bench, const std::vector<std::pair<uint64_t, uint64_t>>& times) {
   for (const FakeLaunch& launch : fake_gpus.launches) {
     for (size_t rank = 0; rank < times.size(); ++rank) {
@@ -79,7 +79,7 @@ TEST_P(Chains, TheirTimeIsTheSlowestRanksDividedByTheLinks) {
   const Bench bench(GetParam());
   const Result<Chain> chain = bench.Record(4, bench.Empty());
   ASSERT_TRUE(chain) << chain.error();
-  SetTimes(bench, {{1000, 1400}, {1'000'100, 1'000'900}});  // no rank's clock is held against another's
+  SetTimes(bench, {{1000, 1400}, {1'000'100, 1'000'900}});  // clocks of different ranks are not compared
   EXPECT_EQ(chain->Run(), 200.0);
   EXPECT_EQ(fake_gpus.graphs_launched, 2);
 }

@@ -10,7 +10,7 @@ namespace {
 
 int64_t Volume(const unsigned extent[3]) { return static_cast<int64_t>(extent[0]) * extent[1] * extent[2]; }
 
-// A cluster shape that was given at compile time is not among a launch's attributes.
+// A cluster shape given at compile time is not among a launch's attributes.
 Result<void> ReadCluster(const CudaDriver& driver, GraphNode node, KernelLaunch* launch) {
   LaunchAttribute attribute = {};
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuGraphKernelNodeGetAttribute(node, kLaunchClusterDimension, &attribute.value));
@@ -28,7 +28,7 @@ Result<KernelLaunch> ReadLaunch(const CudaDriver& driver, GraphNode node) {
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuGraphKernelNodeGetParams_v2(node, &read));
   KernelLaunch launch;
   launch.function = read.function;
-  if (launch.function == nullptr) {  // launched as a context-independent kernel, as CUDA's runtime does
+  if (launch.function == nullptr) {  // launched as a context-independent kernel, as the CUDA runtime does
     ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuKernelGetFunction(&launch.function, read.kernel));
   }
   std::copy(read.grid, read.grid + 3, launch.grid);

@@ -1,7 +1,7 @@
-// Checks that all blocks of launches that wait for each other (one per rank) fit on a device at the same time.
+// Checks that all blocks of launches that wait for each other (one launch per rank) fit on a device at the same time.
 //
-// A rank that waits for another's blocks keeps its own on the device. If the others' do not fit beside them, nobody
-// ends.
+// A rank that waits for another rank's blocks keeps its own on the device. If the other blocks do not fit beside them,
+// no rank ever ends.
 #ifndef FFI_KERNELS_CUDA_BENCH_CO_RESIDENCY_H_
 #define FFI_KERNELS_CUDA_BENCH_CO_RESIDENCY_H_
 
@@ -29,10 +29,10 @@ int64_t Blocks(const KernelLaunch& launch);
 
 struct Demand {
   int64_t blocks;  // of one rank's launch
-  int64_t fit;     // on the device, were it alone
+  int64_t fit;     // on the device, if nothing else runs
 };
 
-// `demands`: of each rank its hungriest launch. The error says how much too much it is.
+// `demands`: the largest launch of each rank. The error says by how much they exceed the device.
 Result<void> CheckCoResidency(const std::vector<Demand>& demands);
 
 }  // namespace jax_oneshot::cuda::bench

@@ -24,7 +24,7 @@ TEST(CoResidency, ARankThatHasTheDeviceToItselfFitsAlone) {
 
 TEST(CoResidency, AKernelThatNeverFitsIsRefused) { EXPECT_FALSE(CheckCoResidency({{1, 0}})); }
 
-// A graph of three nodes: a kernel with a cluster among its attributes, a copy, and a kernel of CUDA's runtime whose
+// A graph of three nodes: a kernel with a cluster among its attributes, a copy, and a kernel of the CUDA runtime whose
 // cluster was given at compile time.
 Function FunctionOf(intptr_t number) { return reinterpret_cast<Function>(number); }
 constexpr intptr_t kFirst = 1, kCopy = 2, kRuntimes = 3, kRuntimesFunction = 30;

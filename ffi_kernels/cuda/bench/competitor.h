@@ -1,16 +1,15 @@
 // C interface of a library of public fused kernels, which the benchmark loads with `--competitor` and measures beside
 // ours.
 //
-// Such a library is built by whoever has those kernels' sources; nothing of it is part of this project. It exports the
-// five functions below (extern "C"). Each of its kernels computes, on every rank and for bf16 [rows, width]:
+// Such a library is built from the sources of those kernels; nothing of it is part of this project. It exports the five
+// functions below (extern "C"). Each of its kernels computes, on every rank and for bf16 [rows, width]:
 //
 //   residual_out = residual + sum over ranks of partial
 //   norm_out     = RMSNorm(residual_out) * gamma
 //
 // All ranks are on the current device, in its primary context; with `--gpus each`, rank r is on device r in its primary
-// context, and the library has to know by itself, or by means of its own, which of the two holds. A launch is made with
-// the rank's device current, goes to the stream it is given and may be captured into a graph, so it neither
-// synchronises nor allocates.
+// context, and the library must find out by its own means which of the two applies. A launch is made with the rank's
+// device current, goes to the given stream and may be captured into a graph, so it neither synchronises nor allocates.
 #ifndef FFI_KERNELS_CUDA_BENCH_COMPETITOR_H_
 #define FFI_KERNELS_CUDA_BENCH_COMPETITOR_H_
 
@@ -35,15 +34,15 @@ struct JaxOneshotCompetitorShape {
   float epsilon;
 };
 
-// How many kernels the library has, and the name of each: package, version, kernel, variant.
+// The number of kernels in the library, and the name of each: package, version, kernel, variant.
 using JaxOneshotCompetitorCount = int (*)();
 using JaxOneshotCompetitorName = const char* (*)(int which);
 
-// Workspaces for all ranks. Null, with a sentence in `why`: this kernel does not take this shape.
+// Allocates workspaces for all ranks. Null, with a sentence in `why`, if the kernel does not support this shape.
 using JaxOneshotCompetitorOpen = void* (*)(int which, const JaxOneshotCompetitorShape* shape, char* why,
                                            size_t why_size);
 
-// 0: launched. Otherwise an error code of the CUDA runtime.
+// 0 if launched, otherwise an error code of the CUDA runtime.
 using JaxOneshotCompetitorLaunch = int (*)(void* opened, int rank, void* stream,
                                            const JaxOneshotCompetitorBuffers* buffers);
 

@@ -25,7 +25,7 @@ class OpenedCompetitor {
 
 class CompetitorLibrary {
  public:
-  // The library stays loaded as long as the process.
+  // The library stays loaded until the process ends.
   static Result<CompetitorLibrary> Load(const std::string& path);
 
   const std::vector<std::string>& names() const { return names_; }

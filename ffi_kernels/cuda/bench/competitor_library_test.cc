@@ -1,4 +1,4 @@
-// Competitor libraries: what is read from a good one, and what is said of those that are none.
+// Competitor libraries: what is read from a valid one, and the errors for invalid ones.
 #include "ffi_kernels/cuda/bench/competitor_library.h"
 
 #include <gtest/gtest.h>

@@ -19,7 +19,7 @@ uint64_t Key(Handle handle) {
   }
 }
 
-// The handle must be known and of the GPU that is current.
+// The handle must be known and belong to the current GPU.
 template <typename Handle>
 void Expect(const char* call, Handle handle) {
   const auto found = fake_gpus.owners.find(Key(handle));
@@ -37,7 +37,7 @@ void ExpectAndForget(const char* call, Handle handle) {
   fake_gpus.owners.erase(Key(handle));
 }
 
-// The number of a new handle of the GPU that is current; far below any address.
+// The number of a new handle of the current GPU; far below any address.
 uint64_t NewHandle(const char* call) {
   static uint64_t last = 1;
   if (fake_gpus.current < 0) fake_gpus.violations.push_back(std::string(call) + ": no GPU is current");
@@ -227,7 +227,7 @@ void PlayKernels(CudaDriver* driver) {
   driver->cuLaunchKernelEx = NoteLaunch;
 }
 
-// A graph holds what was launched on its stream since the capture began; a node is the number of a launch, plus one.
+// A graph holds the launches on its stream since the capture began; a node is the index of a launch, plus one.
 std::map<Stream, size_t> capture_began;
 
 Status EndCapture(Stream stream, Graph* graph) {

@@ -21,24 +21,24 @@ struct FakeLaunch {
   std::string kernel;
   unsigned blocks = 0;
   bool early = false;
-  std::vector<uint64_t> arguments;  // the first four 64-bit words, of the benchmark's clock only
+  std::vector<uint64_t> arguments;  // the first four 64-bit words; only for the benchmark's clock
 };
 
-// What the driver was asked for, and how it answers. One test at a time uses it.
+// The calls that the driver received, and its answers. Used by one test at a time.
 struct FakeGpus {
   int current = -1;  // the GPU whose context is current
   std::vector<std::string> violations;
 
-  std::map<uint64_t, int> owners;         // of every live handle and address: the GPU
+  std::map<uint64_t, int> owners;         // of every live handle and address: its GPU
   std::map<Function, std::string> names;  // of functions
-  std::vector<FakeLaunch> launches;       // all that were captured, in order
+  std::vector<FakeLaunch> launches;       // all captured launches, in order
   std::map<Graph, std::vector<size_t>> graphs;
   int streams_alive = 0, memories_alive = 0, modules_alive = 0, graphs_alive = 0, graphs_launched = 0;
   std::set<std::pair<int, int>> peers;  // (who has access, to whose memory)
   unsigned host_flags = 0;              // of the last cuMemHostAlloc
 
   int count = 1, multiprocessors = 132, resident_blocks = 16;
-  std::vector<std::string> models;  // per GPU; "NVIDIA Fake" where it ends
+  std::vector<std::string> models;  // per GPU; "NVIDIA Fake" for the rest
   Status stream_status = kSuccess, peer_status = kSuccess;
   std::set<std::pair<int, int>> no_access;
 
@@ -47,7 +47,7 @@ struct FakeGpus {
 
 extern FakeGpus fake_gpus;
 
-// Forgets what was noted, and plays so many GPUs from now on.
+// Clears the record, and simulates this many GPUs from now on.
 CudaDriver FakeDriver(int gpus);
 
 }  // namespace jax_oneshot::cuda::bench

@@ -26,7 +26,7 @@ Memory& Memory::operator=(Memory&& other) noexcept {
 
 Memory::~Memory() {
   if (at_ == 0 || !gpu_->MakeCurrent()) return;
-  gpu_->driver().cuMemFree_v2(at_);  // nothing to be done about a failure here
+  gpu_->driver().cuMemFree_v2(at_);  // a failure here cannot be handled
 }
 
 Result<std::unique_ptr<Gpu>> Gpu::Open(const CudaDriver& driver, int ordinal, int streams) {
@@ -96,7 +96,7 @@ Result<Memory> Gpu::Allocate(size_t bytes) const {
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemAlloc_v2(&at, bytes));
   Memory memory(this, at);
   ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuMemsetD8_v2(at, 0, bytes));
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuCtxSynchronize());  // no stream of ours waits for the one that this went to
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver_, cuCtxSynchronize());  // our streams do not wait for the stream of the memset
   return memory;
 }
 

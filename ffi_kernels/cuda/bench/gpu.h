@@ -1,8 +1,8 @@
 // Gpu: primary context, streams, owned memory and loaded modules of one GPU.
 //
-// The primary context, because libraries that use CUDA's runtime (a competitor's, NCCL) live there too. Every method
-// makes it current in the calling thread. Whoever calls the driver directly calls MakeCurrent() before: with several
-// GPUs open, the context of another one may be current.
+// The primary context, because libraries that use the CUDA runtime (a competitor's, NCCL) use it too. Every method
+// makes it current in the calling thread. Call MakeCurrent() before calling the driver directly: with several GPUs
+// open, the context of another one may be current.
 #ifndef FFI_KERNELS_CUDA_BENCH_GPU_H_
 #define FFI_KERNELS_CUDA_BENCH_GPU_H_
 
@@ -19,7 +19,7 @@ namespace jax_oneshot::cuda::bench {
 
 class Gpu;
 
-// Device memory, freed with the object. The GPU outlives it.
+// Device memory, freed with the object. The GPU must outlive it.
 class Memory {
  public:
   Memory() = default;
@@ -45,7 +45,7 @@ class Gpu {
   Gpu& operator=(const Gpu&) = delete;
 
   Result<void> MakeCurrent() const;
-  // Lets this GPU's kernels load and store in the other's memory.
+  // Lets this GPU's kernels load from and store to the other's memory.
   Result<void> EnableAccessTo(const Gpu& peer) const;
 
   const CudaDriver& driver() const { return driver_; }
@@ -58,17 +58,17 @@ class Gpu {
   Stream stream(int i) const { return streams_[static_cast<size_t>(i)]; }
   int streams() const { return static_cast<int>(streams_.size()); }
 
-  // Zero-filled, for every stream and every GPU, when this returns.
+  // Zero-filled when this returns, as seen by every stream and every GPU.
   Result<Memory> Allocate(size_t bytes) const;
   Result<Memory> Upload(const void* from, size_t bytes) const;
   Result<std::vector<uint16_t>> Download(DevicePointer from, size_t count) const;
   Result<void> Read(void* to, DevicePointer from, size_t bytes) const;
-  // The module lives as long as the process.
+  // The module lives until the process ends.
   Result<Module> LoadModule(const std::string& cubin) const;
   Result<Function> FindFunction(Module module, const char* name) const;
 
-  // Waits for all streams. An error, when one of them is busy after `deadline_s`: the GPU then belongs to a kernel that
-  // does not end, and only the end of the process frees it.
+  // Waits for all streams. Returns an error if one is still busy after `deadline_s`: then a kernel does not end, and
+  // only the end of the process frees the GPU.
   Result<void> Wait(double deadline_s) const;
 
  private:

@@ -26,7 +26,7 @@ Result<void> CheckRequest(const Shape& shape, const RankGpus& gpus, int links, i
   return {};
 }
 
-// NCCL rounds to bf16 after each rank's addend, and on its own way.
+// NCCL rounds to bf16 after each rank's addend, in an order of its own.
 Exactness ExactnessOf(Origin origin, int ranks) {
   if (origin == Origin::kOurs) return {};
   return {/*equal_bits=*/false, origin == Origin::kNccl ? std::max(2, ranks) : 2};
@@ -41,7 +41,7 @@ std::string Named(const Method& method, const std::string& error) { return metho
 
 }  // namespace
 
-// A method that takes part: its chain, and what that left the first time.
+// A method that takes part: its chain, and the results of the chain's first run.
 struct KernelBench::Contender {
   const Method* method;
   Chain chain;
@@ -88,7 +88,7 @@ BenchDevice KernelBench::device() const {
   return device;
 }
 
-// One call alone, against the evaluator.
+// One call on its own, compared with the evaluator.
 Result<void> KernelBench::CheckFirst(const Problem& problem, const Method& method, const Clock& clock) const {
   const Result<Chain> once = Chain::Record(clock, problem.shape().ranks, 1, *method.launch);
   if (!once) return Err(once.error());
@@ -137,7 +137,7 @@ Result<Measurement> KernelBench::TakeTurns(const Setting& setting, int turns) co
   return out;
 }
 
-// Those whose launches are possible and whose results are right.
+// The methods that can be launched and whose results are correct.
 Result<std::vector<KernelBench::Contender>> KernelBench::Prepare(const Setting& setting, Measurement* out) const {
   std::vector<Contender> contenders;
   for (const Method& method : setting.methods) {

@@ -1,7 +1,7 @@
 // Measures every method on one shape: microseconds per call, one value per turn.
 //
-// First every method's one call is held against the scalar evaluator. Then the methods take turns, so that what changes
-// on the device meanwhile meets them all. At the end a chain must still leave what it left in its first run.
+// First, one call of every method is compared with the scalar evaluator. Then the methods take turns, so that changes
+// on the device over time affect all of them. At the end a chain must still give the results of its first run.
 #ifndef FFI_KERNELS_CUDA_BENCH_KERNEL_BENCH_H_
 #define FFI_KERNELS_CUDA_BENCH_KERNEL_BENCH_H_
 
@@ -26,21 +26,21 @@ namespace jax_oneshot::cuda::bench {
 struct BenchOptions {
   std::vector<std::string> competitors;  // files of competitor libraries
   Placement placement = Placement::kOneGpu;
-  bool nccl = true;               // with a GPU per rank
-  std::set<std::string> methods;  // names of methods.h: only these, and the competitors'; empty: all
+  bool nccl = true;               // if there is a GPU per rank
+  std::set<std::string> methods;  // of methods.h: only these, and the competitors'; empty: all
 };
 
 struct Measurement {
   std::map<std::string, std::vector<double>> us, public_us;  // by method: per turn
-  std::map<std::string, std::string> skipped;                // by method: why
+  std::map<std::string, std::string> skipped;                // by method: the reason
 };
 
 struct BenchDevice {
   std::string gpu, driver, nvrtc, arch;
-  std::string nccl;  // its version; empty: not used here, or not found
+  std::string nccl;  // its version; empty: not used, or not found
   int multiprocessors = 0;
-  int gpus = 0;        // that ranks are placed on
-  int most_ranks = 0;  // that Measure takes
+  int gpus = 0;        // on which ranks are placed
+  int most_ranks = 0;  // accepted by Measure
 };
 
 class KernelBench {
@@ -49,7 +49,7 @@ class KernelBench {
   static Result<std::unique_ptr<KernelBench>> Make(const BenchOptions& options);
 
   BenchDevice device() const;
-  // An error means that one of our own results is wrong, or that the device is lost to a kernel that does not end.
+  // An error means that one of our own results is wrong, or that a kernel does not end and the device is lost.
   Result<Measurement> Measure(const Shape& shape, int links, int turns);
 
  private:
@@ -62,7 +62,7 @@ class KernelBench {
     const std::vector<Method>& methods;
     int links;
   };
-  // The communicators of so many ranks, warm for this problem.
+  // The communicators of this many ranks, warmed up for this problem.
   MaybeNccl WarmNccl(const Problem& problem);
   Result<Measurement> TakeTurns(const Setting& setting, int turns) const;
   Result<std::vector<Contender>> Prepare(const Setting& setting, Measurement* out) const;

@@ -62,7 +62,7 @@ Result<LaunchOnRank> PushPollOf(const RankGpus& gpus, const RankKernels& kernels
   };
 }
 
-// A method that launches kernels early, where the GPUs can.
+// A method that launches kernels early, if the GPUs support that.
 Result<LaunchOnRank> Early(const RankKernels& kernels, const Result<LaunchOnRank>& method) {
   Result<void> possible = kernels.of(0).CheckStart(Start::kEarly);
   return possible ? method : Err(possible.error());

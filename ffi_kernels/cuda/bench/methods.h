@@ -1,15 +1,16 @@
-// The methods that are measured beside each other for one problem.
+// The methods that are measured against each other for one problem.
 //
 //   fused      one call: all-reduce, residual, RMSNorm, two outputs
 //   apart      plain one-shot, then one kernel for residual and norm      three   plain one-shot, residual, norm
 //   plain      the one-shot all-reduce alone
-//   two_shot, two_shot_plain: fused and plain by two shots
+//   two_shot, two_shot_plain: fused and plain, two-shot
 //   push_poll  16 bytes from each rank to each                            empty   a kernel that does nothing
-//   apart_pdl, push_poll_pdl, empty_pdl: the same, their own kernels launched early (bench_kernels.h), as one-shots are
-//   sharded, sharded_apart: sharded_methods.h. nccl, nccl_apart, nccl_three, with a GPU per rank: nccl_methods.h. And
-//   every kernel of the competitor libraries.
+//   apart_pdl, push_poll_pdl, empty_pdl: the same, their other kernels launched early too (bench_kernels.h)
+//   sharded, sharded_apart: sharded_methods.h
+//   nccl, nccl_apart, nccl_three, with a GPU per rank: nccl_methods.h
+//   and every kernel of the competitor libraries
 //
-// All of ours go through the same workspaces, with kernels that the CUDA backend makes.
+// All of ours use the same workspaces, with kernels made by the CUDA backend.
 #ifndef FFI_KERNELS_CUDA_BENCH_METHODS_H_
 #define FFI_KERNELS_CUDA_BENCH_METHODS_H_
 
@@ -29,14 +30,14 @@
 
 namespace jax_oneshot::cuda::bench {
 
-// A wrong result of ours is an error; other people's are left out then.
+// A wrong result of ours is an error; other methods with wrong results are skipped.
 enum class Origin : uint8_t { kOurs, kNccl, kPublic };
 
 struct Method {
   std::string name;
   Origin origin = Origin::kOurs;
   Leaves leaves = Leaves::kNothing;
-  Result<LaunchLink> launch;  // or why this method does not take this shape
+  Result<LaunchLink> launch;  // or why this method does not support this shape
 };
 
 struct Tools {
@@ -44,14 +45,14 @@ struct Tools {
   const RankKernels* kernels;
   const std::vector<CompetitorLibrary>* competitors;
   MaybeNccl nccl;
-  const std::set<std::string>* wanted = nullptr;  // names, besides the competitors'; null or empty: all
+  const std::set<std::string>* wanted = nullptr;  // names, except the competitors'; null or empty: all
 };
 
-// What the methods of these names launch; of all, where there are none.
+// The one-shot programs that these methods launch; all if `wanted` is empty.
 OneShots OneShotsOf(const std::set<std::string>& wanted);
 
-// All methods of `problem`'s shape. What they launch refers to `problem` and to what `tools` points to, and keeps
-// `ranks` alive.
+// All methods for `problem`'s shape. Their launches refer to `problem` and to the objects that `tools` points to, and
+// keep `ranks` alive.
 std::vector<Method> MakeMethods(const Tools& tools, const std::shared_ptr<const OneShotRanks>& ranks,
                                 const Problem& problem);
 

@@ -1,5 +1,5 @@
-// The methods, on GPUs that only take notes: each is recorded and run as on real ones, and no driver call meets another
-// GPU's context.
+// The methods, on GPUs that only record calls: each is recorded and run as on real ones, and no driver call is made
+// with another GPU's context current.
 #include "ffi_kernels/cuda/bench/methods.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace jax_oneshot::cuda::bench {
 namespace {
 
-// A compiler whose kernels are four bytes.
+// A compiler whose cubins are four bytes.
 Nvrtc FakeNvrtc() {
   Nvrtc nvrtc;
   nvrtc.nvrtcVersion = [](int* major, int* minor) { return *major = *minor = 0; };
@@ -55,7 +55,7 @@ struct Bench {
   std::vector<Method> Make(const MaybeNccl& nccl) const {
     return MakeMethods({gpus.get(), &kernels, &competitors, nccl}, ranks, problem);
   }
-  // The kernels of one call, by rank; "!" behind those that start early.
+  // The kernels of one call, by rank; "!" after those that start early.
   std::vector<std::string> Launched(const Method& method) const {
     fake_gpus.launches = {};
     EXPECT_TRUE((*method.launch)(0));

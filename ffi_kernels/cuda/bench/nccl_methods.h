@@ -1,7 +1,7 @@
-// What XLA runs when nothing is fused: NCCL's all-reduce, then kernels for residual and norm.
+// What XLA runs without fusion: NCCL's all-reduce, then kernels for residual and norm.
 //
 //   nccl         the all-reduce alone
-//   nccl_apart   then residual and norm in one kernel          nccl_three   then residual and norm in one each
+//   nccl_apart   then residual and norm in one kernel          nccl_three   then residual and norm in two kernels
 #ifndef FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
 #define FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
 
@@ -17,11 +17,11 @@
 
 namespace jax_oneshot::cuda::bench {
 
-// NCCL's ranks, or why there are none: then every method refuses for that reason.
+// NCCL's ranks, or why there are none: then all these methods are skipped for that reason.
 using MaybeNccl = Result<std::shared_ptr<const NcclRanks>>;
 
-// Runs one all-reduce of the problem's size outside of any graph, and waits for it: NCCL sets up what a size needs when
-// it meets the first of it, and that is no part of what is measured.
+// Runs one all-reduce of the problem's size outside of any graph, and waits for it: on the first call of a size NCCL
+// sets up what it needs, which is not part of the measurement.
 Result<void> WarmUp(const NcclRanks& nccl, const RankGpus& gpus, const Problem& problem);
 
 Result<LaunchLink> Nccl(const MaybeNccl& nccl, const Problem& problem);

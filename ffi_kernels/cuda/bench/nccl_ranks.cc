@@ -49,7 +49,7 @@ Result<std::shared_ptr<const NcclRanks>> NcclRanks::Make(const NcclLibrary& libr
 Result<void> NcclRanks::AllReduce(const std::vector<NcclBuffers>& of_ranks, size_t count) const {
   if (Result<void> started = Check("ncclGroupStart", library_.group_start()); !started) return started;
   Result<void> reduced = AllReduceInGroup(of_ranks, count);
-  Result<void> ended = Check("ncclGroupEnd", library_.group_end());  // also after an error: the group is the thread's
+  Result<void> ended = Check("ncclGroupEnd", library_.group_end());  // also after an error: groups are per thread
   return reduced ? ended : reduced;
 }
 

@@ -1,6 +1,6 @@
 // NcclRanks: NCCL's bf16 all-reduce over all ranks of this process, one GPU per rank. libnccl is loaded at run time.
 //
-// The types and numbers are written down here as nccl.h documents them
+// The types and numbers are declared here as nccl.h documents them
 // (https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/api.html).
 #ifndef FFI_KERNELS_CUDA_BENCH_NCCL_RANKS_H_
 #define FFI_KERNELS_CUDA_BENCH_NCCL_RANKS_H_
@@ -17,7 +17,8 @@
 
 namespace jax_oneshot::cuda::bench {
 
-// Plain function pointers, so that a test can put its own functions in. Every int is an ncclResult_t; 0 is success.
+// Plain function pointers, so that tests can substitute their own functions. Every int is an ncclResult_t; 0 is
+// success.
 struct NcclLibrary {
   std::string version;  // "2.30.7"
 
@@ -30,7 +31,7 @@ struct NcclLibrary {
                     void* stream) = nullptr;
 };
 
-// From CudaLibraryFolders() or where the system's loader looks. The library stays loaded as long as the process.
+// From CudaLibraryFolders() or the system loader's search path. The library stays loaded until the process ends.
 Result<NcclLibrary> LoadNccl();
 
 struct NcclBuffers {
@@ -39,12 +40,12 @@ struct NcclBuffers {
 
 class NcclRanks {
  public:
-  // A communicator per rank, rank r on GPU r. They live as long as the process, for giving one back waits for every
+  // A communicator per rank, rank r on GPU r. They live until the process ends, because destroying one waits for every
   // graph that has recorded it.
   static Result<std::shared_ptr<const NcclRanks>> Make(const NcclLibrary& library, const RankGpus& gpus, int ranks);
 
-  // Sums `count` bf16 values of every rank into every rank's `receive`, each on its rank's stream, as one group: NCCL
-  // may have its ranks talk to each other before it launches.
+  // Sums `count` bf16 values of every rank into every rank's `receive`, each on its rank's stream, as one group,
+  // because NCCL may exchange data between its ranks before it launches.
   Result<void> AllReduce(const std::vector<NcclBuffers>& of_ranks, size_t count) const;
 
   int ranks() const { return static_cast<int>(comms_.size()); }

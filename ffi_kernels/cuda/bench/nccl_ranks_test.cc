@@ -1,4 +1,4 @@
-// NCCL's ranks, with a library that takes notes: which GPUs they are on, and that all ranks' calls are one group.
+// NCCL's ranks, with a library that records calls: which GPUs they are on, and that all ranks' calls form one group.
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The ways to launch residual and norm behind an all-reduce.
+// The ways to launch residual and norm after an all-reduce.
 #ifndef FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 #define FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 
@@ -10,7 +10,7 @@ namespace jax_oneshot::cuda::bench {
 
 using NormLaunch = Result<void> (*)(const BenchKernels& kernels, Stream stream, const NormCall& call);
 
-// Residual and norm in one kernel; the same, started early; residual and norm in a kernel each.
+// Residual and norm in one kernel; the same, started early; residual and norm in one kernel each.
 inline Result<void> OneNorm(const BenchKernels& kernels, Stream stream, const NormCall& call) {
   return kernels.LaunchAddNorm(stream, call, Start::kInOrder);
 }
@@ -21,7 +21,7 @@ inline Result<void> TwoNorms(const BenchKernels& kernels, Stream stream, const N
   return kernels.LaunchAddThenNorm(stream, call);
 }
 
-// What they read and write after call `link` on `rank`.
+// Their buffers after call `link` on `rank`.
 inline NormCall NormOf(const Problem& problem, int rank, int link) {
   const CallBuffers call = problem.Call(rank, link, Leaves::kNormAndResidual);
   return {call.sum_out,         call.residual,         call.gamma, call.norm_out, call.residual_out,

@@ -12,7 +12,7 @@
 namespace jax_oneshot::cuda::bench {
 namespace {
 
-constexpr unsigned kRankBits = 8;  // of a call's number
+constexpr unsigned kRankBits = 8;  // of a call number
 
 RowProgram ProgramOf(OneShot which, int width) {
   switch (which) {
@@ -114,7 +114,7 @@ Result<void> OneShotRanks::Launch(OneShot which, int rank, std::vector<DevicePoi
 }
 
 OneShotRanks::~OneShotRanks() {
-  for (Kernel& kernel : kernels_) {  // a module is unloaded from the context that is current
+  for (Kernel& kernel : kernels_) {  // a module is unloaded from the current context
     for (size_t i = 0; kernel && i < kernel->size(); ++i) {
       if (gpus_.gpu(i).MakeCurrent()) (*kernel)[i].reset();
     }

@@ -18,22 +18,23 @@
 
 namespace jax_oneshot::cuda::bench {
 
-// The programs of problem.h; two of them by two shots as well.
+// The programs of problem.h; two of them two-shot as well.
 enum class OneShot : uint8_t { kFused, kPlain, kSharded, kStatistic, kGather, kFusedByTwo, kPlainByTwo };
 inline constexpr size_t kOneShots = 7;
 using OneShots = std::bitset<kOneShots>;
 
 class OneShotRanks {
  public:
-  // Compiles and loads what it can of `wanted`, and initialises one workspace per rank, which all programs go through.
+  // Compiles and loads the kernels of `wanted`, keeping the error of each that fails, and initialises one workspace per
+  // rank, which all programs share.
   static Result<std::shared_ptr<const OneShotRanks>> Make(const RankGpus& gpus, KernelCache& cache, const Shape& shape,
                                                           const OneShots& wanted = OneShots().set());
 
-  // With the rank's GPU current. Refuses with the reason where the program's kernel could not be made for this shape.
+  // The rank's GPU must be current. Returns the reason if the program's kernel could not be made for this shape.
   Result<void> Launch(OneShot which, int rank, std::vector<DevicePointer> inputs,
                       std::vector<DevicePointer> outputs) const;
 
-  // Which call gave up waiting for whom, if one did.
+  // Which call gave up, and the ranks it waited for; empty if none did.
   std::string GaveUp() const;
   ~OneShotRanks();
   OneShotRanks(const OneShotRanks&) = delete;
@@ -50,7 +51,7 @@ class OneShotRanks {
   const RankGpus& gpus_;
   std::array<Kernel, kOneShots> kernels_;
   std::vector<Memory> workspaces_;  // per rank, on its GPU
-  ErrorRecord error_record_;        // one for all ranks: the kernels of every context write it
+  ErrorRecord error_record_;        // one for all ranks: kernels of every context can write it
   int64_t capacity_bytes_ = 0;
 };
 

@@ -25,7 +25,7 @@ constexpr char kPlain[] = "v1 (a0: sum bf16 row) { x0: bf16 row = all_reduce a0 
 constexpr char kStatistic[] = "v1 (a0: sum f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row)";
 constexpr char kGather[] = "v1 (a0: gather bf16 row) { x0: bf16 row = all_gather a0 } -> (x0: row)";
 
-// Uniform in [low, low + 2): the speed depends on no value, and zeros and sentinels have tests of their own.
+// Uniform in [low, low + 2): the speed does not depend on values, and zeros and sentinels have tests of their own.
 BF16s RandomBF16s(size_t count, float low, uint32_t seed) {
   std::mt19937 random(seed);
   BF16s values(count);
@@ -35,7 +35,7 @@ BF16s RandomBF16s(size_t count, float low, uint32_t seed) {
 
 void Append(const BF16s& from, BF16s* to) { to->insert(to->end(), from.begin(), from.end()); }
 
-// Made of the constants above, so it parses.
+// Built from the constants above, so it parses.
 RowProgram Parsed(const char* text) { return *ParseRowProgram(text); }
 
 RowProgram NormProgram(int width, const char* role, const char* load) {
@@ -130,7 +130,7 @@ Result<void> Problem::ForgetResultsOf(int rank) const {
       ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemsetD8_v2(of.at(), kNan, shape_.elements() * sizeof(uint16_t)));
     }
   }
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSynchronize());  // the chains' streams do not wait for this one
+  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSynchronize());  // the chains' streams do not wait for this stream
   return {};
 }
 
@@ -171,7 +171,8 @@ Result<void> Problem::CheckOneCall(Leaves leaves, const Exactness& exactness) co
 Result<void> CompareBF16(const BF16s& got, const BF16s& want, const char* what, int roundings) {
   for (size_t i = 0; i < want.size(); ++i) {
     const float g = BF16ToF32(got[i]), w = BF16ToF32(want[i]);
-    // Each rounding's 2^-8 relative, and as much of a sum over ranks that the residual then cancels; twice that.
+    // Each rounding's relative error of 2^-8, and as much of a sum over ranks that the residual then cancels; times
+    // two.
     if (std::abs(g - w) <= static_cast<float>(roundings) * (0x1p-7f * std::abs(w) + 0x1p-6f)) continue;
     return Err(std::string(what) + ": element " + std::to_string(i) + " is " + std::to_string(g) + "; expected about " +
                std::to_string(w));

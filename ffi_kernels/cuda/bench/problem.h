@@ -1,7 +1,7 @@
-// Problem: random inputs of every rank on host and GPU, buffers for a chain's results, and the result of one call
-// according to the scalar evaluator.
+// Problem: random inputs of every rank on host and GPU, buffers for a chain's results, and the result of one call as
+// computed by the scalar evaluator.
 //
-//   call 0 of a chain reads the inputs; call i reads what call i - 1 wrote. Results go to two sets of buffers in turn.
+//   call 0 of a chain reads the inputs; call i reads the results of call i - 1, from two alternating sets of buffers
 #ifndef FFI_KERNELS_CUDA_BENCH_PROBLEM_H_
 #define FFI_KERNELS_CUDA_BENCH_PROBLEM_H_
 
@@ -27,7 +27,7 @@ inline constexpr float kEpsilon = 1e-5f;
 
 // bf16 all-reduce, residual add, RMSNorm; returns the norm and the new residual.
 RowProgram FusedProgram(int width);
-// The same where each rank holds its columns of gamma only.
+// The same with gamma sharded: each rank holds only its columns.
 RowProgram ShardedProgram(int width);
 // The all-reduce alone.
 RowProgram PlainProgram();
@@ -36,10 +36,11 @@ RowProgram StatisticProgram();
 // The all-gather of each rank's columns of a bf16 row.
 RowProgram GatherProgram();
 
-// What a method leaves behind, to be held against the reference.
+// The results that a method leaves, to be compared with the reference.
 enum class Leaves { kNothing, kSum, kNormAndResidual };
 
-// How close a method's results come: to the reference, in roundings to bf16; and those of all ranks to each other.
+// Required accuracy of a method's results: equality of bits between ranks, and distance to the reference in roundings
+// to bf16.
 struct Exactness {
   bool equal_bits = true;
   int roundings = 2;
@@ -47,7 +48,7 @@ struct Exactness {
 
 struct CallBuffers {
   DevicePointer partial, residual, gamma;         // read
-  DevicePointer norm_out, residual_out, sum_out;  // written; a method that has no use for one leaves it alone
+  DevicePointer norm_out, residual_out, sum_out;  // written, except those that a method does not use
 };
 
 class Problem {
@@ -55,13 +56,13 @@ class Problem {
   static Result<Problem> Make(const RankGpus& gpus, const Shape& shape);
 
   const Shape& shape() const { return shape_; }
-  // Of call `link` on `rank`. A chain of sums is fed by sums, any other by norms.
+  // Of call `link` on `rank`. A chain of sums feeds sums to the next call, any other chain norms.
   CallBuffers Call(int rank, int link, Leaves leaves) const;
-  // Overwrites all results, so that nothing from before can pass for one.
+  // Overwrites all results, so that stale ones cannot pass the check.
   Result<void> ForgetResults() const;
-  // Holds what a chain of one call left on every rank against the reference.
+  // Compares the results of a chain of one call, on every rank, with the reference.
   Result<void> CheckOneCall(Leaves leaves, const Exactness& exactness) const;
-  // What a chain of `links` calls left on every rank: its results, one after the other.
+  // The results of a chain of `links` calls on every rank, concatenated.
   Result<BF16s> Results(int links, Leaves leaves) const;
 
  private:
@@ -82,7 +83,7 @@ class Problem {
   BF16s norm_, residual_, sum_;  // the reference
 };
 
-// The first place where `got` is further from `want` than `roundings` of a bf16 norm or sum explain.
+// An error at the first element where `got` differs from `want` by more than `roundings` of a bf16 norm or sum explain.
 Result<void> CompareBF16(const BF16s& got, const BF16s& want, const char* what, int roundings = 2);
 
 }  // namespace jax_oneshot::cuda::bench

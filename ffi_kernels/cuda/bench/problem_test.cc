@@ -1,4 +1,4 @@
-// The benchmark's problem: the programs it measures, and what counts as their result.
+// The benchmark's problem: the programs that it measures, and when their results are accepted.
 #include "ffi_kernels/cuda/bench/problem.h"
 
 #include <gtest/gtest.h>

@@ -12,7 +12,7 @@ std::string Model(const Gpu& gpu) {
   return gpu.name() + " (" + gpu.arch() + ", " + std::to_string(gpu.multiprocessors()) + " multiprocessors)";
 }
 
-// One kernel with one launch plan serves all ranks.
+// Checked because one kernel with one launch plan serves all ranks.
 Result<void> CheckSameModel(const Gpu& first, const Gpu& other) {
   if (Model(first) == Model(other)) return {};
   return Err("GPU " + std::to_string(first.ordinal()) + " is " + Model(first) + ", GPU " +

@@ -1,4 +1,4 @@
-// RankGpus: the GPU and the stream of each rank. With several GPUs, each can access the memory of all others.
+// RankGpus: the GPU and the stream of each rank. If there are several GPUs, each can access the memory of all others.
 #ifndef FFI_KERNELS_CUDA_BENCH_RANK_GPUS_H_
 #define FFI_KERNELS_CUDA_BENCH_RANK_GPUS_H_
 
@@ -15,13 +15,13 @@ namespace jax_oneshot::cuda::bench {
 inline constexpr int kMostRanks = 8;
 
 enum class Placement {
-  kOneGpu,   // all ranks on GPU 0, each with a stream of its own
+  kOneGpu,   // all ranks on GPU 0, each on its own stream
   kGpuEach,  // rank r on GPU r
 };
 
 class RankGpus {
  public:
-  // With kGpuEach: as many GPUs as there are, up to kMostRanks; all of one model.
+  // With kGpuEach: all GPUs, up to kMostRanks; they must be of one model.
   static Result<std::unique_ptr<RankGpus>> Open(const CudaDriver& driver, Placement placement);
 
   Placement placement() const { return placement_; }
@@ -30,7 +30,7 @@ class RankGpus {
   int most_ranks() const;
   int ranks_per_gpu(int ranks) const { return placement_ == Placement::kGpuEach ? 1 : ranks; }
 
-  // For what there is once per GPU: the number of a rank's GPU, below count().
+  // Index of a rank's GPU, below count(), for data kept per GPU.
   size_t index(int rank) const { return placement_ == Placement::kGpuEach ? static_cast<size_t>(rank) : 0; }
   const Gpu& gpu(size_t index) const { return *gpus_[index]; }
   const Gpu& of(int rank) const { return gpu(index(rank)); }

@@ -1,4 +1,4 @@
-// The ranks' GPUs: which rank is where, who may store into whose memory, and what is said where that cannot be.
+// The ranks' GPUs: which rank is where, which GPU can access which memory, and the errors if access is impossible.
 #include "ffi_kernels/cuda/bench/rank_gpus.h"
 
 #include <gtest/gtest.h>

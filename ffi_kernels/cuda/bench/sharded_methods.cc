@@ -9,7 +9,7 @@
 namespace jax_oneshot::cuda::bench {
 namespace {
 
-// What passes between the steps on each rank: squares, their total, this rank's columns of the norm.
+// The intermediate values on each rank: squares, their total, this rank's columns of the norm.
 using Scratch = std::vector<std::array<Memory, 3>>;
 
 Result<std::shared_ptr<const Scratch>> MakeScratch(const RankGpus& gpus, const Shape& shape) {

@@ -50,7 +50,7 @@ float SpecialNumber(uint32_t which) {
 Bytes RandomBytes(DType dtype, int64_t count, std::mt19937* random, Numbers numbers) {
   Bytes bytes;
   for (int64_t i = 0; i < count; ++i) {
-    // Not a distribution of the library's: its numbers differ between standard libraries.
+    // Not a distribution of the standard library: implementations differ.
     const bool special = numbers == Numbers::kSpecialToo && (*random)() % 4 == 0;
     const float ordinary = (static_cast<float>((*random)() % 4097) - 2048) / 700;
     const uint32_t bits = Narrowed(dtype, special ? SpecialNumber((*random)()) : ordinary);
@@ -79,7 +79,7 @@ double UlpsApart(DType dtype, float a, float b) {
   return std::fabs(double{a} - b) / std::ldexp(1.0, unit);
 }
 
-// Where every rank has a NaN, a maximum over ranks is NaN here and -inf in the evaluator: rank 0 has a zero instead.
+// If every rank has a NaN, a maximum over ranks is NaN here and -inf in the evaluator: rank 0 gets a zero instead.
 void ReplaceNaNs(DType dtype, Bytes* bytes) {
   const auto size = static_cast<size_t>(DTypeBytes(dtype));
   for (size_t i = 0; i * size < bytes->size(); ++i) {
@@ -116,7 +116,7 @@ const LoadedKernel& GroupKernel::OfRank(int rank) const {
 }
 
 const Gpu& Gpu::Get() {
-  static const Gpu* const kGpu = new Gpu();  // never destroyed: contexts outlive static objects badly
+  static const Gpu* const kGpu = new Gpu();  // never destroyed: at exit its contexts may already be gone
   return *kGpu;
 }
 
@@ -151,7 +151,7 @@ BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint3
     for (size_t i = 0; i < program.inputs.size(); ++i) {
       const Input& input = program.inputs[i];
       const int64_t count = ElementCount(input, shape.rows, shape.width, shape.ranks);
-      // Local inputs are equal on all ranks, so that outputs have to be.
+      // Local inputs are equal on all ranks, so that outputs must be.
       const bool copy = rank > 0 && input.role == Role::kLocal;
       inputs.push_back(copy ? all[0][i] : RandomBytes(input.dtype, count, &random, numbers));
       const bool is_extreme = input.role == Role::kMax || input.role == Role::kMin;

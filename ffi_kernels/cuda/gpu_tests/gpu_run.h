@@ -1,8 +1,8 @@
 // For GPU tests: runs row programs on the GPU from host buffers and compares with the scalar evaluator.
 //
-// Without a GPU nothing runs, but kernels are still compiled (for sm_90) into the cache folder that
-// ONESHOT_GPU_TEST_CACHE names: a machine with a GPU then finds them there. All ranks live on the first GPU, unless
-// ONESHOT_GPU_TEST_DEVICES says over how many to deal them out.
+// Without a GPU nothing runs, but kernels are still compiled (for sm_90) into the cache folder named by
+// ONESHOT_GPU_TEST_CACHE, where a machine with a GPU then finds them. All ranks share the first GPU, unless
+// ONESHOT_GPU_TEST_DEVICES gives the number of GPUs to distribute them over.
 #ifndef FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_
 #define FFI_KERNELS_CUDA_GPU_TESTS_GPU_RUN_H_
 
@@ -51,11 +51,11 @@ class Gpu {
   bool present() const { return devices_.has_value(); }
   const std::string& why_absent() const { return why_absent_; }
   const CudaDriver& driver() const { return *LoadCudaDriver(); }
-  const LocalDevices& devices() const { return *devices_; }  // where one is present
+  const LocalDevices& devices() const { return *devices_; }  // if present()
 
-  // Compiled for a share of the device where ranks have to share it.
+  // Compiled for a share of the device if ranks share it.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, const Shape& shape) const;
-  // The same, loaded, and held against what the device holds at once. Without a GPU: null.
+  // The same, loaded, after checking that all ranks fit on the device at once. Without a GPU: null.
   Result<std::shared_ptr<const GroupKernel>> Load(const RowProgram& program, const Shape& shape) const;
   Result<std::unique_ptr<LocalGroup>> MakeGroup(int ranks, int64_t capacity_bytes) const {
     return LocalGroup::Make(driver(), *devices_, ranks, capacity_bytes);
@@ -71,18 +71,17 @@ class Gpu {
   std::unique_ptr<KernelCache> cache_;
 };
 
-// Random elements: ordinary numbers, or now and then a zero of either sign, a NaN, an infinity, a denormal.
+// Random elements: ordinary numbers, or occasionally a zero of either sign, a NaN, an infinity, a denormal.
 enum class Numbers : uint8_t { kOrdinary, kSpecialToo };
 BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers);
 
-// What the evaluator says that every rank's outputs are.
+// Every rank's outputs according to the evaluator.
 BuffersOfRanks Evaluate(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs);
 
 // Element i of a buffer, as f32.
 float ElementOf(DType dtype, const Bytes& bytes, int64_t i);
 
-// "" or the first element that differs by more than `ulps` units in the last place of its type. Two NaNs are equal, and
-// two zeros.
+// "", or the first element that differs by more than `ulps` of its type. Two NaNs compare equal, and two zeros.
 std::string Difference(const RowProgram& program, const BuffersOfRanks& got, const BuffersOfRanks& wanted, double ulps);
 
 // A rank's buffers on its device.
@@ -112,7 +111,7 @@ class GroupCall {
   std::vector<KernelArguments> arguments_;
 };
 
-// One call in a group of its own. Without a GPU: compiles only, no outputs.
+// One call in its own group. Without a GPU: compiles only, no outputs.
 Result<BuffersOfRanks> RunOnce(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs);
 
 }  // namespace jax_oneshot::cuda

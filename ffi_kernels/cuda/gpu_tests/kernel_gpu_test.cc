@@ -19,12 +19,12 @@ std::string TextOf(const Shape& shape) {
          " ranks, by " + (shape.algorithm == Algorithm::kOneShot ? "one shot" : "two shots");
 }
 
-// Where kernels are only compiled, none: making them takes longer than compiling.
+// None if kernels are only compiled: making inputs takes longer than compiling.
 BuffersOfRanks InputsToRun(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers) {
   return Gpu::Get().present() ? RandomInputs(program, shape, seed, numbers) : BuffersOfRanks();
 }
 
-// Compares all ranks' outputs with the evaluator's, and with one another where nothing makes them differ.
+// Compares all ranks' outputs with the evaluator's, and with each other if they must be equal.
 void ExpectAsEvaluated(const RowProgram& program, const Shape& shape, double ulps, Numbers numbers = Numbers::kOrdinary,
                        uint32_t seed = 1) {
   const BuffersOfRanks inputs = InputsToRun(program, shape, seed, numbers);
@@ -42,7 +42,7 @@ void ExpectAsEvaluated(const RowProgram& program, const Shape& shape, double ulp
   }
 }
 
-// By two shots a call leaves the bits that it leaves by one shot, which other tests hold against the evaluator.
+// A two-shot call must give the same bits as the one-shot call, which other tests compare with the evaluator.
 void ExpectTheSameByTwoShots(const RowProgram& program, Shape shape, Numbers numbers = Numbers::kOrdinary,
                              uint32_t seed = 1) {
   const BuffersOfRanks inputs = InputsToRun(program, shape, seed, numbers);
@@ -53,7 +53,7 @@ void ExpectTheSameByTwoShots(const RowProgram& program, Shape shape, Numbers num
   const Result<BuffersOfRanks> by_one = RunOnce(program, shape, inputs);
   ASSERT_TRUE(by_one) << PrintRowProgram(program) << "\n" << TextOf(shape) << "\n" << by_one.error();
   const std::string difference =
-      Gpu::Get().present() ? Difference(program, *by_two, *by_one, 0) : "";  // says where; the next says all
+      Gpu::Get().present() ? Difference(program, *by_two, *by_one, 0) : "";  // the place of the first difference
   ASSERT_TRUE(*by_one == *by_two) << difference << "\n" << PrintRowProgram(program) << "\n" << TextOf(shape);
 }
 
@@ -74,8 +74,8 @@ TEST_F(KernelOnGpu, SumsExactlyAtTheShapesOfModels) {
   }
 }
 
-// Units of bf16. The evaluator adds a row up in double: that can move the norm to a neighbour, and neighbours times a
-// weight round to numbers two apart.
+// In ulps of bf16. The evaluator sums a row in double: that can move the norm to an adjacent value, and adjacent values
+// times a weight round to numbers two ulps apart.
 constexpr double kNormUlps = 2;
 
 TEST_F(KernelOnGpu, NormsAtTheShapesOfModels) {
@@ -101,7 +101,7 @@ TEST_F(KernelOnGpu, GathersShardsThatSplitChunksAndShardsThatDoNot) {
   }
 }
 
-// As the values of one all-reduce of a tuple come: nothing joins them, and each may have its own type.
+// As in an all-reduce of a tuple: the values are independent, and each may have its own type.
 TEST_F(KernelOnGpu, SumsSeveralValuesThatHaveNothingToDoWithOneAnother) {
   const char text[] =
       "v1 (a0: sum bf16 row, a1: sum f32 row, a2: max f16 row, a3: sum bf16 row) { x0: bf16 row = all_reduce a0; "
@@ -112,7 +112,7 @@ TEST_F(KernelOnGpu, SumsSeveralValuesThatHaveNothingToDoWithOneAnother) {
   }
 }
 
-// Each rank's columns of a sum, and a residual that lies in the same columns: what a scanned layer ends with.
+// Each rank's columns of a sum, and a residual sharded in the same columns: the end of a scanned layer.
 TEST_F(KernelOnGpu, AddsShardsOfAResidualToThisRanksColumnsOfASum) {
   const char text[] =
       "v1 (a0: sum bf16 row, a1: gather bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = all_gather a1; "
@@ -134,7 +134,7 @@ TEST_F(KernelOnGpu, CombinesEveryTypeByEveryRoleAndKeepsSpecialNumbers) {
   }
 }
 
-// -0.0 is the sentinel: what goes through untouched must come out with its sign.
+// -0.0 is the sentinel: a value that passes through unchanged must keep its sign.
 TEST_F(KernelOnGpu, KeepsTheSignOfZeroInMaximaAndGathers) {
   for (const char* dtype : {"bf16", "f16", "f32"}) {
     const std::string max = std::string("v1 (a0: max ") + dtype + " row) { x0: " + dtype +
@@ -166,12 +166,12 @@ TEST_F(KernelOnGpu, ConvertsEveryTypeToEveryType) {
   }
 }
 
-// Operations whose result is not always the nearest number to the true one.
+// Operations that are not always correctly rounded.
 bool IsInexact(Op op) {
   return op == Op::kRsqrt || (op >= Op::kCbrt && op <= Op::kErf) || op == Op::kPower || op == Op::kAtan2;
 }
 
-// Units in the last place: CUDA's own bounds for its functions reach 4, and logistic is three of them in a row.
+// In ulps: CUDA's error bounds for its functions reach 4, and logistic combines three of them.
 TEST_F(KernelOnGpu, AppliesEveryElementwiseOperation) {
   for (const OpFact& fact : OpTable()) {
     if (fact.family != OpFamily::kArithmetic && fact.family != OpFamily::kTest) continue;
@@ -190,8 +190,8 @@ TEST_F(KernelOnGpu, AppliesEveryElementwiseOperation) {
   }
 }
 
-// The same program with exact operations in the place of others, and maxima in the place of sums: whatever remains must
-// come out to the bit.
+// The same program with inexact operations replaced by exact ones, and sums by maxima: the result must match to the
+// bit.
 RowProgram MadeExact(RowProgram program) {
   for (Statement& s : program.statements) {
     if (s.op == Op::kReduceSum) s.op = Op::kReduceMax;
@@ -271,7 +271,7 @@ TEST_F(TwoShotOnGpu, CombinesEveryTypeByEveryRoleAndKeepsSpecialNumbers) {
   }
 }
 
-// What a sum rounds to can be -0, the sentinel's bits: it must arrive, and with its sign.
+// A sum can round to -0, the sentinel's bits: it must arrive, with its sign.
 TEST_F(TwoShotOnGpu, DeliversSumsThatRoundToMinusZero) {
   const char text[] =
       "v1 (a0: sum f32 row) { x0: bf16 row = all_reduce a0; x1: bf16 scalar = constant 1; "
@@ -287,7 +287,7 @@ TEST_F(TwoShotOnGpu, DeliversSumsThatRoundToMinusZero) {
   EXPECT_EQ(*outputs, Evaluate(ProgramOf(text), shape, inputs));
 }
 
-// Local inputs that differ from rank to rank: each rank's outputs follow from its own.
+// Local inputs that differ between ranks: each rank's outputs depend on its own.
 TEST_F(TwoShotOnGpu, KeepsEachRanksOwnLocalInputs) {
   const RowProgram program = ProgramOf(kResidualRmsNorm);
   for (const Shape& shape : {Shape{1, 4096, 2, Algorithm::kTwoShot}, {300, 512, 4, Algorithm::kTwoShot}}) {
@@ -319,8 +319,8 @@ TEST_F(TwoShotOnGpu, RunsRandomProgramsWithShardsAsOneShotDoes) {
   }
 }
 
-// Every peer's message is in place before a rank starts, so that ranks can run one after the other: what tools that run
-// one kernel at a time need.
+// Every peer's message is stored before a rank starts, so that ranks can run one after the other, as tools that run one
+// kernel at a time require.
 Result<BuffersOfRanks> RunOneByOne(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
   const CudaDriver& driver = Gpu::Get().driver();
   Result<std::shared_ptr<const GroupKernel>> kernel = Gpu::Get().Load(program, shape);
@@ -335,7 +335,7 @@ Result<BuffersOfRanks> RunOneByOne(const RowProgram& program, const Shape& shape
       const KernelArguments& arguments = (*call)->arguments(to);
       const DevicePointer region = arguments.peers.workspace[static_cast<size_t>(to)] + WorkspaceLayout::SlotsOffset() +
                                    from * arguments.capacity_bytes;
-      const Bytes& message = inputs[static_cast<size_t>(from)][0];  // rows of whole chunks: as they are sent
+      const Bytes& message = inputs[static_cast<size_t>(from)][0];  // rows of whole chunks: in message layout
       ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemcpyHtoD_v2(region, message.data(), message.size()));
     }
   }
@@ -366,7 +366,7 @@ TEST_F(KernelOnGpu, NormsWithTwoReductionsAsLayerNormDoes) {
     if (!Gpu::Get().present()) continue;
     const BuffersOfRanks wanted = Evaluate(program, shape, inputs);
     for (int64_t i = 0; i < shape.rows * shape.width; ++i) {
-      // Cancellation makes units in the last place of a result meaningless: a bound on the error instead.
+      // Cancellation makes ulps of a result meaningless: a bound on the absolute error instead.
       const float came = ElementOf(DType::kF32, (*outputs)[0][0], i);
       EXPECT_NEAR(came, ElementOf(DType::kF32, wanted[0][0], i), 2e-5) << TextOf(shape) << " element " << i;
     }

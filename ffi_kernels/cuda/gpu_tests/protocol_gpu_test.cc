@@ -1,9 +1,9 @@
 // Stress tests of the protocol on one or several GPUs: ranks out of step, many graph replays, epochs that wrap, kernels
 // of all sizes in one workspace, a rank that never arrives.
 //
-// The calls count: every rank sends x, and its next x is the mean of all + 1 + d, where d differs from rank to rank and
-// adds up to zero. Whole numbers below 2^24, so exact; one word that is late, early, torn or of another rank changes
-// the count for good.
+// The calls count: every rank sends x, and its next x is the mean of all + 1 + d, where d differs between ranks and
+// adds up to zero. All values are integers below 2^24, hence exact; a single word that is late, early, torn or from
+// another rank changes the count permanently.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@
 namespace jax_oneshot::cuda {
 namespace {
 
-// A row sum of zeros is in it, so that rows that are spread over clusters take part.
+// Includes a row sum of zeros, so that rows spread over clusters are covered.
 RowProgram CountingProgram(int ranks) {
   const std::string text =
       "v1 (a0: sum f32 row, a1: local f32 scalar, a2: local f32 row) { x0: f32 row = all_reduce a0; "
@@ -39,7 +39,7 @@ Bytes BytesOf(const std::vector<T>& values) {
   return bytes;
 }
 
-// Calls that count, from one buffer to another and back.
+// Counting calls, which alternate between two buffers.
 class Counter {
  public:
   static Result<std::unique_ptr<Counter>> Make(const LocalGroup& group,
@@ -69,7 +69,7 @@ class Counter {
   // Adds up to zero over the ranks.
   static float Difference(int rank, int ranks) { return static_cast<float>(2 * rank - (ranks - 1)); }
 
-  // The ranks' launches of one call may come one by one, in any order.
+  // The ranks' launches of one call may be made one by one, in any order.
   Result<void> Launch(int rank) const { return calls_[made_ % 2]->Launch(rank); }
   void CountCall() { ++made_; }
   Result<void> LaunchAll() {
@@ -78,7 +78,7 @@ class Counter {
     return launched;
   }
 
-  // What all elements of all ranks must be after `calls` calls. An even number ends in the buffers of the first.
+  // The expected value of all elements of all ranks after `calls` calls. An even number ends in the first buffers.
   void ExpectCount(const LocalGroup& group, const LaunchPlan& plan, int64_t calls) const {
     const CudaDriver& driver = Gpu::Get().driver();
     for (int rank = 0; rank < group.size(); ++rank) {
@@ -149,7 +149,7 @@ class Delay {
     if (!compiled) return Err(compiled.error());
     const CudaDriver& driver = Gpu::Get().driver();
     std::unique_ptr<Delay> delay(new Delay);
-    for (int device = 0; device < devices.size(); ++device) {  // modules live as long as the process
+    for (int device = 0; device < devices.size(); ++device) {  // modules live until the process ends
       Module module = nullptr;
       if (Result<void> used = devices.Use(device); !used) return Err(used.error());
       ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuModuleLoadData(&module, compiled->cubin.data()));
@@ -175,7 +175,7 @@ class Delay {
 TEST_P(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
   const auto delay = Delay::Make(Gpu::Get().devices());
   ASSERT_TRUE(delay) << delay.error();
-  // The last: fewer pieces than ranks, so that some ranks own nothing.
+  // In the last shape there are fewer pieces than ranks, so some ranks own nothing.
   for (const Shape& shape : {Shape{8, 1024, 2}, {8, 1024, 4}, {8, 1024, 8}, {200, 512, 4}, {1, 100, 8}}) {
     const int ranks = shape.ranks;
     const auto kernel = KernelFor(shape);
@@ -185,7 +185,7 @@ TEST_P(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
     constexpr int kCalls = 400;
     for (int call = 0; call < kCalls; ++call) {
       for (int rank = 0; rank < ranks; ++rank) {
-        // Long against a call's few microseconds: others are two calls ahead by then, and held there.
+        // Long compared with a call's few microseconds: other ranks get two calls ahead and must wait there.
         const uint64_t ns = random() % 4 == 0 ? random() % 60000 : 0;
         ASSERT_TRUE((*delay)->Launch(*group_, rank, ns));
         ASSERT_TRUE(counter->Launch(rank));
@@ -263,7 +263,7 @@ TEST_P(ProtocolOnGpu, CountsRightWhenKernelsOfAllSizesShareAWorkspace) {
   std::vector<std::shared_ptr<const GroupKernel>> kernels;
   int64_t capacity = 0;
   for (const Shape& shape : shapes) {
-    // Beside kernels by one shot: both use the slots in turn.
+    // Mixed with one-shot kernels: both use the slots alternately.
     for (const Algorithm algorithm : {Algorithm::kOneShot, GetParam()}) {
       kernels.push_back(KernelFor(shape, algorithm));
       capacity = std::max(capacity, kernels.back()->plan().message_bytes);
@@ -305,7 +305,7 @@ TEST_P(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
 INSTANTIATE_TEST_SUITE_P(By, ProtocolOnGpu, ::testing::Values(Algorithm::kOneShot, Algorithm::kTwoShot),
                          [](const auto& info) { return info.param == Algorithm::kOneShot ? "OneShot" : "TwoShot"; });
 
-// What ends a kernel ends its context, so this happens in a process of its own.
+// A trap destroys the context, so this runs in its own process.
 [[noreturn]] void WaitForRankTwoInVain(Algorithm algorithm) {
   const auto kernel = Gpu::Get().Load(CountingProgram(4), {2, 512, 4, algorithm});
   auto group = Gpu::Get().MakeGroup(4, (*kernel)->plan().message_bytes);

@@ -1,5 +1,5 @@
-// The rule of docs/row_program.md on a GPU: a value is rounded to its type before anything reads it. What a kernel
-// returns, put back in as an input, gives the same bits for all that follows from it. Without a GPU: compiles only.
+// The rule of docs/row_program.md on a GPU: a value is rounded to its type before anything reads it. An output that is
+// fed back in as an input gives the same bits for everything computed from it. Without a GPU: compiles only.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class ValuesOnGpu : public ::testing::Test {
   }
 };
 
-// The bits of every element agree; NaNs are equal.
+// Whether the bits of every element agree; NaNs compare equal.
 bool SameBits(DType dtype, const Bytes& a, const Bytes& b) {
   const auto bytes = static_cast<size_t>(DTypeBytes(dtype));
   for (size_t i = 0; i * bytes < a.size(); ++i) {
@@ -34,7 +34,7 @@ bool SameBits(DType dtype, const Bytes& a, const Bytes& b) {
   return true;
 }
 
-// Its order follows from the launch plan, and the plan from the inputs' types.
+// The order of a row sum depends on the launch plan, and the plan on the types of the inputs.
 bool SumsRows(const RowProgram& program) {
   return std::any_of(program.statements.begin(), program.statements.end(),
                      [](const Statement& s) { return s.op == Op::kReduceSum; });
@@ -76,7 +76,8 @@ TEST_F(ValuesOnGpu, GiveTheSameBitsWhenTheyAreReadBack) {
   }
 }
 
-// Top-k, `y == max(y)` and routing by the largest, behind a LayerNorm: the kernel's largest is among what it returns.
+// Top-k, `y == max(y)` and routing by the maximum, after a LayerNorm: the kernel's maximum is among the returned
+// values.
 TEST_F(ValuesOnGpu, BehindALayerNormEqualTheirOwnMaximum) {
   for (const std::string type : {"f32", "bf16", "f16"}) {
     const RowProgram program = ProgramOf(
