@@ -1,8 +1,8 @@
 """Finds the first rewrite that makes a program wrong, by running it with fewer and fewer rewrites.
 
-With limit N the first N rewrites are made. Right with 0 and wrong with all of them, so somewhere between lies a number
-with which the program turns wrong; halving finds one. What is wrong is then rewrite number `last_wrong`, or it together
-with earlier ones.
+With limit N only the first N rewrites are made. The program is right with 0 rewrites and wrong with all of them, so
+bisection finds an N that is wrong while N - 1 is right. Rewrite N is then at fault, alone or together with earlier
+ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class NothingToFindError(Exception):
-    """The program is wrong without any rewrite, or right with all of them: the message says which."""
+    """The program is wrong without any rewrite, or right with all of them; the message says which."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Run:
     """One run of the program.
 
     Attributes:
-      is_right: whether it did what it should.
+      is_right: whether the program behaved correctly.
       rewrites: how many rewrites it made.
     """
 
@@ -29,11 +29,11 @@ class Run:
 
 
 def first_wrong(run: Callable[[int | None], Run], progress: Callable[[str], None]) -> int:
-    """Number of the rewrite with which the program turns wrong, from 1.
+    """Number, from 1, of the rewrite that turns the program wrong.
 
     Args:
-      run: runs the program with so many rewrites; None: with all.
-      progress: told about every run.
+      run: runs the program with at most that many rewrites; None: with all.
+      progress: called with one line per run.
 
     Raises:
       NothingToFindError: there is no such rewrite.

@@ -1,8 +1,8 @@
 """Registers the FFI handlers of one-shot calls: with the pass, or when the process first loads a saved executable.
 
-A saved executable (`jax.experimental.serialize_executable`, the compilation cache) holds the calls that were compiled
-into it, whatever JAX_ONESHOT is where it is loaded. Loading the native module takes about 2 ms, which a process that
-never loads an executable should not pay when it starts.
+A saved executable (`jax.experimental.serialize_executable`, the compilation cache) contains the calls that were
+compiled into it, whatever JAX_ONESHOT is set to in the process that loads it. Loading the native module takes about
+2 ms, which a process that never loads an executable should not pay at start-up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jax_oneshot.plugin import CALL_TARGET, CPU_STATE_TYPE, CUDA_STATE_TYPE, GRA
 logger = logging.getLogger("jax_oneshot")
 
 _lock = threading.Lock()
-_registered = False  # XLA's registry is the process's, and takes each name once
+_registered = False  # XLA's registry is per process and accepts each name once
 
 
 def register() -> Any:
@@ -25,7 +25,7 @@ def register() -> Any:
 
     Raises:
       NativeMissingError: the native module does not load.
-      Exception: this version of JAX does not take the handlers.
+      Exception: this version of JAX does not accept the handlers.
     """
     global _registered
     from jax_oneshot import jax_internals, native, nvidia_libraries
@@ -47,7 +47,13 @@ def register() -> Any:
 
 
 def register_for_saved_executable(serialized: bytes) -> None:
-    """Registers the handlers where no pass did, as `jax_internals.before_deserialization` asks. Never raises."""
+    """Registers the handlers if the pass has not; the callback of `jax_internals.before_deserialization`.
+
+    Never raises; a failure is logged as an error if the executable contains one-shot calls.
+
+    Args:
+      serialized: the executable as saved.
+    """
     if _registered:
         return
     try:

@@ -1,6 +1,6 @@
 """The command line `jax-oneshot`: parses it, runs the command, returns its exit status.
 
-    0  done        1  the work failed: bad input, a test of the command did not hold        2  wrong command line
+    0  success        1  failure: bad input, or a check of the command failed        2  wrong command line
 
 Only the chosen command's module is imported, so `--help` is quick.
 """
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. `argv` is the command line without the program's name; default: this process's own."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
-    # Two steps: the first finds the command, so that only its module needs importing for the second.
+    # Parsed in two steps: the first finds the command, so that only its module is imported for the second.
     chosen = parser.parse_args(arguments[:1]).command
     module = importlib.import_module(_COMMANDS[chosen][0])
     command_parser = argparse.ArgumentParser(
@@ -48,7 +48,7 @@ def _run(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # The reader (`| head`) has seen enough. Point stdout away, or Python complains when it closes it.
+        # The reader (`| head`) closed the pipe. Redirect stdout, or Python reports an error when it flushes it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

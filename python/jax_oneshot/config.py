@@ -1,4 +1,4 @@
-"""Config: the settings from environment variables. A ConfigError names every mistake at once."""
+"""Config: the settings from environment variables. A ConfigError reports every mistake at once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from jax_oneshot import message_limits
 Platform = Literal["cpu", "cuda"]
 PLATFORMS: tuple[Platform, ...] = ("cpu", "cuda")
 
-# How long a rank waits when JAX_ONESHOT_TIMEOUT_S is unset. On CPU the ranks are threads of one process, which start a
-# program together. On GPUs they may be processes, and one may still compile, or load data, while the others wait, as
-# they would in an all-reduce of NCCL's, which has no deadline at all: ten minutes pass only where something is wrong.
+# How long a rank waits when JAX_ONESHOT_TIMEOUT_S is unset. On CPU the ranks are threads of one process that start a
+# program together. On GPUs they may be processes, and one may still be compiling or loading data while the others wait,
+# as they would in NCCL's all-reduce, which has no deadline; after ten minutes something is wrong.
 DEFAULT_TIMEOUTS_S: dict[Platform, float] = {"cpu": 30.0, "cuda": 600.0}
 _MAX_TIMEOUT_S = 24 * 3600.0
 
@@ -29,9 +29,9 @@ class Variable:
 
     Attributes:
       field: the field of `Config` that it sets.
-      parse: its value from text; raises ValueError with what was expected.
+      parse: converts its text to a value; raises ValueError that says what was expected.
       meaning: what it does, in Markdown; README and docs/environment.md show it.
-      default: what holds when it is unset, in Markdown.
+      default: what applies when it is unset, in Markdown.
       values: what it accepts, in Markdown.
     """
 
@@ -43,20 +43,20 @@ class Variable:
 
 
 class ConfigError(ValueError):
-    """The environment asks for something that does not exist; the message has one line per mistake."""
+    """The environment has invalid values or unknown JAX_ONESHOT_* names; the message has one line per mistake."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """How the user configured the pass; the contract of names is the README's table of variables.
+    """The user's configuration of the pass; README's table of variables documents it.
 
     Attributes:
       enabled: whether modules are rewritten at all.
       dump_to: folder for before/after/report files, or None.
       max_bytes: largest message per rank to rewrite in bytes, or None for the platform's default.
-      modules: only modules in whose name this is found are rewritten; None means all.
+      modules: only modules whose name contains a match are rewritten; None means all.
       timeout_s: seconds a rank waits for its peers before the call fails, or None for the platform's default.
-      limit: how many rewrites are made in this process, the first ones; None means all.
+      limit: only the first `limit` rewrites of this process are made; None means all.
       calls_per_graph: on GPUs, how many calls go into one CUDA graph; 0 means all, None the pass's own rule.
     """
 
@@ -73,7 +73,7 @@ class Config:
         """Reads the JAX_ONESHOT* variables; an empty one counts as unset.
 
         Raises:
-          ConfigError: for a value that cannot be used and for a JAX_ONESHOT_* name that does not exist.
+          ConfigError: a value is invalid, or a JAX_ONESHOT_* name does not exist.
         """
         fields: dict[str, Any] = {}
         mistakes: list[str] = []
@@ -95,11 +95,11 @@ class Config:
         return cls(**fields)
 
     def limits_for(self, platform: Platform, architecture: int | None = None) -> list[int]:
-        """Largest message per rank to rewrite, in bytes, by group size from 0 on.
+        """Largest message per rank to rewrite, in bytes, indexed by group size (0 to message_limits.LARGEST_GROUP).
 
         Args:
           platform: what the module is compiled for.
-          architecture: compute capability of the GPU (90); None: no GPU can be asked.
+          architecture: compute capability of the GPU (90 for sm_90); None: no GPU is present.
         """
         limits = message_limits.default_limits(platform, architecture)
         return limits if self.max_bytes is None else [self.max_bytes] * len(limits)
@@ -110,16 +110,16 @@ class Config:
         return max(1, round(seconds * 1000))
 
     def rewrites(self, module: str) -> bool:
-        """Whether JAX_ONESHOT_MODULES lets the module of this name be rewritten."""
+        """Whether JAX_ONESHOT_MODULES allows rewriting the module of this name."""
         return self.modules is None or self.modules.search(module) is not None
 
     def fingerprint(self, architecture: int | None = None) -> str:
-        """All that decides what a compiled module looks like: part of the compilation cache's key.
+        """Every setting that affects a compiled module: part of the compilation cache's key.
 
-        Where dumps go is not in it: dumping changes no executable.
+        The dump folder is not in it: dumping does not change an executable.
 
         Args:
-          architecture: compute capability of the GPU (90); None: no GPU can be asked.
+          architecture: compute capability of the GPU (90 for sm_90); None: no GPU is present.
         """
         limits = ",".join(f"{platform}:{self.limits_for(platform, architecture)}" for platform in PLATFORMS)
         two_shot_from = message_limits.default_two_shot_from("cuda", architecture)

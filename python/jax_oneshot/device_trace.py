@@ -1,4 +1,4 @@
-"""Reads a trace folder of `jax.profiler.trace`: the kernels of the first GPU and the work of the host."""
+"""Reads a trace folder of `jax.profiler.trace`: the kernels of the first GPU and the events of the host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-# The first pattern that is found names the kind. Kernels of XLA's own collectives are called all-reduce or collective.
+# The first pattern that matches gives the kind. XLA's own collective kernels are named all-reduce or collective.
 _KERNELS = {
     "calls": re.compile(r"oneshot", re.IGNORECASE),
     "collectives": re.compile(r"nccl|all.?reduce|all.?gather|reduce.?scatter|collective|multi.?gpu.?barrier", re.I),
@@ -18,7 +18,7 @@ _KERNELS = {
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """A kernel, or a piece of work on the host; nanoseconds."""
+    """A kernel, or a host event; times in nanoseconds."""
 
     name: str
     start: float
@@ -27,14 +27,14 @@ class Event:
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """Kernels of the first device, and what the host did meanwhile."""
+    """Kernels of the first device, and host events of the same time."""
 
     kernels: Sequence[Event]
     host: Sequence[Event]
 
 
 def read(folder: str) -> Trace:
-    """Reads the one profile in the folder.
+    """Reads the last profile under the folder, by path.
 
     Raises:
       ValueError: there is none.
@@ -52,7 +52,7 @@ def read(folder: str) -> Trace:
             continue
         for line in plane.lines:
             if is_first_device and not line.name.startswith("Stream"):
-                continue  # XLA's own lines repeat the kernels under their operations
+                continue  # XLA's own lines repeat the kernels by HLO operation
             events = [Event(event.name, event.start_ns, event.duration_ns) for event in line.events]
             (kernels if is_first_device else host).extend(events)
     return Trace(kernels, host)

@@ -4,8 +4,8 @@
     0007.jit_decode.cpu.after.hlo.txt    the same text when nothing was rewritten
     0007.jit_decode.cpu.report.json      written last: where it exists, the other two do
 
-Where a program runs as several processes the name says which one: 0007.jit_decode.cpu.process1.report.json.
-A number is used once, also when several processes dump into one folder or a folder is used again.
+If a program runs as several processes the name says which one: 0007.jit_decode.cpu.process1.report.json.
+Numbers are unique, even if several processes dump into one folder or a folder is reused.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def build_report(
       native: PassReport as a dict.
       platform: what the module was compiled for.
       pass_ms: wall time of the pass in milliseconds.
-      rewrites_before: how many rewrites this process had made before.
+      rewrites_before: how many rewrites this process made before this module.
     """
     return {
         "schema": SCHEMA,
@@ -84,12 +84,12 @@ def _rewrite(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
 
 
 def report_text(report: Mapping[str, Any]) -> str:
-    """report.json as it is written, everywhere: indented, one trailing newline."""
+    """The text of report.json: indented, one trailing newline."""
     return json.dumps(report, indent=1) + "\n"
 
 
 class Dumper:
-    """Writes into one folder, which it makes when the first module comes."""
+    """Writes into one folder, which it creates with the first module."""
 
     def __init__(
         self, folder: pathlib.Path, to_text: Callable[[bytes], str], process: Callable[[], int | None] = lambda: None
@@ -99,7 +99,7 @@ class Dumper:
         Args:
           folder: where to write.
           to_text: HLO text of a serialized HloModuleProto.
-          process: this process's index, or None where it is the only one; asked when the first module comes.
+          process: this process's index, or None if it is the only one; called for every module.
         """
         self._folder = folder
         self._to_text = to_text
@@ -109,8 +109,8 @@ class Dumper:
         """Writes the three files of one module and returns the path of its report.json.
 
         Args:
-          before: serialized HloModuleProto as it came.
-          after: as it left, or None when nothing was rewritten.
+          before: serialized HloModuleProto before the pass.
+          after: the same after the pass, or None when nothing was rewritten.
           report: see `build_report`.
 
         Raises:
@@ -133,7 +133,7 @@ class Dumper:
 
 
 def adopt(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Copies the files of one dump folder into another, under numbers that follow those used there.
+    """Copies the files of one dump folder into another, with numbers that follow those used there.
 
     Raises:
       OSError: the target cannot be written to.
@@ -148,7 +148,7 @@ def adopt(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file that is there whole or not at all; to a device or pipe it just writes. Raises OSError."""
+    """Writes a file atomically, through a temporary one; writes directly to a device or pipe. Raises OSError."""
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return
@@ -172,7 +172,7 @@ def _file_name(module: str) -> str:
 
 @contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
-    """Holds the lock that keeps other threads and processes from taking the same number."""
+    """Holds the file lock under which threads and processes take numbers."""
     with open(path, "a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

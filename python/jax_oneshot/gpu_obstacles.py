@@ -1,8 +1,8 @@
 """Why this machine's GPUs cannot run the calls that the pass would emit for a module; empty if they can.
 
-Asked before the first rewrite of a module is handed to XLA: whatever is found here ends in a verdict of the report, and
-XLA runs the module its own way; what is found only at run time ends the program. Where no GPU is present nothing can
-run, modules are compiled for GPUs elsewhere, and so nothing stands against it.
+Checked before XLA gets a rewritten module: an obstacle found here becomes a verdict in the report, and XLA compiles the
+module unchanged; one found only at run time would end the program. Without a GPU nothing can run here and modules are
+compiled for GPUs elsewhere, so the check passes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from jax_oneshot import nvidia_libraries
 
 Call = Mapping[str, Any]  # row_program, rows, width, group_size, algorithm
 
-# Lets independent operations of a command buffer run side by side. Calls of one group share a workspace and must follow
-# each other in one order on all ranks, as they do in every other mode; XLA only knows that of its own collectives.
+# Lets independent operations of a command buffer run concurrently. Calls of one group share a workspace and must run
+# one after the other, in the same order on all ranks, as they do in every other mode; XLA ensures that only for its own
+# collectives.
 _CONCURRENT = "--xla_gpu_command_buffer_scheduling_mode=CONCURRENT"
 
 
 class GpuObstacles:
-    """Asks everything that can be known beforehand; what does not change is asked once."""
+    """Checks everything that can be known at compile time."""
 
     def __init__(
         self,
@@ -32,13 +33,13 @@ class GpuObstacles:
         check_calls: Callable[[list[tuple[str, int, int, int, str]]], str],
         find_nccl: Callable[[], bool],
     ) -> None:
-        """What to ask.
+        """Takes the queries as functions, called per module.
 
         Args:
           gpu_count: number of GPUs of this machine that this process may use.
           host_count: number of hosts that the program's GPUs belong to.
           check_calls: the native check: driver, NVRTC, peer access, and whether each call compiles.
-          find_nccl: whether a libnccl is where XLA can load it.
+          find_nccl: whether XLA can load a libnccl.
         """
         self._gpu_count = gpu_count
         self._host_count = host_count
@@ -46,7 +47,7 @@ class GpuObstacles:
         self._find_nccl = find_nccl
 
     def __call__(self, calls: Sequence[Call]) -> str:
-        """Why `calls` cannot run here, one sentence; empty: they can, or no GPU is here to tell."""
+        """Why `calls` cannot run here, one sentence; empty: they can, or no GPU is present."""
         if self._gpu_count() == 0:
             return ""
         if (hosts := self._host_count()) > 1:
@@ -70,7 +71,7 @@ class GpuObstacles:
 
 
 def find_nccl() -> bool:
-    """Whether a libnccl.so.2 is loaded, in a wheel beside us, or known to the system's loader; loads nothing."""
+    """Whether libnccl.so.2 is loaded, in an installed wheel, or known to the system's loader; loads nothing."""
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         if any("/libnccl.so" in line for line in maps):
             return True

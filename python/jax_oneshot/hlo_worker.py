@@ -1,11 +1,10 @@
-"""Converts an HLO module between text and proto, stdin to stdout, in a process of its own: XLA may abort on invalid
-input.
+"""Converts an HLO module between text and proto, stdin to stdout, in a separate process.
 
     python -m jax_oneshot.hlo_worker to-proto < module.hlo.txt > module.pb
     python -m jax_oneshot.hlo_worker to-text  < module.pb      > module.hlo.txt
 
-XLA's readers end the process on some malformed modules; `convert` runs this file as a process of its own and turns
-such an end into an error.
+XLA's parsers abort the process on some malformed modules; `convert` runs this file as a subprocess and turns an abort
+into an error.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ _WORKER = ["-m", "jax_oneshot.hlo_worker"]
 
 
 class HloError(ValueError):
-    """XLA refuses the module; the message is XLA's reason."""
+    """XLA rejects the module; the message is XLA's reason."""
 
 
 def convert(module: bytes, direction: Direction) -> bytes:
-    """HLO text (UTF-8) to a serialized HloModuleProto, or back, in a process of its own.
+    """HLO text (UTF-8) to a serialized HloModuleProto, or back, in a subprocess.
 
     Raises:
-      HloError: XLA refuses the module or dies on it.
+      HloError: XLA rejects the module or aborts on it.
     """
     package_root = str(pathlib.Path(__file__).resolve().parents[1])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]

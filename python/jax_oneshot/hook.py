@@ -1,8 +1,6 @@
-"""The HLO hook: XLA calls it with every serialized module; it returns the rewritten module, or None to leave it
-alone.
+"""The HLO hook: XLA calls it with every serialized module; it returns the rewritten module, or None to leave it as is.
 
-Never raises an ordinary error: whatever goes wrong inside, the compile goes on with the module as it came, and the
-user is warned once.
+Never raises an `Exception`: on any failure XLA compiles the unmodified module and the user is warned once.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from jax_oneshot.rewrite_counter import RewriteCounter
 logger = logging.getLogger("jax_oneshot")
 
 EXCLUDED_REASON = "the module's name does not match JAX_ONESHOT_MODULES; widen the pattern to have it rewritten"
-# As reason::Surprise of xla_pass/verdict/reasons.cc says it.
+# The prefix that reason::Surprise of xla_pass/verdict/reasons.cc writes.
 SURPRISE = "the pass failed here, please report it: "
 GPU_OBSTACLE_REASON = "the calls cannot run on this machine's GPUs: …"
 
@@ -43,17 +41,17 @@ RunPass = Callable[..., PassResult]
 
 @dataclasses.dataclass(frozen=True)
 class HookDependencies:
-    """What the hook asks of the process it runs in; functions, since the answers are not known at start-up.
+    """What the hook needs from its process; functions, since the answers are not known at start-up.
 
     Attributes:
       run_pass: the native pass.
       gpu_architecture: compute capability of this machine's first GPU; None: it has none.
-      gpu_obstacle: why the calls of a CUDA module could not run on this machine; empty: they can.
+      gpu_obstacle: why the calls of a CUDA module cannot run on this machine; empty: they can.
       hlo_text: HLO text of a serialized HloModuleProto.
       process_index: index of this process; None: it is the only one.
       module_header: name and device ids of a serialized HloModuleProto.
       local_cpu_ids: ids of this process's CPU devices.
-      combine_limits: bytes and number of all-reduces of which XLA:GPU makes one at most.
+      combine_limits: bytes and number of all-reduces up to which XLA:GPU combines them into one.
     """
 
     run_pass: RunPass
@@ -77,8 +75,8 @@ class Hook:
         Args:
           config: how the user configured the pass.
           platform: what the modules are compiled for.
-          dependencies: what to ask of the process.
-          counter: of the process's rewrites; all hooks share it.
+          dependencies: queries about the process.
+          counter: numbers the process's rewrites; shared by all hooks.
         """
         self._config = config
         self._counter = counter
@@ -99,7 +97,7 @@ class Hook:
             self._warn_once("the pass failed, so modules like this one run as XLA made them", error)
             return None
         try:
-            if result.report["all_reduces"]:  # XLA compiles hundreds of small modules: the others have nothing to tell
+            if result.report["all_reduces"]:  # XLA compiles hundreds of small modules without any
                 self._warn_of_surprises(result.report)
                 report = dumps.build_report(result.report, self._platform, pass_ms, rewrites_before)
                 self._tell(module, result.module, report)
@@ -108,7 +106,7 @@ class Hook:
         return result.module
 
     def _run(self, module: bytes) -> tuple[PassResult, int]:
-        """(the pass's result, how many rewrites the process had made before)."""
+        """(the pass's result, how many rewrites the process made before)."""
         result = self._run_pass(module, self._keep_all_reason(module))
         if result.module is None:
             return result, 0
@@ -119,7 +117,7 @@ class Hook:
         return (result if granted == wanted else self._run_pass(module, max_rewrites=granted)), before
 
     def _keep_all_reason(self, module: bytes) -> str:
-        """Why nothing of the module is to be rewritten; empty: the pass decides."""
+        """Why the module must not be rewritten; empty: the pass decides."""
         if self._config.modules is None or self._config.rewrites(self._around.module_header(module)[0]):
             return ""
         return EXCLUDED_REASON
@@ -139,7 +137,7 @@ class Hook:
         )
 
     def _is_of_this_process(self, module: bytes) -> bool:
-        """Whether every device of the module belongs to this process; matters on CPU."""
+        """Whether every device of the module belongs to this process; always True on GPUs, where it does not matter."""
         if self._platform != "cpu" or self._around.process_index() is None:
             return True
         devices = self._around.module_header(module)[1]
@@ -152,7 +150,7 @@ class Hook:
             self._dumper.dump(module, rewritten, report)
 
     def _warn_of_surprises(self, report: Mapping[str, Any]) -> None:
-        """One line for each all-reduce that stays because the pass failed at it."""
+        """Logs one line for each all-reduce that is kept because the pass failed on it."""
         for entry in report["all_reduces"]:
             if entry["verdict"] == "kept" and entry["reason"].startswith(SURPRISE):
                 where = f"%{entry['name']} of module {report['module']}"

@@ -1,7 +1,7 @@
 """Registers our hook and handlers with JAX. The only file that uses JAX's internals.
 
-Tried on jax/jaxlib 0.11.2 and 0.12.0.1. With another version, this is the file to compare with its source: each
-function names the internal it leans on. Everything is imported when called, so that importing this file costs nothing.
+Tested with jax/jaxlib 0.11.2 and 0.12.0.1. For another version, compare this file with its source: each function names
+the internals that it uses. They are imported when a function is called, so importing this file costs nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HloCallback = Callable[[bytes], bytes | None]
 
 
 def untried_version() -> str:
-    """One sentence where the loaded jax is none of SUPPORTED_VERSIONS; empty: it is one of them."""
+    """One sentence if the loaded jax is not among SUPPORTED_VERSIONS; empty: it is."""
     version = getattr(importlib.import_module("jax"), "__version__", "unknown")
     if version in SUPPORTED_VERSIONS:
         return ""
@@ -26,28 +26,32 @@ def untried_version() -> str:
 
 
 # The stage of `jax.extend.xla.PipelineStage.PRE_SCHEDULER`. That module's own register function cannot be used:
-# it initialises the backends, which deadlocks under the lock JAX holds while it loads plug-ins.
+# it initialises the backends, which deadlocks on the lock that JAX holds while it loads plug-ins.
 _PRE_SCHEDULER = 0
 
 _TYPED_FFI = 1  # api_version of `jax.ffi.register_ffi_target`
 
 
 def register_cpu_transform(name: str, callback: HloCallback) -> None:
-    """Has XLA:CPU hand every module to `callback`. Leans on `jaxlib._xla.register_xla_transform`."""
+    """Makes XLA:CPU pass every module to `callback`. Uses `jaxlib._xla.register_xla_transform`.
+
+    Args:
+      name: name of the pass.
+      callback: takes a serialized HloModuleProto, returns the new one, or None to leave it as is.
+    """
     _internal("jaxlib._xla").register_xla_transform(name, _PRE_SCHEDULER, callback)
 
 
 def register_cuda_transform(name: str, callback: HloCallback, on_error: Callable[[Exception], None]) -> None:
-    """Has XLA:GPU hand every module to `callback`, as soon as JAX has found a CUDA plug-in; never, if it finds none.
+    """Makes XLA:GPU pass every module to `callback`, once JAX has loaded a CUDA plug-in; without one, does nothing.
 
-    Leans on `xla_bridge.register_plugin_callbacks`, which calls back once per plug-in (CUDA or not) with its C API,
-    on `xla_bridge._backend_factories` to tell which one is CUDA's, and on
-    `jaxlib._xla.register_xla_transform_c_api`.
+    Uses `xla_bridge.register_plugin_callbacks`, which calls back once per plug-in (CUDA or not) with its C API,
+    `xla_bridge._backend_factories` to tell which one is CUDA's, and `jaxlib._xla.register_xla_transform_c_api`.
 
     Args:
       name: name of the pass.
-      callback: gets a serialized HloModuleProto, returns the new one or None.
-      on_error: called when the registration itself fails, later than this function returns.
+      callback: takes a serialized HloModuleProto, returns the new one, or None to leave it as is.
+      on_error: called if the registration fails, which happens after this function returns.
     """
     xla_bridge = _internal("jax._src.xla_bridge")
     xla = _internal("jaxlib._xla")
@@ -64,9 +68,12 @@ def register_cuda_transform(name: str, callback: HloCallback, on_error: Callable
 
 
 def combine_limits() -> tuple[int, int]:
-    """Of how many bytes, and of how many all-reduces, XLA:GPU makes one at most; as `XLA_FLAGS` has it.
+    """Bytes and number of all-reduces up to which XLA:GPU combines them into one, with `XLA_FLAGS` applied.
 
-    Leans on the debug options that `jaxlib.xla_client.CompileOptions` serializes, and on their field numbers.
+    Uses the debug options that `jaxlib._jax.CompileOptions` serializes, and their field numbers.
+
+    Raises:
+      KeyError: the debug options lack one of them.
     """
     options = _internal("jaxlib._jax").CompileOptions().SerializeAsString()
     debug_options = _field(_field(options, 3), 3)  # executable_build_options.debug_options
@@ -74,7 +81,7 @@ def combine_limits() -> tuple[int, int]:
 
 
 def _field(message: bytes, number: int) -> Any:
-    """A field of a serialized protobuf message: an int or bytes. KeyError: it has none."""
+    """A field of a serialized protobuf message: an int or bytes. Raises KeyError if it is not set."""
     at = 0
 
     def varint() -> int:
@@ -103,11 +110,11 @@ def _field(message: bytes, number: int) -> Any:
 
 
 def register_cpu_handlers(target: str, handlers: dict[str, Any], state_name: str, state: dict[str, Any]) -> None:
-    """Registers a typed-FFI target for CPU, and the type of its state, at once.
+    """Registers a typed-FFI target for CPU, and the type of its state, immediately.
 
-    `jax.ffi` would queue both until the CPU client is made, where the target's turn comes before the type's. XLA
-    refuses that order, and the client with it. Leans on `jaxlib._jax.register_custom_type` and
-    `register_custom_call_target`, which that queue ends in.
+    `jax.ffi` would queue both until the CPU client is created and register the target before the type. XLA rejects that
+    order, and creating the client fails. Uses `jaxlib._jax.register_custom_type` and `register_custom_call_target`, the
+    functions that the queue calls.
 
     Args:
       target: name of the custom-call target.
@@ -121,11 +128,11 @@ def register_cpu_handlers(target: str, handlers: dict[str, Any], state_name: str
 
 
 def register_cuda_handlers(targets: dict[str, dict[str, Any]], state_name: str, state: Any) -> None:
-    """As `register_cpu_handlers`, for CUDA; JAX keeps all until the plug-in is there, which takes types first.
+    """As `register_cpu_handlers`, for CUDA; JAX queues all until the plug-in is loaded, and then registers types first.
 
     Args:
-      targets: by name of the custom-call target, its PyCapsules by stage.
-      state_name: name of the type of the state that all of them have, unique within the process.
+      targets: PyCapsules by stage, for each custom-call target's name.
+      state_name: name of the state type that all targets share, unique within the process.
       state: PyCapsules "type_id" and "type_info".
     """
     import jax.ffi
@@ -136,10 +143,10 @@ def register_cuda_handlers(targets: dict[str, dict[str, Any]], state_name: str, 
 
 
 def before_deserialization(prepare: Callable[[bytes], None]) -> None:
-    """Has `prepare` called with each serialized executable before JAX loads it, from any thread.
+    """Calls `prepare` with each serialized executable before JAX loads it, from any thread.
 
-    Replaces the method `jaxlib._jax.Client.deserialize_executable`, which `jax.experimental.serialize_executable` and
-    the persistent compilation cache both end in.
+    Wraps the method `jaxlib._jax.Client.deserialize_executable`, which both `jax.experimental.serialize_executable` and
+    the persistent compilation cache call.
     """
     client = _internal("jaxlib._jax").Client
     original = client.deserialize_executable
@@ -155,7 +162,7 @@ def before_deserialization(prepare: Callable[[bytes], None]) -> None:
 def add_to_cache_key(text: Callable[[], str]) -> None:
     """Adds `text()` to the key of every entry of the persistent compilation cache.
 
-    Leans on `jax._src.cache_key.custom_hook`. A hook that somebody else put there stays in force.
+    Uses `jax._src.cache_key.custom_hook`. A hook that is already installed there stays in effect.
     """
     cache_key = _internal("jax._src.cache_key")
     previous = cache_key.custom_hook
@@ -167,9 +174,9 @@ def add_to_cache_key(text: Callable[[], str]) -> None:
 
 
 def process_index() -> int | None:
-    """Index of this process, or None where it is the only one; unlike `jax.process_index()` this starts no backend.
+    """Index of this process, or None if it is the only one; unlike `jax.process_index()` this starts no backend.
 
-    Leans on `jax._src.distributed.global_state`.
+    Uses `jax._src.distributed.global_state`.
     """
     state = _internal("jax._src.distributed").global_state
     return None if state.num_processes in (None, 0, 1) else int(state.process_id)
@@ -178,7 +185,7 @@ def process_index() -> int | None:
 def local_cpu_ids() -> frozenset[int]:
     """Ids of this process's CPU devices; none before JAX has started its CPU backend. Does not start it.
 
-    Leans on `xla_bridge._backends`.
+    Uses `xla_bridge._backends`.
     """
     backend = _internal("jax._src.xla_bridge")._backends.get("cpu")
     return frozenset() if backend is None else frozenset(device.id for device in backend.local_devices())
@@ -187,8 +194,8 @@ def local_cpu_ids() -> frozenset[int]:
 def gpu_host_count() -> int:
     """Number of hosts that the program's GPUs belong to; 1 before JAX has started its CUDA backend. Does not start it.
 
-    Leans on `xla_bridge._backends`, and on XLA:GPU giving the devices of one host, or of hosts that share an NVLink
-    domain, one `slice_index`, which newer versions also call `partition_index`.
+    Uses `xla_bridge._backends`, and relies on XLA:GPU giving the devices of one host, or of hosts that share an NVLink
+    domain, the same `slice_index`, which newer versions also call `partition_index`.
     """
     backend = _internal("jax._src.xla_bridge")._backends.get("cuda")
     if backend is None:
@@ -198,11 +205,11 @@ def gpu_host_count() -> int:
 
 
 def hlo_text(module: bytes) -> str:
-    """HLO text of a serialized HloModuleProto; RuntimeError when it is none. Leans on `jaxlib._hlo`.
+    """HLO text of a serialized HloModuleProto; raises RuntimeError if it is not one. Uses `jaxlib._hlo`.
 
-    Constants are written out whole, or the text would read back as another program: XLA's own default writes `{...}`
-    for more than ten elements. XLA checks some rules by ending the process: give it only modules that come from XLA,
-    or call it in a process of its own (hlo_worker.py).
+    Constants are printed in full: by default XLA elides those of more than ten elements as `{...}`, and the text would
+    parse as another program. XLA aborts the process on some invalid modules: call this only with modules that come from
+    XLA, or in a separate process (hlo_worker.py).
     """
     hlo = _internal("jaxlib._hlo")
     options = hlo.HloPrintOptions()
@@ -211,7 +218,7 @@ def hlo_text(module: bytes) -> str:
 
 
 def hlo_proto(text: str) -> bytes:
-    """Serialized HloModuleProto of HLO text; as for `hlo_text`, in a process of its own when the text is unknown."""
+    """Serialized HloModuleProto of HLO text; like `hlo_text`, only in a separate process if the text is not XLA's."""
     return bytes(_internal("jaxlib._hlo").hlo_module_from_text(text).as_serialized_hlo_module_proto())
 
 

@@ -1,19 +1,22 @@
-"""The largest message per rank that is rewritten, by platform, GPU architecture and group size.
+"""The largest message per rank that is rewritten, and the smallest that takes two shots.
 
     bytes:   0 ........ two shots from ........ limit ........
-              one shot              two shots          XLA's own all-reduce stays
+              one shot              two shots          XLA's own all-reduce
 
-One shot sends every rank's whole message to every other rank, which is the quickest way while latency counts more than
-bytes; two shots send less and wait twice (docs/performance.md counts both).
+By platform, GPU architecture and group size. One shot sends each rank's whole message to every other rank, which is
+fastest while latency dominates; two shots send fewer bytes but wait twice (docs/performance.md counts both).
 
-Where the limits come from, Hopper. 2 ranks: two H100s with NCCL 2.28.9 and no multicast, 25 November 2026: with 4 MiB
-one shot still takes less than half of NCCL's time, with 16 MiB nearly as long. 4 ranks: four H200s, 27 November 2026:
-with 4 MiB two shots and the rest take 0.56 of NCCL's all-reduce and a kernel for residual and norm. 8 and 16 ranks: NOT
-MEASURED; by two shots they send less with 2 MiB than 4 ranks with 4. Ampere and Blackwell: NOT MEASURED; 256 KiB at 8
-ranks on Hopper is about where published one-shot kernels meet NCCL's ring, other groups send as many bytes per rank,
-and Ampere's links are half as fast as Hopper's, Blackwell's twice. CPU: the largest that was measured, 24 November
-2026, 8 devices on 4 cores: with 1024 rows of 8192 f32 columns a call is as many times faster as with 64, so no size was
-found from which XLA:CPU's own is better.
+Sources of the limits:
+- Hopper, 2 ranks: two H100s, NCCL 2.28.9 without multicast, 25 November 2026: at 4 MiB one shot takes less than half of
+  NCCL's time, at 16 MiB nearly as long.
+- Hopper, 4 ranks: four H200s, 27 November 2026: at 4 MiB a two-shot call with its epilogue takes 0.56 of the time of
+  NCCL's all-reduce and a kernel for residual and norm.
+- Hopper, 8 and 16 ranks: NOT MEASURED; with two shots they send fewer bytes at 2 MiB than 4 ranks at 4 MiB.
+- Ampere and Blackwell: NOT MEASURED. 2 ranks: from Hopper's 4 MiB. Others: 256 KiB at 8 ranks on Hopper is about where
+  published one-shot kernels meet NCCL's ring, and other groups get about as many bytes sent per rank. Ampere's links
+  are half as fast as Hopper's, Blackwell's twice.
+- CPU: the largest size that was measured, 24 November 2026, 8 devices on 4 cores: the speed-up at 1024 rows of 8192 f32
+  columns is the same as at 64 rows, so no size was found from which XLA:CPU's own all-reduce is faster.
 """
 
 from __future__ import annotations
@@ -21,16 +24,16 @@ from __future__ import annotations
 from typing import Literal
 
 LARGEST_GROUP = 16
-DEFAULT_ARCHITECTURE = 90  # assumed where no GPU can be asked: modules compiled for GPUs that are not here
+DEFAULT_ARCHITECTURE = 90  # assumed when no GPU is present: modules are compiled for GPUs elsewhere
 
-# Bytes and number of all-reduces of which XLA:GPU makes one at most, unless XLA_FLAGS says otherwise: the same in the
-# debug options of jaxlib 0.11.2 and 0.12.0.1.
+# Bytes and number of all-reduces up to which XLA:GPU combines them into one, unless XLA_FLAGS says otherwise: the
+# defaults of the debug options in jaxlib 0.11.2 and 0.12.0.1.
 XLA_COMBINES = (31457287, 2048)
 
 _KIB = 1 << 10
 CPU_LIMIT = 32 << 20
-# By compute capability (of the newest architecture that is not newer than the GPU), then by group size (of the smallest
-# group that is not smaller).
+# By compute capability (the newest that is not newer than the GPU's), then by group size (the smallest that is not
+# smaller than the group).
 CUDA_LIMITS: dict[int, dict[int, int]] = {
     80: {2: 2048 * _KIB, 4: 256 * _KIB, 8: 128 * _KIB, 16: 64 * _KIB},
     90: {2: 4096 * _KIB, 4: 4096 * _KIB, 8: 2048 * _KIB, 16: 2048 * _KIB},
@@ -39,11 +42,11 @@ CUDA_LIMITS: dict[int, dict[int, int]] = {
 
 NEVER = 2**63 - 1  # more bytes than any message has
 
-# From how many bytes of one rank's message on the sums of a call travel by two shots: by compute capability and group
-# size, as above. 2 ranks send as many bytes either way, and would wait twice. 4 ranks on Hopper: four H200s, 27
-# November 2026: one shot is 8 % quicker with 128 KiB, two shots are 6 % quicker with 224 KiB and 10 % with 256. There
-# they send 288 KiB less, which is worth the second wait. All others are derived from that and NOT MEASURED: as many
-# bytes less, half as many on Ampere's links and twice as many on Blackwell's, rounded to a power of two.
+# Bytes of one rank's message from which a call uses two shots: by compute capability and group size, as above. 2 ranks
+# send as many bytes either way, and would wait twice. 4 ranks on Hopper: four H200s, 27 November 2026: one shot is 8 %
+# faster at 128 KiB, two shots are 6 % faster at 224 KiB and 10 % at 256 KiB. At 192 KiB they send 288 KiB less, which
+# is worth the second wait. All others are derived from that and NOT MEASURED: the same number of bytes saved, half as
+# many on Ampere's links and twice as many on Blackwell's; for 8 and 16 ranks rounded up to a power of two.
 CUDA_TWO_SHOT_FROM: dict[int, dict[int, int]] = {
     80: {2: NEVER, 4: 96 * _KIB, 8: 32 * _KIB, 16: 16 * _KIB},
     90: {2: NEVER, 4: 192 * _KIB, 8: 64 * _KIB, 16: 32 * _KIB},
@@ -52,9 +55,9 @@ CUDA_TWO_SHOT_FROM: dict[int, dict[int, int]] = {
 
 
 def default_two_shot_from(platform: Literal["cpu", "cuda"], architecture: int | None = None) -> list[int]:
-    """Bytes from which a message goes by two shots, by group size, from 0 to LARGEST_GROUP; arguments as below.
+    """Bytes from which a message takes two shots, indexed by group size (0 to LARGEST_GROUP); arguments as below.
 
-    On CPU ranks share memory, and there are no shots.
+    NEVER on CPU, where ranks share memory.
     """
     if platform == "cpu":
         return [NEVER] * (LARGEST_GROUP + 1)
@@ -62,11 +65,11 @@ def default_two_shot_from(platform: Literal["cpu", "cuda"], architecture: int | 
 
 
 def default_limits(platform: Literal["cpu", "cuda"], architecture: int | None = None) -> list[int]:
-    """Bytes by group size, from 0 to LARGEST_GROUP.
+    """Largest message per rank to rewrite, in bytes, indexed by group size (0 to LARGEST_GROUP).
 
     Args:
       platform: what the module is compiled for.
-      architecture: compute capability of the GPU, 90 for sm_90; None: no GPU can be asked.
+      architecture: compute capability of the GPU, 90 for sm_90; None: no GPU is present.
     """
     if platform == "cpu":
         return [CPU_LIMIT] * (LARGEST_GROUP + 1)

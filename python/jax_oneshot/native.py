@@ -10,7 +10,7 @@ from typing import Any
 
 
 class NativeMissingError(ImportError):
-    """The native module is not there or does not load."""
+    """The native module is missing or does not load."""
 
 
 def load() -> Any:
@@ -30,6 +30,6 @@ def load() -> Any:
 
 @functools.cache
 def digest() -> str:
-    """Hash of the native module's file: two builds of one version may rewrite differently."""
+    """Hash of the native module's file, 16 hex digits: two builds of one version may rewrite differently."""
     file = load().__file__
     return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()[:16] if file else "none"

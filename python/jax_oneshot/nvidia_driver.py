@@ -1,9 +1,9 @@
 """How many NVIDIA GPUs the driver offers to this process, and their architecture.
 
-Modules that could really run here are checked before they are rewritten, those compiled for GPUs elsewhere are not.
-Only the driver knows for sure: /proc/driver/nvidia is missing in some containers and under WSL, and it knows nothing of
-CUDA_VISIBLE_DEVICES. Asking costs nothing extra where a GPU is present, since JAX has initialised the driver by the
-time it compiles for one; and it starts no JAX backend.
+Modules that will run here are checked before they are rewritten; those compiled for GPUs elsewhere are not. Only the
+driver can tell: /proc/driver/nvidia is missing in some containers and under WSL, and ignores CUDA_VISIBLE_DEVICES.
+Where a GPU is present the query costs nothing extra, since JAX has initialised the driver by the time it compiles for
+one; and it starts no JAX backend.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ _COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR = 75, 76  # CUdevice_attrib
 
 @functools.cache
 def gpu_count() -> int:
-    """Number of usable GPUs; 0 without a driver, or when the driver refuses to start."""
+    """Number of usable GPUs; 0 without a driver, or if the driver does not initialise."""
     driver = _driver()
     count = ctypes.c_int(0)
     if driver is None or driver.cuDeviceGetCount(ctypes.byref(count)) != _CUDA_SUCCESS:

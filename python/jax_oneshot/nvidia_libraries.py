@@ -1,7 +1,7 @@
 """Finds the libraries in NVIDIA's Python packages and tells the native module where they are.
 
-The native module looks for NVRTC beside itself, where pip puts both. In a source tree, or with a PYTHONPATH, it lies
-elsewhere; only Python knows where its packages are.
+The native module looks for NVRTC relative to itself, since pip installs both side by side. In a source tree, or with a
+PYTHONPATH, NVRTC is elsewhere, and only Python knows where its packages are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ VARIABLE = "ONESHOT_CUDA_LIBRARIES"  # ffi_kernels/cuda/driver/library.h
 
 
 def folders() -> list[str]:
-    """`nvidia/*/lib` of every folder that modules are imported from, in that order; newer CUDA before older."""
+    """`nvidia/*/lib` under every folder of sys.path, in that order; newer CUDA before older."""
     patterns = (os.path.join(glob.escape(folder), "nvidia", "*", "lib") for folder in sys.path)
     return [found for pattern in patterns for found in sorted(glob.glob(pattern), reverse=True)]
 

@@ -1,14 +1,14 @@
 """The entry point that JAX calls before any backend exists. With JAX_ONESHOT=1 it registers the pass and its handlers
 for CPU and CUDA; otherwise only what a saved executable needs, should the process load one.
 
-JAX imports this file in every process once jax-oneshot is installed, so it must import next to nothing itself.
+JAX imports this file in every process once jax-oneshot is installed, so it must import almost nothing itself.
 """
 
 from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False  # typing's own costs an import
+TYPE_CHECKING = False  # typing.TYPE_CHECKING would cost an import
 if TYPE_CHECKING:
     from jax_oneshot.config import Config
     from jax_oneshot.hook import HookDependencies
@@ -24,8 +24,8 @@ CUDA_STATE_TYPE = "jax_oneshot.cuda_call_state"  # ffi_kernels/cuda/handler/hand
 def initialize() -> None:
     """JAX's plug-in entry point (group `jax_plugins`, see `jax.extend.backend`).
 
-    Never raises: a mistake in the configuration or an installation that does not work is logged once as an error,
-    and the model runs as if the variable were unset.
+    Never raises: an invalid configuration or a broken installation is logged once as an error, and the model runs as if
+    the variable were unset.
     """
     if os.environ.get("JAX_ONESHOT", "").strip() in ("", "0"):
         _run_saved_executables()
@@ -48,7 +48,7 @@ def initialize() -> None:
 
 
 def _run_saved_executables() -> None:
-    """Without the pass: lets executables run that were saved by a process with it."""
+    """Prepares a process without the pass for executables that were saved by one with it."""
     from jax_oneshot import jax_internals
 
     def prepare(serialized: bytes) -> None:
@@ -58,7 +58,7 @@ def _run_saved_executables() -> None:
 
     try:
         jax_internals.before_deserialization(prepare)
-    except Exception as error:  # another version of JAX: it says what it misses when such an executable is loaded
+    except Exception as error:  # another version of JAX; loading such an executable will report the missing target
         import logging
 
         logging.getLogger("jax_oneshot").debug("jax_oneshot: saved one-shot calls will not run: %s", error)
@@ -73,7 +73,7 @@ def _start() -> None:
     from jax_oneshot.rewrite_counter import RewriteCounter
 
     config = config_lib.Config.from_environment(os.environ)
-    # First what a rewritten module needs, then the key that keeps it apart, and only then the pass that rewrites.
+    # First the handlers that a rewritten module needs, then its cache key, and only then the pass that rewrites.
     library = call_targets.register()
     dependencies = HookDependencies(
         run_pass=library.run_pass,
@@ -96,9 +96,10 @@ def _start() -> None:
 
 
 def _cache_key(config: Config, build: str, dependencies: HookDependencies, counter: RewriteCounter) -> str:
-    """All that decides how the hook rewrites: a cache entry made on other terms must not be found."""
+    """Everything that affects how the hook rewrites: a cache entry made under other settings must not be found."""
     gpu = dependencies.gpu_architecture()
-    # Whether, not which: the processes of a program share the executables for GPUs. JAX's key has the devices for CPU.
+    # Whether there are other processes, not this one's index: processes of a program share the executables for GPUs.
+    # For CPU, JAX's own key contains the devices.
     kept = f"single_process={dependencies.process_index() is None};gpu={gpu}"
     return f"{config.fingerprint(gpu)};native={build};{kept};{counter.cache_key()}"
 

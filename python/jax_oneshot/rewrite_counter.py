@@ -1,7 +1,7 @@
-"""Numbers the rewrites of this process, and says how many of a module's JAX_ONESHOT_LIMIT allows.
+"""Numbers the rewrites of this process, and says how many of a module's rewrites JAX_ONESHOT_LIMIT allows.
 
-Rewrites are numbered from 1 in the order in which modules are decided, whatever they are compiled for: with the same
-program and the same order, number 17 is the same rewrite in every run, which is what bisecting needs.
+Rewrites are numbered from 1 in the order in which modules are compiled, on all platforms: with the same program and the
+same order, number 17 is the same rewrite in every run, which bisecting relies on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 
 
 class RewriteCounter:
-    """Counts for all hooks of a process; its lock is held for a few additions, never while anything is compiled."""
+    """The counter that all hooks of a process share; its lock is held for a few additions, never during a compile."""
 
     def __init__(self, limit: int | None = None) -> None:
         """`limit`: how many rewrites may be made; None: any number."""
@@ -19,13 +19,13 @@ class RewriteCounter:
         self._lock = threading.Lock()
 
     def take(self, wanted: int) -> tuple[int, int]:
-        """Gives one module the next numbers.
+        """Gives the next numbers to one module.
 
         Args:
           wanted: how many rewrites the module would make without a limit.
 
         Returns:
-          How many it may make, the first ones; and how many had been made before.
+          How many it may make (its first ones), and how many the process made before.
         """
         with self._lock:
             before = self._made

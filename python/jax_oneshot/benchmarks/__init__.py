@@ -1,1 +1,1 @@
-"""What `jax-oneshot bench` measures: one file per question, each with the numbers as plain values."""
+"""The measurements of `jax-oneshot bench`: one file per question, each returns its figures as plain values."""

@@ -1,4 +1,4 @@
-"""Argument types for argparse, whose errors say what was expected."""
+"""Argument types for argparse; their errors say what was expected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shapes(text: str) -> list[tuple[int, int]]:
 
 
 def counts(text: str) -> list[int]:
-    """Whole numbers from 0 on, separated by commas."""
+    """Whole numbers, 0 or more, separated by commas."""
     parts = text.split(",")
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise argparse.ArgumentTypeError(f"expected whole numbers like 0,4,8, got {text}")

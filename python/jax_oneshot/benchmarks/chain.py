@@ -1,11 +1,11 @@
 """A process of the CPU benchmark: a long chain of all-reduce, residual add and RMSNorm on 8 virtual CPU devices.
 
-In:  requests on stdin, one JSON object a line: {"rows": 8, "width": 4096, "calls": 3}
-Out: an answer for each on stdout: {"us": [...], "one_shot_calls": 1}: microseconds per link of the chain, one value
-     per call, and how many one-shot calls the program holds. The first answer, unasked, says that JAX is up; the first
-     request for a shape compiles it and makes warm-up calls.
+stdin:  requests, one JSON object per line: {"rows": 8, "width": 4096, "calls": 3}
+stdout: an answer to each: {"us": [...], "one_shot_calls": 1}: microseconds per link of the chain, one value per call,
+        and the number of one-shot calls in the program. One more answer, sent before any request, says that JAX is up;
+        the first request for a shape compiles it and makes warm-up calls.
 
-Whether JAX_ONESHOT is set is all that tells two such processes apart.
+The benchmark's two processes differ only in JAX_ONESHOT.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AXIS = "tp"
 
 
 def chain(partial: jax.Array, residual: jax.Array, gamma: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """LINKS times the tail of a decoder block, on one device's values.
+    """The tail of a decoder block, repeated LINKS times, on one device's values.
 
     Args:
       partial: bf16[1, rows, width], this device's addend of the first all-reduce.
@@ -82,7 +82,7 @@ def _microseconds(call: Callable[[], None]) -> float:
 
 
 def main() -> None:
-    """Answers requests until they end."""
+    """Answers requests until stdin ends."""
     jax.devices()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:

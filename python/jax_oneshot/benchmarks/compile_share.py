@@ -1,6 +1,6 @@
 """Measures the pass's share of the compile it runs in, for the demo's models on CPU and for 8 H100s.
 
-Run as a program it is the process that compiles on CPU: a model's sizes as JSON in argv[1], seconds on stdout.
+Run as a program, it compiles on CPU: takes a model's sizes as JSON in argv[1] and prints the seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MODEL = ModelConfig(family="gemma2", layers=4)
 
 @dataclasses.dataclass(frozen=True)
 class CompileShare:
-    """Attributes: platform; milliseconds of the pass in one compile; milliseconds of that compile."""
+    """Attributes: platform; milliseconds of the pass in one compile; milliseconds of the whole compile."""
 
     platform: str
     pass_ms: float
@@ -34,7 +34,11 @@ class CompileShare:
 
 
 def measure(progress: Callable[[str], None]) -> tuple[list[CompileShare], str]:
-    """Shares by platform, and why one is missing, if one is."""
+    """Shares by platform, and why the one for H100s is missing, if it is.
+
+    Raises:
+      WorkerError: the compile on CPU failed.
+    """
     progress("pass: compiling a model on CPU")
     shares = [_share("cpu", _compile_on_cpu())]
     progress("pass: compiling a model for 8 H100s")
@@ -61,7 +65,7 @@ def _compile_on_cpu() -> gpu_compile.GpuCompilation:
 
 
 def main() -> None:
-    """Compiles the model that argv[1] describes for the CPU devices there are."""
+    """Compiles the model that argv[1] describes for this process's CPU devices."""
     import jax
     import numpy as np
 

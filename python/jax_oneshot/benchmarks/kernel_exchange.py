@@ -1,7 +1,7 @@
 """Measures an all-reduce and its epilogue on this machine's GPUs, per number of ranks and shape.
 
-All ranks live on one GPU, or on one each. A process (kernel_worker.py) measures, because a kernel that waits for ever
-takes the process with it that launched it; here its answers become `Exchange`s, and those become ratios.
+All ranks share one GPU, or have one each. A separate process (kernel_worker.py) measures, because a kernel that hangs
+takes down the process that launched it; this file turns its answers into `Exchange`s, and those into ratios.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jax_oneshot.demo.compare import Worker, WorkerError
 RANKS = (2, 4, 8)
 ROWS = (1, 8, 16, 32, 64)
 WIDTHS = (3584, 4096, 8192)
-LINKS = 32  # calls in a chain: what a chain's start costs is shared by all of them
+LINKS = 32  # calls in a chain, which amortise the cost of starting it
 TURNS = 10  # of every method, per round
 METHODS = {
     "fused": "all-reduce + residual + RMSNorm in one kernel",
@@ -73,7 +73,7 @@ class Request:
       ranks: numbers of ranks; None: those of RANKS for which there are GPUs.
       shapes: (rows, width) of each message.
       nccl: whether to measure NCCL where each rank has a GPU.
-      methods: of METHODS; none: all. Competitors are measured in any case.
+      methods: of METHODS; none: all. Competitors are always measured.
     """
 
     gpus: str = "one"
@@ -84,7 +84,7 @@ class Request:
     methods: Sequence[str] = ()
 
     def extents(self, most_ranks: int) -> list[tuple[int, int, int]]:
-        """(ranks, rows, width) of each, on GPUs that take `most_ranks`."""
+        """(ranks, rows, width) of each measurement, on GPUs that fit `most_ranks`."""
         ranks = self.ranks or [number for number in RANKS if number <= most_ranks]
         return [(number, *shape) for number in ranks for shape in self.shapes]
 
@@ -95,7 +95,7 @@ class Exchange:
 
     Attributes:
       us: median microseconds of one call by method; absent: not measured here.
-      public_us: the same for other people's kernels, by their names.
+      public_us: the same for competitors' kernels, by name.
       skipped: why a method or a public kernel was not measured.
     """
 
@@ -112,7 +112,7 @@ class Exchange:
         return f"{self.rows}x{self.width}"
 
     def time(self, method: str) -> float | None:
-        """Microseconds of a method; of "public": the fastest public kernel; of "ours": one shot or two."""
+        """Microseconds of a method; "public": the fastest public kernel; "ours": the faster of one shot and two."""
         if method == "public":
             return min(self.public_us.values(), default=None)
         if method == "ours":
@@ -132,15 +132,15 @@ def measure(
 
     Args:
       request: what to measure.
-      rounds: TURNS turns of every method each; the methods of a shape take turns.
-      progress: told what is being done.
+      rounds: each is TURNS turns of every method; the methods of a shape take turns.
+      progress: called with the current step.
       command: of the process that measures.
 
     Returns:
-      The device, and what was measured.
+      The device (see kernel_worker.py), and the measurements.
 
     Raises:
-      WorkerError: the process failed, a result was wrong, or a kernel did not end.
+      WorkerError: the process failed, a result was wrong, or a kernel hung.
     """
     exchanges = []
     with Worker(command, worker_environment(os.environ)) as worker:
@@ -156,16 +156,16 @@ def measure(
 
 
 def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the process that measures finds in its environment besides `environ`."""
+    """Environment variables to set for the process that measures, on top of `environ`."""
     return {
         "CUDA_DEVICE_MAX_CONNECTIONS": "32",  # a queue for every rank's stream
-        # NCCL without multicast: not every machine lets a process use it, and where it may not NCCL fails to start.
+        # NCCL without multicast: some machines do not allow a process to use it, and NCCL then fails to start.
         "NCCL_NVLS_ENABLE": environ.get("NCCL_NVLS_ENABLE", "0"),
     }
 
 
 def ratios(exchanges: Sequence[Exchange]) -> dict[str, dict[str, dict[str, float]]]:
-    """Ratio -> ranks -> shape -> value; a ratio of which nothing was measured is absent."""
+    """Ratio -> ranks -> shape -> value; ratios without measurements are absent."""
     out: dict[str, dict[str, dict[str, float]]] = {}
     for name, exchange in itertools.product(RATIOS, exchanges):
         value = exchange.ratio(name)
@@ -175,7 +175,7 @@ def ratios(exchanges: Sequence[Exchange]) -> dict[str, dict[str, dict[str, float
 
 
 def details(exchanges: Sequence[Exchange]) -> dict[str, Any]:
-    """Microseconds by ranks, shape and method; public kernels apart, so that a run without them leaves theirs."""
+    """Microseconds by ranks, shape and method; public kernels under a key of their own, kept by a run without them."""
     public = _by_ranks(exchanges, lambda one: {name: round(us, 3) for name, us in one.public_us.items()})
     return {
         "kernel_us": _by_ranks(exchanges, lambda one: {name: round(us, 3) for name, us in one.us.items()}),
@@ -185,7 +185,7 @@ def details(exchanges: Sequence[Exchange]) -> dict[str, Any]:
 
 
 def stamp(device: dict[str, Any], gpus: str) -> dict[str, dict[str, Any]]:
-    """What the figures depend on, for results.merge. `gpus`: of the request."""
+    """Machine and versions, for results.merge. `gpus`: of the request."""
     return {
         "where": {
             **{name: device[name] for name in ("gpu", "multiprocessors", "arch")},
@@ -235,6 +235,6 @@ def _median(times: Sequence[float]) -> float:
 
 
 def groups(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, list[Exchange]]]:
-    """(ranks, its exchanges), for tables."""
+    """(ranks, the exchanges with that number of ranks), for tables."""
     for ranks, members in itertools.groupby(exchanges, key=lambda one: one.ranks):
         yield ranks, list(members)

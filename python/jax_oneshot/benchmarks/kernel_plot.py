@@ -1,8 +1,8 @@
-"""Plots a results file of the kernel benchmark: time over rows, as an SVG file beside it.
+"""Plots a results file of the kernel benchmark: time against rows, as an SVG file beside it.
 
     python -m jax_oneshot.benchmarks.kernel_plot benchmarks/results/kernel-h200.json
 
-Needs matplotlib (requirements/plot.txt), which nothing else here does.
+Needs matplotlib (requirements/plot.txt); nothing else here does.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def draw(path: pathlib.Path) -> pathlib.Path:
     """Draws the file's times; returns the picture's path.
 
     Raises:
-      ImportError: there is no matplotlib.
-      KeyError, ValueError: the file holds something else.
+      ImportError: matplotlib is not installed.
+      KeyError, ValueError: the file is not a results file of this benchmark.
     """
     import matplotlib
 
     matplotlib.use("svg")
-    # Same input, same file: no random ids, no date; text as text.
+    # Reproducible output: no random ids, no date. Text is kept as text.
     matplotlib.rcParams.update({"svg.hashsalt": "jax-oneshot", "svg.fonttype": "none", "font.size": 8})
     from matplotlib import pyplot
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jax_oneshot.benchmarks.kernel_exchange import METHODS, RATIOS, Exchange
 
-# Column: (its head, the method or, after "/", the ratio). A line has room for eighty characters.
+# (column head, method, or ratio after a "/"). A line has room for eighty characters.
 _COLUMNS = (
     ("fused", "fused"),
     ("apart", "apart"),
@@ -24,7 +24,7 @@ _COLUMNS = (
     ("f/pub", "/fused_vs_best_public"),
     ("s/ap", "/sharded_vs_collectives"),
 )
-# Where two shots were measured: which of the two is quicker, and are they quicker than others?
+# If two shots were measured: which of the two is faster, and is it faster than others?
 _CROSSOVER_COLUMNS = (
     ("one-shot", "fused"),
     ("two-shot", "two_shot"),
@@ -34,7 +34,7 @@ _CROSSOVER_COLUMNS = (
     ("ours/pub", "/ours_vs_best_public"),
     ("ours/nccl", "/ours_vs_nccl"),
 )
-# Where NCCL was measured its columns take the places of these.
+# If NCCL was measured, its columns replace these.
 _NCCL_COLUMNS = {
     "three": ("nccl", "nccl"),
     "public": ("n+norm", "nccl_apart"),
@@ -44,13 +44,13 @@ _NCCL_COLUMNS = {
 
 
 def file_name(gpu: str, gpus: str) -> str:
-    """The results' file: "NVIDIA H200" -> "kernel-h200.json", with a GPU for each rank "kernel-h200-each.json"."""
+    """The results file: "NVIDIA H200" -> "kernel-h200.json"; with a GPU per rank, "kernel-h200-each.json"."""
     words = [word for word in re.findall(r"[a-z0-9]+", gpu.lower()) if word != "nvidia"]
     return f"kernel-{'-'.join(words + ['each'] * (gpus == 'each'))}.json"
 
 
 def tables(ranks: int, exchanges: Sequence[Exchange]) -> list[Table]:
-    """One number of ranks: microseconds and ratios by shape; where two shots were measured, a second table of those."""
+    """For one number of ranks: microseconds and ratios by shape; a second table if two shots were measured."""
     crossover = any("two_shot" in one.us for one in exchanges)
     return [
         _table(ranks, exchanges, _columns(exchanges)),
@@ -75,7 +75,7 @@ def _columns(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:
 
 
 def legend(exchanges: Sequence[Exchange]) -> str:
-    """What the columns are; which public kernel is fastest how often; what was skipped, and why."""
+    """Explains the columns; says how often each public kernel is fastest; lists what was skipped, and why."""
     lines = [f"{name}: {text}" for name, text in METHODS.items() if any(name in one.us for one in exchanges)]
     both = dict([*_columns(exchanges), *_CROSSOVER_COLUMNS])
     lines += [f"{head}: {_meaning(what)}" for head, what in both.items() if what not in (head, "public")]

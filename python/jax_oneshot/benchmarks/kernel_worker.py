@@ -1,11 +1,11 @@
 """A process of the kernel benchmark: N ranks on this machine's first GPU, or on a GPU each.
 
-In:  requests on stdin, one JSON object a line. The first: {"competitors": [libraries], "gpus": "one" or "each",
-     "nccl": true, "methods": [those to measure, none: all]}; then one for each shape: {"ranks": 2, "rows": 8,
-     "width": 4096, "links": 32, "turns": 70}.
-Out: an answer for each on stdout. To the first, what the device is: {"gpu": "NVIDIA H200", "driver": ..., ...}. To the
-     others {"us": {method: [...]}, "public_us": {kernel: [...]}, "skipped": {method or kernel: why}}: microseconds per
-     call, one value per turn. {"error": why} ends the process: after a kernel that does not end the GPU is lost to it.
+stdin:  requests, one JSON object per line. The first: {"competitors": [libraries], "gpus": "one" or "each",
+        "nccl": true, "methods": [those to measure, none: all]}; then one per shape: {"ranks": 2, "rows": 8,
+        "width": 4096, "links": 32, "turns": 70}.
+stdout: an answer to each. To the first, the device: {"gpu": "NVIDIA H200", "driver": ..., ...}. To the others
+        {"us": {method: [...]}, "public_us": {kernel: [...]}, "skipped": {method or kernel: why}}: microseconds per
+        call, one value per turn. After {"error": why} the process exits: it cannot use the GPU after a kernel hung.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jax_oneshot import native, nvidia_libraries
 
 
 def main() -> int:
-    """Answers requests until they end; 1 after an error."""
+    """Answers requests until stdin ends; returns 1 after an error."""
     nvidia_libraries.tell_native(os.environ)  # NVRTC and NCCL come with JAX's packages
     bench = None
     for line in sys.stdin:

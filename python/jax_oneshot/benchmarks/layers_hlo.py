@@ -1,8 +1,8 @@
 """Generates HLO text with about a given number of instructions by repeating one decoder layer.
 
-The layer is what the GPU compiler hands over for a Llama block at decode (batch 8, one of 8 tensor-parallel devices):
-two all-reduces, each followed by a residual add and an RMSNorm, with dots, rope and a softmax between them. Widths
-are small, since the pass never reads them.
+The layer has the structure that XLA:GPU passes to the hook for a Llama block at decode (batch 8, one of 8
+tensor-parallel devices): two all-reduces, each followed by a residual add and an RMSNorm, with dots, rope and a softmax
+between them. Widths are small, since the pass's time does not depend on them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ENTRY %main {
   %h0 = bf16[8,64]{1,0} copy(%x0)
 """
 
-# @ is the number of this half layer, # of the one before.
+# @ is the number of this half layer, # that of the one before.
 _EXCHANGE = """
 %part@ = bf16[8,64]{1,0} dot(%mixed@, %w), lhs_contracting_dims={1}, rhs_contracting_dims={0}
 %ar@ = bf16[8,64]{1,0} all-reduce(%part@), channel_id=@, replica_groups=[1,8]<=[8], $IDS, to_apply=%add_bf16

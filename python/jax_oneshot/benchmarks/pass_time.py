@@ -1,4 +1,4 @@
-"""Measures how long the pass takes on modules of growing size, and its share of a real compile."""
+"""Measures how long the pass takes on modules of growing size."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 @dataclasses.dataclass(frozen=True)
 class PassTime:
-    """Attributes: instructions in the module; all-reduces fused; least CPU milliseconds of the pass on it.
+    """Attributes: instructions in the module; all-reduces fused; minimum CPU milliseconds of the pass on it.
 
-    The pass is one thread that waits for nothing and does the same each time, so what takes longer than the least is
-    the machine: CPU time leaves out its other processes, and the least of many leaves out its other tenants, which
-    doubled the median now and then (2 cores of a shared AMD EPYC, 25 November 2026).
+    The pass is deterministic and single-threaded and never blocks, so anything above the minimum is noise of the
+    machine: CPU time excludes its other processes, and the minimum of many runs excludes other tenants, which doubled
+    the median now and then (2 cores of a shared AMD EPYC, 25 November 2026).
     """
 
     instructions: int
@@ -35,7 +35,11 @@ class PassTime:
 
 
 def measure(rounds: int, progress: Callable[[str], None]) -> list[PassTime]:
-    """Times the pass on each of SIZES, which take turns: RUNS_PER_ROUND runs each, `rounds` times."""
+    """Times the pass on each of SIZES, in turn: RUNS_PER_ROUND runs each, `rounds` times.
+
+    Raises:
+      NativeMissingError: the native module does not load.
+    """
     modules = {}
     for size in SIZES:
         progress(f"pass: making a module of {size} instructions")

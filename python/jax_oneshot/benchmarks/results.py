@@ -1,4 +1,4 @@
-"""Merges the figures of one benchmark into a JSON file that names machine, versions and date."""
+"""Merges the figures of one benchmark into a JSON file that records machine, versions and date."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def merge(
     where: Mapping[str, Any] | None = None,
     what: Mapping[str, str] | None = None,
 ) -> bool:
-    """Writes `ratios` and `details` over those of the same names; the others stay.
+    """Replaces `ratios` and `details` of the same names in the file and keeps the others.
 
-    Figures of another machine or other versions cannot stand beside these: they are dropped.
+    Figures of another machine or other versions are not comparable and are dropped.
 
     Args:
       path: the JSON file.
-      ratios: by name.
-      details: by name.
+      ratios: dimensionless figures, by name.
+      details: the figures behind them, by name.
       where: the machine (default: machine()).
       what: versions (default: versions()).
 
@@ -41,7 +41,7 @@ def merge(
 
     Raises:
       OSError: the file cannot be read or written.
-      ValueError: the file is there but holds something else.
+      ValueError: the file exists but does not hold results.
     """
     stamp = {"schema": SCHEMA, "machine": where or machine(), "versions": what or versions()}
     old = _read(path)
@@ -58,12 +58,12 @@ def merge(
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on: model and number of cores of the CPU, and the system."""
+    """The machine that the figures depend on: model and number of cores of the CPU, and the system."""
     return {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.system(), "machine": platform.machine()}
 
 
 def versions() -> dict[str, str]:
-    """Versions of what was measured."""
+    """Versions of the software that was measured."""
     packages = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib")}
     return {"jax_oneshot": jax_oneshot.__version__, **packages, "python": platform.python_version()}
 

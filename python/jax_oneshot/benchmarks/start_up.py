@@ -1,4 +1,4 @@
-"""Measures what jax-oneshot costs a process that does not use it: the import JAX does, with the variable unset."""
+"""Measures what jax-oneshot costs a process that does not use it: JAX's import of the plug-in, JAX_ONESHOT unset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ print((time.perf_counter() - start) * 1e3)
 
 def measure(rounds: int) -> float:
     """Median milliseconds of importing the entry point and calling it, over `rounds` fresh processes."""
-    _measure_one()  # leaves compiled files behind, as an installation does
+    _measure_one()  # leaves .pyc files behind, as an installation does
     return statistics.median(_measure_one() for _ in range(rounds))
 
 

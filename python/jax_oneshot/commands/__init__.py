@@ -1,5 +1,5 @@
-"""One module per command of `jax-oneshot`; cli.py imports only the one that was asked for.
+"""One module per command of `jax-oneshot`; cli.py imports only the one that runs.
 
-Each module offers `add_arguments(parser: argparse.ArgumentParser) -> None` and
+Each module provides `add_arguments(parser: argparse.ArgumentParser) -> None` and
 `run(arguments: argparse.Namespace) -> int`, which returns the exit status.
 """

@@ -2,19 +2,19 @@
 
     pass    time of the pass against module size, and its share of a real compile
     cpu     all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own
-    demo    a decoding step of the demo's models, on against off, with the norms' weights whole and split
-    import  what a process pays that does not use jax-oneshot
-    kernel  the CUDA kernel on this machine's GPU, several ranks on it, against its parts, its floor and other kernels;
-            with --gpus each a GPU for every rank, and against NCCL; with files of its own, and left out of `all` where
+    demo    a decoding step of the demo's models, on against off, with the norms' weights replicated and sharded
+    import  start-up cost of a process that does not use jax-oneshot
+    kernel  the CUDA kernel with several ranks on this machine's GPU, against its parts, its floor and other kernels;
+            with --gpus each, one GPU per rank, and against NCCL too. Writes files of its own; left out of `all` if
             there is no GPU
-    decode  a decoding step of models of true size on this machine's GPUs, off and on, with XLA's own alternatives
-            beside them, driven in three ways, and where the time goes; a file per number of GPUs. It takes minutes per
-            model, so it is left out of `all`. Without a GPU: on CPU devices, with --size tiny
+    decode  a decoding step of full-size models on this machine's GPUs, off and on and with XLA's alternatives, driven
+            in three ways, and where the time goes; a file per number of GPUs. It takes minutes per model, so it is left
+            out of `all`. Without a GPU: on CPU devices, with --size tiny
 
-The three ways of `decode`: `loop`: many steps in one jitted loop; `ahead`: a call per step, of which only the last is
-waited for; `waited`: every step is waited for.
+The three ways of `decode`: `loop`: many steps in one jitted loop; `ahead`: a call per step, waiting only for the last;
+`waited`: a call per step, waiting for each.
 
-Off and on always take turns within one run. Absolute times hold for this machine only; ratios travel better.
+Off and on always alternate within one run. Absolute times hold for this machine only; ratios carry over better.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DEFAULT_OUT = pathlib.Path("benchmarks/results/cpu.json")
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """One benchmark's outcome: what goes into the JSON file under `ratios` and `details`, and its table."""
+    """One benchmark's results: `ratios` and `details` for the JSON file, and a table for the terminal."""
 
     ratios: Mapping[str, Any]
     details: Mapping[str, Any]
@@ -57,7 +57,7 @@ Progress = Callable[[str], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The bench's flags."""
+    """Declares the flags of `bench`."""
     from jax_oneshot.benchmarks.decode import command
 
     parser.add_argument(
@@ -110,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the benchmarks asked for; 1 when one of them fails or the file cannot be written."""
+    """Runs the chosen benchmarks; returns 1 if one of them fails or the file cannot be written."""
     from jax_oneshot.demo.compare import WorkerError
 
     console = Console(stderr=True)
@@ -141,7 +141,7 @@ def _run_one(name: str, arguments: argparse.Namespace, console: Console) -> None
 
         if not console.is_terminal:
             console.print(f"measuring: {name}")
-        load = os.getloadavg()[0]  # of the minute before: what else ran on the machine
+        load = os.getloadavg()[0]  # of the minute before: the load of other processes
         for figures in _BENCHMARKS[name](arguments, progress):
             _show_and_keep(figures, arguments.out, {f"load_before_{name}": round(load, 1)}, console)
 
@@ -150,7 +150,7 @@ def _show_and_keep(figures: Figures, out_file: pathlib.Path | None, more: Mappin
     from jax_oneshot.benchmarks import results
 
     out = Console()
-    # Not the table's own title: that one is wrapped to the width of the table.
+    # Printed apart, since rich wraps a table's own title to the width of the table.
     out.print(figures.title, style="bold", highlight=False)
     out.print(figures.table)
     if figures.note:
@@ -227,7 +227,7 @@ def _bench_demo(arguments: argparse.Namespace, progress: Progress) -> Figures:
 
 
 def _compare_demo(rounds: int, progress: Progress, *, shard_norms: bool) -> dict[str, Comparison]:
-    """By variant."""
+    """Comparisons by variant."""
     from jax_oneshot.commands import demo
     from jax_oneshot.demo import compare
 
@@ -284,7 +284,7 @@ def _bench_kernel(arguments: argparse.Namespace, progress: Progress) -> Figures:
 
 
 def _bench_decode(arguments: argparse.Namespace, progress: Progress) -> Iterator[Figures]:
-    """As soon as a model is measured, so that the next one can fail."""
+    """Yields each model's figures when they are complete, so that they are kept if the next model fails."""
     from jax_oneshot.benchmarks.decode import command, figures
 
     for name, result in command.measure(arguments, progress):

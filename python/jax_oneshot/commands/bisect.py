@@ -1,9 +1,9 @@
 """Find the rewrite that makes a program go wrong.
 
-CMD is run with all rewrites, with none, and then with fewer and fewer (JAX_ONESHOT_LIMIT) until one is named. It must
-end with exit status 0 when its result is right and with another when it is wrong; with --stdout, a standard output that
-differs from the one without rewrites counts as wrong too. It must compile in the same order every time. The persistent
-compilation cache is off while it runs.
+CMD is run with all rewrites, with none, and then with limits in between (JAX_ONESHOT_LIMIT) until bisection has found
+one rewrite. It must exit with status 0 if its result is right and with another status if it is wrong; with --stdout,
+standard output that differs from that of a run without rewrites also counts as wrong. CMD must compile modules in the
+same order every time. The persistent compilation cache is off while it runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the command: 0 when a rewrite was named, 1 when there is none to name, 2 when CMD does not start."""
+    """Runs the command; returns 0 if a rewrite was found, 1 if there is none to find, 2 if CMD cannot be started."""
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         print(
@@ -77,7 +77,7 @@ def _start(command: Sequence[str], limit: int | None, dump: pathlib.Path) -> sub
     environment |= {
         "JAX_ONESHOT": "1",
         "JAX_ONESHOT_DUMP_TO": str(dump),
-        "JAX_ENABLE_COMPILATION_CACHE": "false",  # what is in the cache is not compiled, and so not counted
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # cached modules are not compiled, and so not counted
     }
     if limit is not None:
         environment["JAX_ONESHOT_LIMIT"] = str(limit)
@@ -90,7 +90,7 @@ def _stdout_without_rewrites(command: Sequence[str]) -> bytes:
 
 
 def _rewrites(dump: pathlib.Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """(name of the report's file, report, entry) of every all-reduce that was rewritten."""
+    """(file name of the report, report, entry) of every all-reduce that was rewritten."""
     for path in sorted(dump.glob(f"*{dumps.REPORT}")):
         report = json.loads(path.read_text())
         for entry in report["all_reduces"]:

@@ -1,11 +1,11 @@
-"""Runs a tensor-parallel decoder with jax-oneshot off and on, compares tokens and times, and compiles it for GPUs.
+"""Run a tensor-parallel decoder with jax-oneshot off and on, compare tokens and times, and compile it for GPUs.
 
-The model is plain JAX and knows nothing of jax-oneshot: Llama-, Gemma-2- and GPT-2-style blocks, 8-way tensor
-parallel on 8 virtual CPU devices, bf16, random weights from a fixed seed. Off and on are two processes that differ
-in JAX_ONESHOT alone. Its layers are many and thin on purpose: like decoding on GPUs, a step then spends much of its
-time in all-reduces. Absolute times of virtual CPU devices say nothing; the ratio does.
+The model is plain JAX without any use of jax-oneshot: Llama-, Gemma-2- and GPT-2-style blocks, 8-way tensor parallel on
+8 virtual CPU devices, bf16, random weights from a fixed seed. Off and on are two processes that differ only in
+JAX_ONESHOT. The layers are many and thin, so that a step spends much of its time in all-reduces, as decoding on GPUs
+does. Absolute times of virtual CPU devices are meaningless; the ratio is not.
 
-Last, the same models are compiled for 8 H100s at the widths of Gemma 2 9B; this needs no GPU.
+Finally, the same models are compiled for 8 H100s at the widths of Gemma 2 9B; this needs no GPU.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VARIANTS = ("llama", "llama-scan", "gemma2", "gemma2-scan", "gpt2", "gpt2-scan")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The demo's flags."""
+    """Declares the flags of `demo`."""
     parser.add_argument(
         "--variant", action="append", choices=VARIANTS, help="one model; repeat for more (default: all of them)"
     )
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the demo; 1 when a token differs or a process failed."""
+    """Runs the demo; returns 1 if a token differs or a process failed."""
     from jax_oneshot.commands import report
     from jax_oneshot.demo import compare
 
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 def model_config(
     variant: str, layers: int | None = None, hidden: int | None = None, *, shard_norms: bool = False
 ) -> ModelConfig:
-    """Sizes of a variant; those not given are the demo's defaults."""
+    """Configuration of a variant; sizes not given are the demo's defaults. `hidden` also sets `ffn`."""
     from jax_oneshot.demo.models import ModelConfig
 
     sizes: dict[str, Any] = {} if layers is None else {"layers": layers}
@@ -120,7 +120,7 @@ def _show(status: Status, prefix: str, text: str) -> None:
 def _compile_all(
     configs: Sequence[ModelConfig], folder: pathlib.Path, errors: Console
 ) -> tuple[dict[str, GpuCompilation], str]:
-    """(compilations by variant, why there are not more)."""
+    """(compilations by variant, why the others are missing)."""
     from jax_oneshot.demo import gpu_compile
 
     done = {}

@@ -1,6 +1,6 @@
-"""Say what is installed, what is loaded, what would stop fusion here, and how to mend it.
+"""Say what is installed, what is loaded, what would prevent fusion here, and how to fix it.
 
-Exit status 0: nothing is in the way on the platforms that are here. 1: something is.
+Exit status 0: fusion works, or will work once it is switched on, on every platform present. 1: something prevents it.
 """
 
 from __future__ import annotations

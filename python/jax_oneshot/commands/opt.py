@@ -1,8 +1,8 @@
 """Run the pass alone: one HLO module in, the rewritten module out.
 
-IN is a serialized HloModuleProto or HLO text (told apart by content), as the pass sees it before the scheduler:
-for example a dump's *.before.hlo.txt. The result goes to stdout, a summary line to stderr.
-JAX_ONESHOT_MAX_BYTES, JAX_ONESHOT_TIMEOUT_S and JAX_ONESHOT_LIMIT apply.
+IN is a serialized HloModuleProto or HLO text (told apart by content), as it is before the scheduler: for example a
+dump's *.before.hlo.txt. The result goes to stdout, a summary line to stderr. JAX_ONESHOT_MAX_BYTES,
+JAX_ONESHOT_TIMEOUT_S, JAX_ONESHOT_LIMIT and JAX_ONESHOT_GRAPH_CALLS apply.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _MODULE_HEADER = re.compile(r"^\s*HloModule\b", re.MULTILINE)
 
 
 class InputError(ValueError):
-    """The input cannot be worked on; exit status 1."""
+    """The input is not a module that the pass can process; exit status 1."""
 
 
 class UsageError(ValueError):
-    """The command line or a variable is wrong; exit status 2."""
+    """The command line or a variable is invalid, or a file cannot be read or written; exit status 2."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command line (DESIGN's contract: do not rename)."""
+    """Declares the command line, a public interface: do not rename its flags."""
     parser.add_argument("input", metavar="IN", help="file with one HLO module; - for stdin")
     parser.add_argument("-o", "--output", metavar="OUT", default=_STD, help="where the module goes (default: stdout)")
     parser.add_argument("--platform", choices=PLATFORMS, default="cpu", help="compiler it came from (default: cpu)")
@@ -72,11 +72,11 @@ def _optimize(arguments: argparse.Namespace) -> None:
 
 
 def read_module(name: str) -> bytes:
-    """A serialized HloModuleProto from a file of either notation.
+    """A serialized HloModuleProto from a file with either notation.
 
     Raises:
       UsageError: the file cannot be read.
-      InputError: it is empty, or text that is no HLO module.
+      InputError: it is empty, or XLA cannot read it as an HLO module.
     """
     content = _read(name)
     name = _shown(name)
@@ -98,7 +98,7 @@ def read_module(name: str) -> bytes:
 
 
 def _check_proto(content: bytes, name: str) -> None:
-    # The pass itself does not read modules that name no all-reduce, so it would pass garbage through.
+    # The pass does not parse modules without an all-reduce, so it would return garbage unchanged.
     try:
         hlo_worker.convert(content, "to-text")
     except hlo_worker.HloError as error:
@@ -109,7 +109,7 @@ def _check_proto(content: bytes, name: str) -> None:
 
 
 def _as_text(content: bytes) -> str | None:
-    # A serialized module holds control characters nearly at once: they are the tags and lengths of its fields.
+    # A serialized module has control characters near its start: the tags and lengths of its fields.
     if _CONTROL_CHARACTERS.search(content):
         return None
     try:

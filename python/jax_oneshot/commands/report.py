@@ -1,6 +1,6 @@
-"""Show a dump folder as one page: every module before and after, and the verdict on every all-reduce.
+"""Show a dump folder as one page: every module before and after the pass, and the verdict on every all-reduce.
 
-DIR is what JAX_ONESHOT_DUMP_TO named. The page is one file without network access; it may be sent or attached.
+DIR is the folder that JAX_ONESHOT_DUMP_TO named. The page is one self-contained file that needs no network access.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def write_page(folder: pathlib.Path) -> pathlib.Path:
-    """Writes the page of a dump folder into it and returns its path. Raises FolderError, OSError."""
+    """Writes a dump folder's page into the folder and returns the page's path. Raises FolderError, OSError."""
     read = dump_folder.read(folder)
     modules = [document_lib.read_module(dumped) for dumped in read.modules]
     _write(folder / PAGE, document_lib.document(read, modules), modules, folder)

@@ -1,7 +1,7 @@
-"""Two processes with the same decoder, the variable off in one and on in the other, side by side.
+"""Compares two processes with the same decoder, one with JAX_ONESHOT off and one with it on.
 
-In:  the command line of a decoder process (decode.py, or a script that calls its `serve`).
-Out: a `Comparison`: verdicts counted from the reports, whether the tokens agree, the step times and their ratio.
+A decoder process is decode.py, or a script that calls its `serve`. The result is a `Comparison`: verdicts counted from
+the reports, whether the tokens agree, the step times and their ratio.
 """
 
 import contextlib
@@ -27,20 +27,23 @@ DEVICES = 8
 
 
 class WorkerError(RuntimeError):
-    """A decoder process ended, or answered something else than was asked; holds the end of what it printed."""
+    """A child process ended or sent an invalid answer; the message has the end of its stderr."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What off and on came to.
+    """The results of off and on.
 
     Attributes:
+      name: the model's.
       verdicts: how many all-reduces were "fused", "plain" and "kept".
-      absorbed: instructions that went into the calls.
-      reports: report.json of every module that holds an all-reduce.
+      absorbed: number of instructions that the calls absorbed.
+      reports: report.json of every module with an all-reduce.
+      steps: number of tokens decoded per sequence.
       first_difference: first step at which a token differs, or None.
       max_logit_difference: largest absolute difference of a logit, up to the first step whose tokens differ.
-      smallest_gap: between the best two logits of a sequence, over the same steps: what a difference must stay under.
+      smallest_gap: smallest gap between the best two logits of a sequence, over the same steps; the logit difference
+        must be smaller for the tokens to be certain.
       off_ms, on_ms: median step time in milliseconds; NaN when not timed.
     """
 
@@ -67,7 +70,7 @@ class Comparison:
 
 
 class Worker:
-    """A decoder process. Use as a context manager."""
+    """A child process that answers JSON requests, one per line. Use as a context manager."""
 
     def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
@@ -81,13 +84,13 @@ class Worker:
         )
 
     def __enter__(self) -> Self:
-        """The process starts with the object."""
+        """Returns the worker; its process was started by the constructor."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """Ends the process, whatever it is doing."""
+        """Kills the process and waits for it."""
         self.end()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
@@ -96,11 +99,11 @@ class Worker:
                     stream.close()
 
     def end(self) -> None:
-        """Ends the process: who waits for its answer gets a WorkerError."""
+        """Kills the process; a thread that waits for its answer gets a WorkerError."""
         self._process.kill()
 
     def answer(self) -> dict[str, Any]:
-        """Waits for the next answer. Raises WorkerError when the process ends instead."""
+        """Waits for the next answer. Raises WorkerError if the process ends instead, or the answer is not JSON."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         try:
@@ -112,9 +115,9 @@ class Worker:
         return answer
 
     def send(self, **request: Any) -> None:
-        """Sends a request; `answer` waits for what comes of it."""
+        """Sends a request; `answer` waits for the result."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the process is gone: answer() says so, with what it printed
+        with contextlib.suppress(BrokenPipeError):  # the process has ended: answer() raises, with its stderr
             print(json.dumps(request), file=self._process.stdin, flush=True)
 
     def ask(self, **request: Any) -> dict[str, Any]:
@@ -123,11 +126,11 @@ class Worker:
         return self.answer()
 
     def has_ended(self) -> bool:
-        """Whether the process is gone."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def printed(self) -> str:
-        """The end of what the process wrote to stderr."""
+        """The last 4000 characters of the process's stderr."""
         self._log.seek(0)
         return self._log.read()[-4000:]
 
@@ -140,7 +143,12 @@ def worker_command(config: ModelConfig, module: str = "jax_oneshot.demo.decode")
 
 
 def cpu_environment(on: bool, dump_to: str = "") -> dict[str, str]:
-    """Variables of a process with 8 CPU devices. Sets all of ours, so that the caller's own do not leak in."""
+    """Environment of a process with 8 CPU devices. Sets JAX_ONESHOT and the dump, so that the caller's do not leak in.
+
+    Args:
+      on: whether jax-oneshot is on.
+      dump_to: the dump folder; empty: none.
+    """
     return {
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={DEVICES}",
@@ -163,15 +171,15 @@ def compare(
 
     Args:
       name: for the result.
-      command: a decoder process.
+      command: command line of a decoder process.
       steps: tokens to decode and compare, and steps per timing round.
-      rounds: timing rounds; off and on take turns, so that both see the same machine. 0: do not time.
-      progress: told what is being done.
+      rounds: timing rounds; off and on alternate, so that both see the same load. 0: do not time.
+      progress: called with the current step.
       keep: a folder that the dump is added to.
 
     Raises:
       WorkerError: a process failed.
-      OSError: the dump cannot be kept.
+      OSError: the dump cannot be written to `keep`.
     """
     with tempfile.TemporaryDirectory() as folder:
         files = {on: os.path.join(folder, f"{on}.npz") for on in (False, True)}
@@ -194,7 +202,7 @@ def compare(
 
 
 def read_reports(folder: str) -> list[dict[str, Any]]:
-    """Every report.json of a dump folder, in the order of compilation; none when the folder does not exist."""
+    """Every report.json of a dump folder, in the order of compilation; none if the folder does not exist."""
     return [json.loads(path.read_text()) for path in sorted(pathlib.Path(folder).glob("*.report.json"))]
 
 
@@ -218,10 +226,14 @@ def _time(off: Worker, on: Worker, steps: int, rounds: int, progress: Callable[[
 
 
 def logit_difference(off: dict[str, np.ndarray], on: dict[str, np.ndarray]) -> tuple[int | None, float, float]:
-    """(first step whose tokens differ, largest logit difference, smallest gap between the two best logits)."""
+    """(first step whose tokens differ, largest logit difference, smallest gap between the two best logits).
+
+    Args:
+      off, on: what decode.py saved: "tokens" int32[steps, batch], "logits" f32[steps, batch, vocab].
+    """
     differing = np.nonzero((off["tokens"] != on["tokens"]).reshape(len(off["tokens"]), -1).any(axis=1))[0]
     first = int(differing[0]) if differing.size else None
-    # From the step after that on the two runs read different tokens: nothing to compare.
+    # After that step the two runs read different tokens, and their logits cannot be compared.
     end = len(off["tokens"]) if first is None else first + 1
     best = np.sort(off["logits"][:end], axis=-1)
     largest = float(np.abs(off["logits"][:end] - on["logits"][:end]).max())

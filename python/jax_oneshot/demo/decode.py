@@ -1,12 +1,13 @@
-"""One process of the demo: builds a decoder on 8 virtual CPU devices, then does what its standard input says.
+"""One process of the demo: builds a decoder on 8 virtual CPU devices, then answers requests on its standard input.
 
-In:  the model's configuration as JSON in argv[1]; requests on stdin, one JSON object a line:
-         {"do": "decode", "steps": 32, "save": "run.npz"}    greedy decoding; tokens and logits of every step
-         {"do": "time", "steps": 20}                         the same steps, only timed
-Out: an answer for each on stdout, one JSON object a line; the first, unasked, says that the step is compiled.
+argv[1]: the model's configuration as JSON.
+stdin:   requests, one JSON object per line:
+             {"do": "decode", "steps": 32, "save": "run.npz"}    greedy decoding; saves tokens and logits of every step
+             {"do": "time", "steps": 20}                         the same steps, only timed
+stdout:  an answer to each, one JSON object per line; one more, sent before any request, says that the step is compiled.
 
-Whether JAX_ONESHOT is set is all that tells two such processes apart. A model from elsewhere takes part by calling
-`serve` with a `Decoder` of its own.
+The demo's two processes differ only in JAX_ONESHOT. Other models are compared by calling `serve` with a `Decoder` of
+their own.
 """
 
 import dataclasses
@@ -29,11 +30,11 @@ Step = Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, jax.Array, Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Decoder:
-    """A compiled step and what it starts from.
+    """A compiled step and its initial state.
 
     Attributes:
-      step: one decoding step; gives the cache's memory to its successor.
-      empty_cache: makes the cache of a new sequence.
+      step: one decoding step; may donate the cache.
+      empty_cache: creates the cache of a new sequence.
       first_tokens: int32[batch].
       max_len: how many steps fit into the cache.
     """
@@ -45,7 +46,7 @@ class Decoder:
 
 
 def build(config: models.ModelConfig, seed: int = 0) -> Decoder:
-    """The demo's own model, compiled for all devices there are."""
+    """The demo's own model, compiled for all of this process's devices."""
     mesh = jax.sharding.Mesh(np.array(jax.devices()), ("tp",))
     abstract = abstract_arguments(config, mesh)
     params = weights.place(weights.init_params(config, seed), abstract[0])
@@ -60,12 +61,12 @@ def build(config: models.ModelConfig, seed: int = 0) -> Decoder:
 
 
 def jit_step(config: models.ModelConfig) -> Any:
-    """The jitted step, as users write it: the cache is donated."""
+    """The jitted step as users write it, with the cache donated."""
 
     def decode_step(params: Any, cache: Any, tokens: jax.Array, position: jax.Array) -> Any:
         return models.decode_step(config, params, cache, tokens, position)
 
-    decode_step.__name__ = f"{config.name.replace('-', '_')}_step"  # which names the module, in reports too
+    decode_step.__name__ = f"{config.name.replace('-', '_')}_step"  # becomes the module's name
     return jax.jit(decode_step, donate_argnums=(1,))
 
 
@@ -80,7 +81,13 @@ def abstract_arguments(config: models.ModelConfig, mesh: jax.sharding.Mesh) -> t
 
 
 def serve(make_decoder: Callable[[], Decoder], requests: TextIO, answers: TextIO) -> None:
-    """Answers requests until they end."""
+    """Answers requests until they end.
+
+    Args:
+      make_decoder: compiles the model.
+      requests: see the module's docstring.
+      answers: see the module's docstring.
+    """
     start = time.perf_counter()
     decoder = make_decoder()
     for _ in _decode(decoder, 2):  # the first steps also start threads and touch memory
@@ -96,7 +103,7 @@ def serve(make_decoder: Callable[[], Decoder], requests: TextIO, answers: TextIO
 
 
 def _decode(decoder: Decoder, steps: int) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """Yields (tokens, logits) of each step; they are not waited for."""
+    """Yields (tokens, logits) of each step, without waiting for them."""
     cache, tokens = decoder.empty_cache(), decoder.first_tokens
     for position in range(steps):
         tokens, logits, cache = decoder.step(cache, tokens, _position(tokens, position))
@@ -104,7 +111,7 @@ def _decode(decoder: Decoder, steps: int) -> Iterator[tuple[jax.Array, jax.Array
 
 
 def _time_steps(decoder: Decoder, steps: int) -> Iterator[float]:
-    """Milliseconds of each step, from handing it over to having the next tokens."""
+    """Milliseconds of each step, from its dispatch until the next tokens are ready."""
     cache, tokens = decoder.empty_cache(), decoder.first_tokens
     for position in [_position(tokens, position) for position in range(steps)]:
         start = time.perf_counter()

@@ -1,10 +1,8 @@
-"""Compiles a decoding step for 8 H100s with XLA's own GPU compiler, on a machine that needs no GPU.
+"""Compiles a decoding step for 8 H100s with XLA's own GPU compiler, on a machine without a GPU.
 
-In:  a model's sizes. Out: the report of the pass, as report.json has it, and how long the compile took.
-
-JAX's CUDA plug-in holds the whole compiler; a description of the chip (data/h100_sxm.txtpb) stands in for the driver.
-The compile runs in a process of its own: JAX_ONESHOT is read when JAX starts, and the compiler prints what a
-reader of the demo need not see.
+The result is the pass's report.json and the time that the compile took. JAX's CUDA plug-in contains the whole compiler;
+a description of the chip (data/h100_sxm.txtpb) replaces queries to the driver. The compile runs in a separate process,
+because JAX_ONESHOT is read when JAX starts, and to hide the compiler's own output.
 """
 
 import dataclasses
@@ -36,26 +34,26 @@ HOW_TO_INSTALL = (
 
 
 class GpuCompileError(RuntimeError):
-    """The plug-in is missing, or the compile failed; says what to do or what the compiler said."""
+    """The plug-in is missing, or the compile failed; the message says what to install, or has the compiler's output."""
 
 
 @dataclasses.dataclass(frozen=True)
 class GpuCompilation:
-    """Attributes: every report of the compile that names an all-reduce; wall seconds of the compile alone."""
+    """Attributes: the reports of all modules with an all-reduce; wall time of the compile in seconds."""
 
     reports: list[dict[str, Any]]
     seconds: float
 
 
 def real_widths(config: models.ModelConfig) -> models.ModelConfig:
-    """`config`'s family and layers at the widths of Gemma 2 9B."""
+    """`config` with the widths of Gemma 2 9B; family and layers stay."""
     return dataclasses.replace(
         config, hidden=3584, ffn=14336, heads=16, kv_heads=8, head_dim=256, vocab=256000, max_len=1024
     )
 
 
 def topology_devices() -> Any:
-    """The 8 abstract GPUs. Needs JAX_SKIP_CUDA_CONSTRAINTS_CHECK=1 in the environment, see `gpu_environment`."""
+    """8 abstract GPUs to compile for. Needs JAX_SKIP_CUDA_CONSTRAINTS_CHECK=1, see `gpu_environment`."""
     from jax.experimental import topologies
 
     target = importlib.resources.files("jax_oneshot").joinpath("data", "h100_sxm.txtpb").read_text()
@@ -64,7 +62,7 @@ def topology_devices() -> Any:
 
 
 def gpu_environment(dump_to: str) -> dict[str, str]:
-    """Variables of a process that compiles for GPUs with the pass on and runs nothing on any."""
+    """Environment of a process that compiles for GPUs with the pass on, without using a GPU."""
     return {
         "JAX_PLATFORMS": "cpu",
         "JAX_SKIP_CUDA_CONSTRAINTS_CHECK": "1",
@@ -75,7 +73,7 @@ def gpu_environment(dump_to: str) -> dict[str, str]:
 
 
 def require_plugin() -> None:
-    """Raises GpuCompileError, saying what to install, when there is no CUDA plug-in."""
+    """Raises GpuCompileError, saying what to install, if there is no CUDA plug-in."""
     if not any(_has_module(f"jax_plugins.xla_cuda{version}") for version in (13, 12)):
         raise GpuCompileError(HOW_TO_INSTALL.format(version=jax.__version__))
 
@@ -105,12 +103,12 @@ def compile_in_process(command: Sequence[str], keep: pathlib.Path | None = None)
 
 
 def compile_model(config: models.ModelConfig, keep: pathlib.Path | None = None) -> GpuCompilation:
-    """Compiles the demo's step for `config`, as it is; see `compile_in_process`."""
+    """Compiles the demo's step with exactly these sizes; see `compile_in_process` for errors."""
     return compile_in_process(compare.worker_command(config, module="jax_oneshot.demo.gpu_compile"), keep)
 
 
 def print_compile_seconds(step: Any, arguments: Sequence[Any]) -> None:
-    """What a command for `compile_in_process` does: compiles a jitted `step`, prints the seconds."""
+    """For a command of `compile_in_process`: compiles a jitted `step` and prints the seconds."""
     lowered = step.lower(*arguments)
     start = time.perf_counter()
     lowered.compile()

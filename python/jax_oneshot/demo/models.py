@@ -1,15 +1,13 @@
-"""A tensor-parallel decoder in plain JAX, written as users write them: nothing here knows of jax_oneshot.
+"""A tensor-parallel decoder in plain JAX, written as users write it, without any use of jax_oneshot.
 
-In:  a ModelConfig (family, sizes), parameters, a KV cache and one token per sequence.
-Out: the next token per sequence (greedy), its logits, and the cache with one more position filled.
-
-Three families of block, chosen by `ModelConfig.family`:
+A step takes one token per sequence and a KV cache, and returns the next token per sequence (greedy), its logits, and
+the cache with one more position filled. Three families of block, chosen by `ModelConfig.family`:
 
     llama   x += attention(rms_norm(x));  x += silu_mlp(rms_norm(x))
     gemma2  x += rms_norm(attention(rms_norm(x)));  x += rms_norm(gelu_mlp(rms_norm(x)))
     gpt2    x += attention(layer_norm(x)) + bias;  x += gelu_mlp(layer_norm(x)) + bias
 
-With `ModelConfig.experts` the MLP is a mixture of experts: each token takes the best few.
+With `ModelConfig.experts` the MLP is a mixture of experts, with top-k routing.
 Layers run in a Python loop, or in `jax.lax.scan` over stacked weights when `ModelConfig.scan` is set.
 """
 
@@ -28,15 +26,15 @@ FAMILIES = ("llama", "gemma2", "gpt2")
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are split over the tensor-parallel devices.
+    """Sizes of a decoder. Heads, key/value heads, `ffn` and `vocab` are sharded over the tensor-parallel devices.
 
-    Of a mixture of experts every device has all experts, and its part of the `ffn` of each; 0 experts: a plain MLP.
+    In a mixture of experts every device has all experts, with its shard of each expert's `ffn`; 0 experts: a plain MLP.
 
-    With `shard_norms` the norms' weights are split too, as several JAX libraries place them by default; the model is
-    the same.
+    With `shard_norms` the norms' weights are sharded too, as several JAX libraries do by default; the model is the
+    same.
 
-    The defaults suit 8 virtual CPU devices on a few cores: many thin layers, so that exchanges weigh as much in a
-    step as they do where matrices are quick, on GPUs.
+    The defaults suit 8 virtual CPU devices on a few cores: many thin layers, so that exchanges take as large a share of
+    a step as on GPUs, where matrix products are fast.
     """
 
     family: str = "llama"
@@ -69,9 +67,10 @@ def decode_step(
 
     Args:
       params: see `weights.init_params`.
-      cache: keys and values, see `empty_cache`; donated by the caller.
+      config: sizes and family.
+      cache: keys and values, see `empty_cache`; the caller may donate it.
       tokens: int32[batch], the tokens just produced.
-      position: int32[], where in the sequence they stand; 0 <= position < max_len.
+      position: int32[], their position in the sequence; 0 <= position < max_len.
 
     Returns:
       next tokens int32[batch], logits f32[batch, vocab], and the new cache.
@@ -90,7 +89,7 @@ def decode_step(
 
 
 def empty_cache(config: ModelConfig) -> Cache:
-    """Zeros: per layer a pair of [batch, max_len, kv_heads, head_dim]; stacked along a first axis when scanned."""
+    """Zeros: per layer a pair of config.dtype[batch, max_len, kv_heads, head_dim]; stacked over layers if scanned."""
     shape: tuple[int, ...] = (config.batch, config.max_len, config.kv_heads, config.head_dim)
     if config.scan:
         stacked = (config.layers, *shape)
@@ -168,7 +167,7 @@ def _experts(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
     scores = jnp.einsum("bd,de->be", x, layer["router"], preferred_element_type=jnp.float32)
     best, chosen = jax.lax.top_k(scores, config.experts_per_token)
     shares = jax.nn.softmax(best, axis=-1)
-    # At decode nearly every expert is somebody's choice, so all are computed, and the others' share is zero.
+    # At decode some token chooses nearly every expert, so all are computed; the weight of those not chosen is zero.
     share = jnp.sum(jax.nn.one_hot(chosen, config.experts, dtype=jnp.float32) * shares[..., None], axis=1)
     gate = jnp.einsum("bd,edf->bef", x, layer["experts_gate"])
     up = jnp.einsum("bd,edf->bef", x, layer["experts_up"])

@@ -1,8 +1,8 @@
-"""Random weights of the demo's decoder and how they lie on a mesh.
+"""Random weights of the demo's decoder and their shardings.
 
-In:  a ModelConfig and a seed. Out: parameters, made on the host (`init_params`: numpy, equal everywhere) or on the
-devices (`init_on_devices`: for models that are too large for that), and the PartitionSpec of each: Megatron's layout,
-columns of the first matrix of a pair and rows of the second split over the mesh axis "tp".
+Parameters are created on the host (`init_params`: numpy, reproducible on every machine) or on the devices
+(`init_on_devices`: for models too large for the host). Shardings follow Megatron: the columns of the first matrix of a
+pair and the rows of the second are sharded over the mesh axis "tp".
 """
 
 import functools
@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax_oneshot.demo.models import ModelConfig, Params
 
 _TP = "tp"
-# By parameter name: which dimension is split; every other parameter is whole on every device.
+# The sharded dimension, by parameter name; every other parameter is replicated.
 _SPLIT_DIMENSION = {
     "embedding": 0, "head": 0,
     "wq": 1, "wk": 1, "wv": 1, "bq": 0, "bk": 0, "bv": 0, "wo": 0,
@@ -28,7 +28,7 @@ _SPLIT_DIMENSION = {
 
 
 def param_shapes(config: ModelConfig) -> Params:
-    """Shapes by name; `layers` holds one layer's."""
+    """Shapes by name; `layers` has those of one layer."""
     d, ffn, vocab = config.hidden, config.ffn, config.vocab
     query, key = (config.heads, config.head_dim), (config.kv_heads, config.head_dim)
     layer: Params = {
@@ -52,7 +52,7 @@ def param_shapes(config: ModelConfig) -> Params:
 
 
 def abstract_params(config: ModelConfig, mesh: Mesh) -> Params:
-    """ShapeDtypeStructs with shardings: all a compiler needs."""
+    """ShapeDtypeStructs with shardings, to compile for without any weights."""
     shapes = param_shapes(config)
     stacked = _map(shapes.pop("layers"), lambda name, shape: _abstract(config, mesh, name, shape, config.scan))
     top = _map(shapes, lambda name, shape: _abstract(config, mesh, name, shape, False))
@@ -60,13 +60,13 @@ def abstract_params(config: ModelConfig, mesh: Mesh) -> Params:
 
 
 def init_params(config: ModelConfig, seed: int) -> Params:
-    """Random weights on the host.
+    """Random bf16 weights on the host.
 
-    Matrices are normal with variance 1/fan-in; the last of each branch, and what a post-norm gives, is smaller by
-    sqrt(2 * layers), as GPT-2 starts, so that the residual does not grow with depth. The head is the embedding turned
-    by one token, so the token after the last one read stands out, as the best token does in a trained model: with an
-    independent random head the two best logits are often closer than one bf16 rounding, and equal tokens would be
-    luck.
+    Matrices are normal with variance 1/fan-in; the last of each branch, and the scale of a post-norm, are smaller by
+    sqrt(2 * layers), as in GPT-2's initialisation, so that the residual does not grow with depth. The head is the
+    embedding rolled by one token, so the successor of the last token has a clear lead, like the best token of a trained
+    model: with an independent random head the two best logits are often closer than one bf16 rounding, and equal tokens
+    would be luck.
     """
     rng = np.random.default_rng(seed)
     shapes = param_shapes(config)
@@ -80,7 +80,7 @@ def init_params(config: ModelConfig, seed: int) -> Params:
 
 
 def init_on_devices(config: ModelConfig, mesh: Mesh, seed: int) -> Params:
-    """The same kind of weights, made where they lie: one jitted function per kind of weight, called for each."""
+    """Weights of the same distribution, created on the devices by one jitted function per shape and sharding."""
     shapes = param_shapes(config)
     layer_shapes = shapes.pop("layers")
     seeds = itertools.count(seed)
@@ -108,12 +108,12 @@ def _noise(shape: tuple[int, ...], sharding: NamedSharding, dtype: Any) -> Calla
 
 
 def place(tree: Any, like: Any) -> Any:
-    """Puts host arrays on the devices the shardings of `like` name."""
+    """Puts host arrays on devices with the shardings of `like`."""
     return jax.tree.map(lambda value, target: jax.device_put(value, target.sharding), tree, like)
 
 
 def abstract_cache(config: ModelConfig, mesh: Mesh) -> Any:
-    """The KV cache's ShapeDtypeStructs: split by key/value head."""
+    """The KV cache's ShapeDtypeStructs, sharded by key/value head."""
     shape: tuple[int, ...] = (config.batch, config.max_len, config.kv_heads, config.head_dim)
     spec: tuple[str | None, ...] = (None, None, _TP)
     if config.scan:
@@ -123,7 +123,7 @@ def abstract_cache(config: ModelConfig, mesh: Mesh) -> Any:
 
 
 def replicated(mesh: Mesh, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
-    """An array that is whole on every device."""
+    """A ShapeDtypeStruct of an array that is replicated on every device."""
     return _placed(mesh, (), shape, dtype)
 
 
@@ -158,7 +158,7 @@ def _random(config: ModelConfig, rng: np.random.Generator, path: str, shape: tup
 
 
 def _distribution(config: ModelConfig, path: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """(mean, deviation). `path` is the parameter's name, with its norm's in front: `norm_mlp/scale`."""
+    """(mean, standard deviation). `path` is the parameter's name, after its norm's if it has one: `norm_mlp/scale`."""
     norm, _, name = path.rpartition("/")
     branch = (2 * config.layers) ** -0.5
     if name == "scale":
@@ -170,7 +170,7 @@ def _distribution(config: ModelConfig, path: str, shape: tuple[int, ...]) -> tup
     if name in ("embedding", "positions"):
         # gemma2 multiplies by sqrt(hidden) after the look-up.
         return 0.0, config.hidden**-0.5 if config.family == "gemma2" else 1.0
-    # wo sums over heads and their columns; experts are so many matrices.
+    # wo contracts heads and head_dim; an expert's weight is one matrix per expert.
     fan_in = int(np.prod(shape[:-1])) if name == "wo" else shape[-2]
     if name in ("wq", "wk", "wv"):
         fan_in = shape[0]

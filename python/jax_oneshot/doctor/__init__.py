@@ -1,5 +1,5 @@
-"""`jax-oneshot doctor`: what is installed, what is loaded, what would stop fusion here, and the fix.
+"""`jax-oneshot doctor`: what is installed, what is loaded, what would prevent fusion here, and the fix.
 
-Standard library only. Whatever imports somebody else's code runs in a process of its own (probe_*.py), so that nothing
-that is broken can break the doctor.
+Uses only the standard library. Third-party code is imported in child processes (probe_*.py), so that a broken
+installation cannot break the doctor.
 """

@@ -17,7 +17,7 @@ _TIMEOUT_S = 120.0
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """Attributes: what the probe printed; one sentence when it did not get that far; what it wrote to stderr."""
+    """Attributes: the JSON object that the probe printed; one sentence if it printed none; its stderr."""
 
     facts: dict[str, Any]
     failure: str
@@ -25,7 +25,7 @@ class Answer:
 
 
 def ask(module: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Answer:
-    """Runs `python -m module` with this process's environment and `environment` on top of it."""
+    """Runs `python -m module` with this process's environment, updated with `environment`. Never raises OSError."""
     root = str(pathlib.Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
     try:

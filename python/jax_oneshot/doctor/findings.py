@@ -1,4 +1,4 @@
-"""Types of what the doctor finds."""
+"""Types of the doctor's findings and verdicts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
-# stop: fusion does not work on the finding's platforms; warn: it works, but not as the user may think.
+# stop: fusion does not work on the finding's platforms; warn: it works, but not as the user may expect.
 Level = Literal["ok", "info", "warn", "stop"]
 PLATFORMS = ("cpu", "cuda")
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-      topic: what was looked at, `jaxlib`.
+      topic: what was checked, `jaxlib loaded`.
       value: what was found.
-      level: what it means.
-      fix: the command or change that mends it; empty when there is nothing to mend.
-      platforms: whom it concerns.
+      level: its severity.
+      fix: the command or change that fixes it; empty if there is nothing to fix.
+      platforms: the platforms it concerns.
     """
 
     topic: str
@@ -32,13 +32,13 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """On one platform.
+    """The verdict on one platform.
 
     Attributes:
       platform: `cpu` or `cuda`.
-      state: `works`; `stopped`: something is in the way; `absent`: nothing of this platform is here to work on.
-      sentence: for a person.
-      fixes: one command or change for each thing in the way.
+      state: `works`; `stopped`: something prevents fusion; `absent`: this machine does not have the platform.
+      sentence: explains the state.
+      fixes: commands or changes that make fusion work.
     """
 
     platform: str

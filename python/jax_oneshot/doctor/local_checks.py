@@ -1,4 +1,4 @@
-"""Findings that need no other process: the environment and what is installed beside it."""
+"""Findings that need no other process: Python, installed packages, environment variables and folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENTRY_POINT_GROUP = "jax_plugins"
 
 
 def look(environ: Mapping[str, str]) -> list[Finding]:
-    """Everything, in the order in which it is shown."""
+    """All findings of this file, in the order in which they are shown."""
     return [
         _python(sys.version_info[:3]),
         *_packages(),
@@ -30,7 +30,7 @@ def look(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def version_of(package: str) -> str | None:
-    """The installed version, or None."""
+    """The installed version of a package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -139,9 +139,9 @@ def _folder(topic: str, value: str, variable: str) -> Finding:
 
 
 def _try_to_write(folder: pathlib.Path) -> None:
-    """Makes the folder and a file in it, then removes what it made. Raises OSError.
+    """Creates the folder and a file in it, then removes what it created. Raises OSError.
 
-    Permissions do not tell: file systems are read-only, virtual or full, and root may write anywhere else.
+    Permission bits are not enough: a file system may be read-only, virtual or full, and root ignores them.
     """
     parents = [folder, *folder.parents]
     made = [parent for parent in parents if not parent.exists()]
@@ -152,5 +152,5 @@ def _try_to_write(folder: pathlib.Path) -> None:
     finally:
         for parent in made:
             if parent.exists():
-                with contextlib.suppress(OSError):  # somebody else put something into it meanwhile
+                with contextlib.suppress(OSError):  # no longer empty: another process uses it
                     parent.rmdir()

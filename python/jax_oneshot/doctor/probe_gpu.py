@@ -1,7 +1,7 @@
-"""Prints as JSON: NVIDIA's driver, NVRTC and NCCL (versions, files), the GPUs, and which GPU can access which.
+"""Prints as JSON: NVIDIA's driver, NVRTC and NCCL (versions, files), the GPUs, and pairs without peer access.
 
-Asks the libraries themselves through ctypes, where JAX's CUDA plug-in would find them: in NVIDIA's Python packages
-first, then where the loader looks.
+Queries the libraries through ctypes, at the places where JAX's CUDA plug-in would find them: NVIDIA's Python packages
+first, then the loader's search path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LIBRARIES = {
 
 
 def main() -> None:
-    """Prints the facts; each question is guarded."""
+    """Prints the facts; a query that fails leaves the others intact."""
     facts: dict[str, Any] = {}
     loaded = {}
     for name, files in _LIBRARIES.items():
@@ -58,7 +58,7 @@ def _load(files: tuple[str, ...]) -> tuple[ctypes.CDLL | None, dict[str, Any]]:
 
 
 def _mapped(name: str) -> str:
-    """The file that the loader chose."""
+    """Path of the file that the loader chose; empty if none."""
     with open("/proc/self/maps") as maps:
         found = (line.split()[-1] for line in maps if name.partition(".so")[0] in line)
         return next(found, "")

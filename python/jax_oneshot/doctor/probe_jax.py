@@ -1,6 +1,6 @@
-"""Prints as JSON: which JAX this is, and what happens when it loads its plug-ins with ours switched on.
+"""Prints as JSON: JAX's version, and the outcome of loading its plug-ins with JAX_ONESHOT=1.
 
-Starts no backend: no GPU is touched, no memory taken. Leans on the same internals as jax_internals.py.
+Starts no backend, so no GPU is used and no memory allocated. Uses the same internals as jax_internals.py.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 
 
 class _Keeper(logging.Handler):
-    """Keeps what is logged."""
+    """Collects log messages."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps one message, with the error it came with."""
+        """Stores one message, with its exception if it has one."""
         error = record.exc_info[1] if record.exc_info else None
         self.messages.append(record.getMessage() + (f": {error}" if error else ""))
 
 
 def main() -> None:
-    """Prints the facts; each step is guarded, so a broken one leaves the others."""
+    """Prints the facts; a step that fails leaves the others intact."""
     facts: dict[str, Any] = {"errors": {}}
     os.environ["JAX_ONESHOT"] = "1"
     os.environ.pop("JAX_ONESHOT_DUMP_TO", None)

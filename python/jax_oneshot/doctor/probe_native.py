@@ -8,7 +8,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Prints the facts; an error of the import is one of them."""
+    """Prints the facts, including an error of the import."""
     facts: dict[str, Any] = {}
     try:
         spec = importlib.util.find_spec("jax_oneshot._native")

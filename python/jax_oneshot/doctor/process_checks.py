@@ -14,7 +14,7 @@ _SKIP_CHECKS = {"JAX_SKIP_CUDA_CONSTRAINTS_CHECK": "1"}
 
 
 def look() -> list[Finding]:
-    """Asks the probes; each in a process of its own."""
+    """Runs the probes, each in its own process, and returns their findings."""
     jax = child.ask("jax_oneshot.doctor.probe_jax")
     return [*_native(child.ask("jax_oneshot.doctor.probe_native")), *_jax(jax), *_cuda(jax), *_gpus()]
 
@@ -65,7 +65,7 @@ def _because(error: str | None) -> str:
 
 
 def _cuda(answer: child.Answer) -> Iterator[Finding]:
-    """JAX's CUDA plug-in; where it refuses to start, asked once more without its own checks of CUDA's libraries."""
+    """JAX's CUDA plug-in; if it does not start, probed once more without its own checks of CUDA's libraries."""
     installed = local_checks.cuda_plugin()
     if installed is None or not answer.facts:
         return

@@ -1,7 +1,6 @@
-"""Runs a small program on two devices of a platform and checks that it is fused and computes what it computes
-unfused.
+"""Runs a small program on two devices of a platform and checks that it is fused, with the result of the unfused one.
 
-Run as a program it is the toy: prints the result and the number of one-shot calls as JSON.
+As a script, it runs that program and prints the result and the number of one-shot calls as JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from jax_oneshot.doctor import child
 from jax_oneshot.doctor.findings import Finding
 
 _DEVICES = 2
-_TOLERANCE = 0.05  # of values near 1, in bf16: two roundings
+_TOLERANCE = 0.05  # for values near 1 in bf16: two roundings
 _ENVIRONMENTS = {
     "cpu": {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={_DEVICES}"},
     "cuda": {"JAX_PLATFORMS": "cuda"},
@@ -20,7 +19,7 @@ _ENVIRONMENTS = {
 
 
 def smoke(platform: str) -> Finding:
-    """Runs the toy twice, off and on, and compares."""
+    """Runs the program twice, off and on, and compares."""
     topic = f"smoke test, {platform}"
     results = []
     for switch in ("0", "1"):

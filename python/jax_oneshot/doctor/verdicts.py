@@ -8,12 +8,12 @@ from jax_oneshot.doctor.findings import PLATFORMS, Finding, Verdict
 
 
 def judge(findings: Sequence[Finding]) -> list[Verdict]:
-    """One verdict for each platform."""
+    """One verdict per platform."""
     return [_judge_one(platform, findings) for platform in PLATFORMS]
 
 
 def is_well(verdicts: Sequence[Verdict]) -> bool:
-    """Whether nothing is in the way on any platform that is here."""
+    """Whether fusion is stopped on no platform."""
     return all(verdict.state != "stopped" for verdict in verdicts)
 
 

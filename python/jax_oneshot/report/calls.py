@@ -1,11 +1,11 @@
-"""Matches every one-shot call of the module after the pass with the instructions it replaced.
+"""Matches every one-shot call in the module after the pass with the instructions that it replaced.
 
     before  %ar = all-reduce(%d); %y = add(%x, %ar); %n = multiply(%y, ..)
     after   %jax_oneshot.0 = (.., ..) custom-call(%d, %x, %g); %n = get-tuple-element(..); %y = get-tuple-element(..)
     ->      Call: reads %d %x %g, returns %n %y, absorbed %ar %y ... %n, all-reduce %ar
 
-What a call returns keeps the name of the instruction it stands for. So the region is what lies in `before` between
-those names and the call's operands.
+A call's result keeps the name of the instruction that it replaces. So the region consists of the instructions in
+`before` between those names and the call's operands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jax_oneshot.report.hlo_text import HloText, Instruction, short_shape
 _TARGET = 'custom_call_target="jax_oneshot.all_reduce'  # and .graph_end
 _CLONE = "jax_oneshot_operand."  # an operand that the pass copied out of a fusion
 _LOGICAL_IDS = ("replica-id", "partition-id")
-_MOST = 1000  # instructions of one region: a bound against texts that do not belong together
+_MOST = 1000  # instructions of one region: a bound in case the two texts do not belong together
 _INDEX = re.compile(r"\bindex=(\d+)")
 
 
@@ -35,12 +35,12 @@ class Call:
     """One one-shot call.
 
     Attributes:
-      computation: where it stands.
+      computation: the computation that it is in.
       line: of the custom-call in the text after.
       reads: operands, in the order of the row program's inputs.
       returns: results, in the order of the row program's outputs.
       result_lines: of the get-tuple-elements in the text after.
-      absorbed: what it stands for in the text before, by line.
+      absorbed: the instructions that it replaces in the text before, by line.
       all_reduces: names of the all-reduces among `absorbed`.
     """
 
@@ -83,7 +83,7 @@ def _tuple_index(element: Instruction) -> int:
 
 
 def _sources_of_clone(after: HloText, operand: Instruction) -> list[str]:
-    """What a copied operand reads, through other copies: the names the original reads in the text before."""
+    """Operands of a cloned operand, through other clones: the names that the original reads in the text before."""
     if not operand.name.startswith(_CLONE):
         return []
     found = list(operand.operands)
@@ -99,7 +99,7 @@ def _between(before: HloText, computation: str, ends: set[str], stops: set[str])
     work = list(ends)
     while work and len(found) < _MOST:
         name = work.pop()
-        # A result that the call also reads (a loop's state, say) is where the region begins, not part of it.
+        # An operand of the call bounds the region, unless it is also one of the call's results.
         if name in found or (name in stops and name not in ends):
             continue
         one = before.instruction(computation, name)
@@ -111,7 +111,7 @@ def _between(before: HloText, computation: str, ends: set[str], stops: set[str])
 
 
 def _operands_within(before: HloText, one: Instruction) -> list[str]:
-    """The operands of an instruction; of an all-reduce of several values only the one that is looked at."""
+    """Operands to continue with; a get-tuple-element leads to its variadic all-reduce, which ends the walk."""
     if one.opcode == "get-tuple-element":
         source = before.instruction(one.computation, one.operands[0])
         if source is not None and source.opcode == "all-reduce" and len(source.operands) > 1:

@@ -1,4 +1,4 @@
-"""The report as plain values: what `--json` prints and the page shows.
+"""The report as plain values, which `--json` prints and the page shows.
 
 {"schema": 1, "folder": "dumps", "problems": [...],
  "totals": {"modules": 2, "all_reduces": 18, "fused": 17, "plain": 0, "kept": 1, ...},
@@ -23,11 +23,11 @@ VERDICTS = ("fused", "plain", "kept")
 
 @dataclasses.dataclass(frozen=True)
 class ReadModule:
-    """A module with its texts read.
+    """A module with its texts indexed.
 
     Attributes:
       dumped: its files.
-      before, after: the texts, indexed.
+      before, after: the indexed texts.
       calls: its one-shot calls.
       summary: its entry in the document.
     """
@@ -39,7 +39,11 @@ class ReadModule:
     summary: dict[str, Any]
 
     def call_of(self, entry: dict[str, Any]) -> Call | None:
-        """The call that an all-reduce went into, or None; of several the one that absorbed most."""
+        """The call that replaced an all-reduce, or None; of several, the one that absorbed most instructions.
+
+        Args:
+          entry: the all-reduce's entry in the document.
+        """
         candidates = [
             call
             for call in self.calls
@@ -49,7 +53,7 @@ class ReadModule:
 
 
 def read_module(dumped: DumpedModule) -> ReadModule:
-    """Reads the texts of a module and puts its entry together."""
+    """Indexes the texts of a module and builds its entry."""
     before = HloText(dumped.before)
     after = before if dumped.after == dumped.before else HloText(dumped.after)
     calls = find_calls(before, after)

@@ -13,7 +13,7 @@ _NEEDED = ("module", "platform", "pass_ms", "all_reduces", "collectives_before",
 
 
 class FolderError(ValueError):
-    """The folder cannot be reported on; the message says what was found instead."""
+    """The folder does not exist or has no report; the message says which."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class DumpedModule:
     """The three files of one module.
 
     Attributes:
-      stem: what their names have in common, `0007.jit_decode.cpu`.
+      stem: the common start of their names, `0007.jit_decode.cpu`.
       report: the contents of report.json.
       before, after: the HLO texts; empty where a file is missing.
     """

@@ -1,7 +1,7 @@
 """Draws a row program, with the HLO values its call reads and returns, as SVG.
 
-Operands come in at the top, the all-reduce is the wide box, one box per operation, results leave at the bottom. A box
-is dashed where its value is one number per row. Constants are written into the operation that reads them.
+Operands are at the top, results at the bottom, with one box per operation between them; the wide box is the all-reduce.
+A dashed box has one value per row, or a scalar. Constants are shown in the operation that reads them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}  # 
 
 @dataclasses.dataclass(frozen=True)
 class _Box:
-    """Attributes: what is written in it; its class in the style sheet; what hovering tells."""
+    """Attributes: its text; its CSS class; its tooltip."""
 
     label: str
     kind: str
@@ -38,12 +38,12 @@ class _Box:
     def width(self) -> float:
         least = {"row": 76.0, "vec": 76.0, "exchange": 130.0}.get(self.kind, 44.0)
         width = max(least, len(self.label) * _CHARACTER + 16)
-        # Names differ from layer to layer: with a few widths only, equal programs share one layout.
+        # Names differ from layer to layer; with few distinct widths, equal programs share one cached layout.
         return math.ceil(width / _WIDTH_STEP) * _WIDTH_STEP if self.kind in ("in", "out") else width
 
 
 def draw(program: RowProgram, reads: Sequence[Value], returns: Sequence[Value]) -> str:
-    """The drawing. `reads` and `returns` may be shorter than the program's lists: then its own names stand in."""
+    """The drawing as an <svg> element. Values missing from `reads` or `returns` get the program's own names."""
     boxes, edges = _boxes(program, reads, returns)
     layout = lay_out(tuple((name, box.width) for name, box in boxes.items()), tuple(edges), _GAP)
     height = (1 + max(layout.layer.values(), default=0)) * _LAYER_HEIGHT + 2 * _MARGIN
@@ -142,7 +142,7 @@ def _edge(points: Sequence[tuple[float, int]], target: _Box) -> str:
     path = f"M{x:.1f},{y + _BOX_HEIGHT / 2:.1f}"
     y += _BOX_HEIGHT / 2
     for number, (to_x, to_y) in enumerate(rest):
-        # Bends are points; only the last stop is a box, whose top the line ends at.
+        # Bends are points; only the last node is a box, and the line ends at its top.
         end_y = to_y - _BOX_HEIGHT / 2 if number == len(rest) - 1 else to_y
         middle = (y + end_y) / 2
         path += f"C{x:.1f},{middle:.1f} {to_x:.1f},{middle:.1f} {to_x:.1f},{end_y:.1f}"

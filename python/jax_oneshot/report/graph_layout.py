@@ -2,12 +2,12 @@
 
     edges a -> b -> c, a -> c        a
                                      |\\
-                                     b |      c is one layer below b; the edge a -> c passes b at the side, through a
-                                     |/       bend of its own in b's layer
+                                     b |      c is one layer below b; the edge a -> c passes beside b, through a bend
+                                     |/       of its own in b's layer
                                      c
 
-The usual steps for drawing in layers: put every node below what it reads, give edges that pass a layer a place in it,
-order each layer by where its neighbours are, then move nodes below their neighbours as far as their widths allow.
+The usual steps of layered drawing: put every node below its operands, give edges that cross a layer a slot in it, order
+each layer by the positions of its neighbours, then align nodes with their neighbours as far as their widths allow.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _BEND_WIDTH = 14.0
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where things are.
+    """Positions of nodes and edges.
 
     Attributes:
       x: centre of each node.
       layer: of each node, 0 at the top.
-      paths: by edge, the points it runs through, each (x, layer), both ends included.
-      width: of the whole drawing; x counts from its left side.
+      paths: by edge, its points, each (x, layer), both ends included.
+      width: of the whole drawing; x is measured from its left side.
     """
 
     x: dict[Node, float]
@@ -41,10 +41,10 @@ class Layout:
 
 @functools.lru_cache(maxsize=256)
 def lay_out(nodes: tuple[tuple[Node, float], ...], edges: tuple[tuple[Node, Node], ...], gap: float) -> Layout:
-    """Places every node. The layers of a model repeat, so results are kept.
+    """Places every node. Cached, since the layers of a model repeat.
 
     Args:
-      nodes: each node and its width, in an order in which operands come before their readers.
+      nodes: each node and its width, operands before their readers.
       edges: (operand, reader) pairs.
       gap: least distance between neighbours in a layer.
     """
@@ -80,7 +80,7 @@ def _layers(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> dict[N
     layer: dict[Node, int] = {}
     for node in nodes:
         layer[node] = 1 + max((layer[operand] for operand in operands[node]), default=-1)
-    for node in nodes:  # what reads nothing stands right above its first reader, not at the top
+    for node in nodes:  # a node without operands goes right above its first reader, not to the top
         if not operands[node] and readers[node]:
             layer[node] = min(layer[reader] for reader in readers[node]) - 1
     return layer
@@ -106,7 +106,7 @@ def _neighbours(chains: Iterable[list[tuple[Node, int]]]) -> tuple[_Links, _Link
 
 
 def _order(rows: list[list[Node]], above: _Links, below: _Links) -> None:
-    """Sorts every layer by the mean place of its neighbours, downwards and upwards in turn."""
+    """Sorts every layer by the mean position of its neighbours, in alternating downward and upward sweeps."""
     for sweep in range(_SWEEPS):
         links, walk = (above, rows) if sweep % 2 == 0 else (below, rows[::-1])
         place = {node: index for row in rows for index, node in enumerate(row)}
@@ -129,7 +129,7 @@ def _place(
 
 
 def _apart(row: Sequence[Node], wishes: Sequence[float], size: Mapping[Node, float], gap: float) -> list[float]:
-    """Places near the wishes, in the row's order, no two closer than their widths and the gap allow."""
+    """Positions near `wishes`, in the row's order, no two closer than their widths and the gap allow."""
     least = [(size[a] + size[b]) / 2 + gap for a, b in itertools.pairwise(row)]
     rightwards, leftwards = list(wishes), list(wishes)
     for i in range(1, len(row)):

@@ -1,6 +1,6 @@
 """Indexes the text of an HLO module: instructions by name, parsed on demand, and source lines.
 
-A module of many thousand lines is indexed with one look at each line; a report looks closer at a few hundred of them.
+A module of many thousand lines is indexed in one cheap pass; only the few hundred lines that a report shows are parsed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Instruction:
 
     @property
     def op_name(self) -> str:
-        """JAX's name of the operation, `jit(step)/add`; empty where the metadata has none."""
+        """JAX's name of the operation, `jit(step)/add`; empty if the metadata has none."""
         found = _OP_NAME.search(self.attributes)
         return found[1] if found else ""
 
@@ -54,7 +54,7 @@ class HloText:
     """One module's text."""
 
     def __init__(self, text: str) -> None:
-        """Indexes the text; what is no HLO simply has no instructions."""
+        """Indexes the text; text that is not HLO has no instructions."""
         self.lines = text.splitlines()
         self._line_of: dict[tuple[str, str], int] = {}
         self._lines_of: dict[str, list[int]] = {}
@@ -69,7 +69,7 @@ class HloText:
                 self._lines_of.setdefault(computation, [])
 
     def body_lines(self, computation: str) -> list[int]:
-        """Lines of a computation's instructions."""
+        """Line numbers, from 0, of a computation's instructions."""
         return self._lines_of.get(computation, [])
 
     def instruction(self, computation: str, name: str) -> Instruction | None:
@@ -78,7 +78,7 @@ class HloText:
         return None if line is None else parse_instruction(self.lines[line], line, computation)
 
     def lines_with(self, words: str) -> list[Instruction]:
-        """Every instruction whose line holds these words."""
+        """Every instruction whose line contains `words`."""
         return [
             parse_instruction(self.lines[line], line, computation)
             for (computation, _), line in self._line_of.items()
@@ -99,7 +99,7 @@ class HloText:
         return found
 
     def source(self, instruction: Instruction) -> str:
-        """`model.py:20`, the innermost frame of the instruction's metadata; empty when it has none."""
+        """`model.py:20`, the innermost frame of the instruction's metadata; empty if it has none."""
         if old := _OLD_SOURCE.search(instruction.attributes):
             return f"{old[1]}:{old[2]}"
         found = _FRAME.search(instruction.attributes)
@@ -125,7 +125,7 @@ class HloText:
 
 
 def parse_instruction(line: str, number: int, computation: str) -> Instruction:
-    """The parts of `%name = shape opcode(operands), attributes`, a line that `HloText` indexed."""
+    """Parses `%name = shape opcode(operands), attributes`, a line that `HloText` indexed."""
     found = _INSTRUCTION.match(line)
     assert found is not None
     rest = line[found.end() :]
@@ -144,7 +144,7 @@ def short_shape(shape: str) -> str:
 
 
 def _closing(text: str, opening: int) -> int:
-    """Index of the parenthesis that closes the one at `opening`; the text's end when none does."""
+    """Index of the parenthesis that closes the one at `opening`; the text's length if none does."""
     depth = 0
     for found in re.compile(r"[()]").finditer(text, max(opening, 0)):
         depth += 1 if found[0] == "(" else -1

@@ -3,8 +3,8 @@
     {"verdict": "fused", "kernel": "oneshot_all_reduce_add_..._tp8", ...}  ->  "measured": {"us": 3.6, "count": 1040}
     "profile": {"collectives": [{"kernel": "ncclDevKernel_AllReduce_...", "us": 13.2, "count": 16}]}
 
-Calls with one kernel (layers are alike) share a measurement: the mean of them all. XLA's own collectives cannot be told
-apart by all-reduce, so they stand together, by kernel.
+Calls that share a kernel, as equal layers do, share a measurement: the mean over all launches. XLA's own collectives
+cannot be attributed to all-reduces, so they are listed by kernel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jax_oneshot.device_trace import Trace, kernel_kind
 
 
 def add_to(document: dict[str, Any], trace: Trace) -> None:
-    """Adds the times to the document's entries and at its end."""
+    """Adds "measured" to the document's entries, and "profile" to the document. Times are in microseconds."""
     durations: defaultdict[str, list[float]] = defaultdict(list)
     for kernel in trace.kernels:
         durations[kernel.name.partition("(")[0]].append(kernel.duration)

@@ -1,7 +1,7 @@
 """Writes the report as one self-contained HTML page.
 
-The tables are in the page as they are. What is shown of one module at a time, its texts above all, is packed (gzip,
-base64) and unpacked by the browser when the module is opened: 50 modules of 5,000 instructions are 100 MB of text.
+The tables are in the page as plain HTML. The details of a module, above all its texts, are packed (gzip, base64) and
+unpacked by the browser when the module is opened: 50 modules of 5,000 instructions are 100 MB of text.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from jax_oneshot.report import graph, row_program
 from jax_oneshot.report.calls import Call
 from jax_oneshot.report.document import VERDICTS, ReadModule
 
-_PACKING = 5  # gzip's level: half the time of 9, a few per cent larger
+_PACKING = 5  # gzip level: half the time of 9, a few per cent larger
 _UNITS = ("B", "KiB", "MiB", "GiB")
 
 
 def render(document: dict[str, Any], modules: Sequence[ReadModule], folder: pathlib.Path, page: pathlib.Path) -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
       document: see document.py.
@@ -90,7 +90,7 @@ def _detail(module: ReadModule, entry: dict[str, Any], template: jinja2.Template
 
 
 def _marks(module: ReadModule) -> dict[str, list[list[Any]]]:
-    """Per side: [line, number of the all-reduce, class] of every line to highlight."""
+    """Per side: [line, index of the all-reduce, verdict] of every line to highlight."""
     before: list[list[Any]] = []
     after: list[list[Any]] = []
     for number, entry in enumerate(module.summary["all_reduces"]):
@@ -109,7 +109,7 @@ def _marks(module: ReadModule) -> dict[str, list[list[Any]]]:
 
 
 def _goal(module: ReadModule, entry: dict[str, Any]) -> dict[str, int | None]:
-    """Per side, the line that stands for an all-reduce: itself, and its call."""
+    """Per side, the line to scroll to for an all-reduce: before, itself; after, its call, or itself if it was kept."""
     call = module.call_of(entry)
     kept = None if call else module.after.instruction(entry["computation"], entry["name"])
     after = call.line if call else kept.line if kept else None
@@ -117,7 +117,7 @@ def _goal(module: ReadModule, entry: dict[str, Any]) -> dict[str, int | None]:
 
 
 def _inner_lines(module: ReadModule, call: Call, number: int, verdict: str) -> list[list[Any]]:
-    """The bodies of absorbed fusions: what they compute went into the call too."""
+    """Highlights for the bodies of absorbed fusions."""
     lines: list[list[Any]] = []
     for one in call.absorbed:
         if one.opcode == "fusion" and "calls=%" in one.attributes:

@@ -1,4 +1,4 @@
-"""Parses the canonical text of a row program (docs/row_program.md) into parts and readable lines.
+"""Parses the canonical text of a row program (docs/row_program.md) and formats it for reading.
 
     x4: f32 row = multiply x3, x3; x5: f32 rowscalar = reduce_sum x4;
     x6: f32 scalar = constant 0.5; x7: f32 rowscalar = multiply x5, x6
@@ -6,7 +6,7 @@
         x5 = row_sum(x4)      f32 rowscalar
         x7 = x5 * 0.5         f32 rowscalar
 
-The native module owns the language; here it is only shown, and the report works without the native module.
+The native module defines the language. This parser only serves the report, which works without the native module.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Statement:
       dtype, kind: of its value.
       op: `multiply`.
       operands: the statements it reads, by name.
-      attribute: the input of a load, the number of a constant, the direction of a comparison; else empty.
+      attribute: the input of a load, all_reduce or all_gather, the value of a constant, the direction of a comparison;
+        else empty.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class RowProgram:
-    """The parts of a program, in its order."""
+    """The parts of a program, in program order."""
 
     inputs: tuple[Input, ...]
     statements: tuple[Statement, ...]
@@ -95,7 +96,7 @@ class RowProgram:
 
 
 def parse(text: str) -> RowProgram:
-    """Parts of a canonical text. Raises RowProgramError."""
+    """Parses canonical text. Raises RowProgramError."""
     found = _PROGRAM.fullmatch(text)
     if not found:
         raise RowProgramError(f"expected `v1 (inputs) {{ statements }} -> (outputs)`, got {text[:80]!r}")
@@ -110,7 +111,7 @@ def parse(text: str) -> RowProgram:
 
 
 def readable_lines(program: RowProgram) -> list[tuple[str, str, str]]:
-    """(name, expression, type) of every statement worth a line: constants and loads are written where they are read."""
+    """(name, expression, type) of every statement but constants and loads, which are inlined where they are read."""
     return [
         (one.name, expression(program, one), f"{one.dtype} {one.kind}")
         for one in program.statements
@@ -135,7 +136,7 @@ def expression(program: RowProgram, one: Statement) -> str:
 
 
 def operand_text(program: RowProgram, name: str) -> str:
-    """How an operand is written: constants by their number, loads by the input's name."""
+    """The text of an operand: a constant's value, a load's input, else the statement's name."""
     one = program.statement(name)
     return one.attribute if one.op in ("constant", "load") else name
 

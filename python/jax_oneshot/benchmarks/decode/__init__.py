@@ -1,1 +1,1 @@
-"""`bench decode`: decoding steps of models of true size, off and on, however a step is driven."""
+"""`bench decode`: decoding steps of full-size models, off and on, with a step driven in each of three ways."""

@@ -14,7 +14,7 @@ _CPU_RANKS = 8
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """The flags that are for `decode` alone."""
+    """The flags that only `decode` has."""
     group.add_argument(
         "--model", action="append", choices=tuple(sizes.TRUE), help="one model; repeat for more (default: all of them)"
     )
@@ -49,10 +49,10 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, what measure.measure gives) of each model.
+    """Yields (name, result of measure.measure with "floor_us") for each model.
 
     Raises:
-      ValueError: flags that do not go together, or name what is not there.
+      ValueError: flags contradict each other, or this machine lacks what they name.
       WorkerError: a model does not run with the pass off.
     """
     from jax_oneshot.benchmarks.decode.fleet import Layout
@@ -95,7 +95,7 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
 
 
 def _variants(arguments: argparse.Namespace, platform: str) -> list[Variant]:
-    """All, or those asked for, in that order; and those with another number of calls per graph."""
+    """All variants, or those asked for, in that order; then those with another number of calls per graph."""
     variants = known(platform, plugin_version())
     chosen = list(variants.values())
     if arguments.variants:

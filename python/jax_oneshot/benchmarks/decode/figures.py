@@ -1,6 +1,6 @@
-"""Speed-ups, the share of the possible saving, and tables, from what measure() returned.
+"""Speed-ups, the share of the possible saving, and tables, from the results of measure().
 
-Times faster are against the best of XLA's own ways of the same way of driving a step.
+A speed-up is against the fastest variant without jax-oneshot, with the step driven in the same way.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ def title(name: str, result: dict[str, Any]) -> str:
 
 
 def key(name: str, result: dict[str, Any]) -> str:
-    """The model's name in the JSON file, with what is not as usual."""
+    """The model's name in the JSON file, with the donation if it is not the default."""
     return name if result["donate"] == "cache" else f"{name}, donate {result['donate']}"
 
 
 def file_name(result: dict[str, Any]) -> str:
-    """Of the JSON file: one per device, number of ranks, place and version."""
+    """Name of the JSON file: one per device, number of ranks, place and XLA version."""
     device = re.sub(r"[^a-z0-9]+", "-", result["facts"]["device"].lower().removeprefix("nvidia ")).strip("-")
     return f"step-{device}-tp{result['ranks']}-{result['place']}-xla-{result['facts']['xla']}.json"
 
 
 def stamp(result: dict[str, Any]) -> dict[str, Any]:
-    """For results.merge: the machine and the versions."""
+    """The machine and the versions, for results.merge."""
     from jax_oneshot.benchmarks import results
 
     facts = result["facts"]
@@ -53,7 +53,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
 
 
 def note(result: dict[str, Any]) -> str:
-    """What the columns mean, and why a variant failed."""
+    """Explains the columns, and why variants failed."""
     lines = [
         "Median of the turns ± half of what lies between the lowest and the highest. "
         "Times faster: than the best of XLA's own ways. "
@@ -64,12 +64,12 @@ def note(result: dict[str, Any]) -> str:
 
 
 def best_off(result: dict[str, Any], way: str) -> float:
-    """Milliseconds of the best of XLA's own ways."""
+    """Milliseconds per step of the fastest variant without jax-oneshot."""
     return min(_median(one, way) for name, one in result["variants"].items() if name.startswith(OFF))
 
 
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
-    """By variant that is on, by way: times faster than the best of XLA's own ways; and the share, where known."""
+    """By variant that is on, by way: speed-up over the fastest variant that is off; and the share, where known."""
     out: dict[str, Any] = {}
     for name, one in result["variants"].items():
         if not name.startswith(ON):
@@ -82,9 +82,9 @@ def ratios(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def share_of_saving(result: dict[str, Any], name: str) -> float | None:
-    """(off - on) / (off - on with every call as fast as the least exchange), in the loop; None: not known.
+    """(off - on) / (off - on with every call as fast as the floor), driven as a loop; None: not known.
 
-    The calls' own time is the profiler's.
+    The floor is an exchange of 16 bytes. The calls' own time is the profiler's.
     """
     one, floor_us = result["variants"][name], result.get("floor_us")
     profile = one["profile"].get("loop", {})
@@ -97,7 +97,7 @@ def share_of_saving(result: dict[str, Any], name: str) -> float | None:
 
 
 def table(result: dict[str, Any]) -> Table:
-    """Milliseconds of a step: a row per variant, half the spread of the turns behind each median."""
+    """Milliseconds per step: a row per variant; each median followed by half the spread of the turns."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("ms per step", no_wrap=True)
     for heading in WAYS:
@@ -110,7 +110,7 @@ def table(result: dict[str, Any]) -> Table:
 
 
 def gains_table(result: dict[str, Any]) -> Table:
-    """Times faster, the share of the possible saving, and how many calls end a CUDA graph."""
+    """Speed-ups, the share of the possible saving, and how many calls end a CUDA graph."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("times faster", no_wrap=True)
     for heading in (*WAYS, "share", "graph ends"):

@@ -1,6 +1,6 @@
-"""The processes of one variant: one per GPU, or one with all of them, which get the same requests and answer together.
+"""The processes of one variant: one per GPU, or one with all of them. All get the same requests.
 
-A process that fails leaves the others of its fleet waiting for it, so whatever goes wrong ends them all.
+A process that fails leaves the others of its fleet waiting for it, so any failure ends them all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Layout:
     """Where the ranks are.
 
     Attributes:
-      ranks: how many there are, a device each.
+      ranks: how many there are, with one device each.
       place: "each": a process per GPU; "together": one process.
       platform: "cuda" or "cpu" (virtual devices, one process).
     """
@@ -37,7 +37,7 @@ class Layout:
     platform: str
 
     def environments(self, visible: str) -> list[dict[str, str]]:
-        """Variables of every process. `visible`: the caller's CUDA_VISIBLE_DEVICES; empty: all GPUs, from 0 on.
+        """Environment variables of each process. `visible`: the caller's CUDA_VISIBLE_DEVICES; empty: all GPUs.
 
         Raises:
           ValueError: fewer GPUs than ranks.
@@ -53,7 +53,7 @@ class Layout:
         return [shared | {"CUDA_VISIBLE_DEVICES": one} for one in sets]
 
     def flags(self) -> list[str]:
-        """For XLA, whatever the variant."""
+        """XLA flags of every variant."""
         return [f"--xla_force_host_platform_device_count={self.ranks}"] if self.platform == "cpu" else []
 
 
@@ -61,13 +61,16 @@ class Fleet:
     """The processes of one variant. Use as a context manager."""
 
     def __init__(self, layout: Layout, job: Mapping[str, Any], environment: Mapping[str, str], limit_s: float) -> None:
-        """Starts them.
+        """Starts the processes.
 
         Args:
           layout: where the ranks are.
           job: fields of worker.Job that all share.
           environment: variables that all share.
-          limit_s: how long an answer may take.
+          limit_s: how long an answer may take, in seconds.
+
+        Raises:
+          ValueError: fewer GPUs than ranks.
         """
         self._limit_s = limit_s
         self._why = ""
@@ -79,7 +82,7 @@ class Fleet:
             self._workers.append(Worker([*_COMMAND, json.dumps(fields)], {**one, **environment}))
 
     def __enter__(self) -> Fleet:
-        """The processes start with the object."""
+        """Returns the fleet; its processes were started by the constructor."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,11 +93,11 @@ class Fleet:
             worker.__exit__(None, None, None)
 
     def first_answer(self) -> dict[str, Any]:
-        """What rank 0 says once all are ready. Raises WorkerError."""
+        """Rank 0's facts about its devices (worker.py), once all are ready. Raises WorkerError."""
         return self._answers()
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Rank 0's answer, once all have answered. Raises WorkerError when a process ends, or is late, instead."""
+        """Rank 0's answer, once all have answered. Raises WorkerError if a process ends or is late instead."""
         for worker in self._workers:
             worker.send(**request)
         return self._answers()

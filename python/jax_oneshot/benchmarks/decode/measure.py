@@ -1,7 +1,7 @@
 """Milliseconds per step of one model, for each variant and each way of driving it.
 
-The processes of all variants are up at the same time and take turns, so that all see the same machine. They compile one
-variant after the other, though: XLA times kernels while it compiles.
+The processes of all variants run at the same time and take turns, so that all see the same load. They compile one after
+the other, since XLA's autotuner times kernels while it compiles.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Request:
       model: fields of a ModelConfig.
       layout: where the ranks are.
       variants: off first.
-      flags: for XLA, whatever the variant.
-      donate: what a step gives its memory to the next one, see worker.DONATIONS.
+      flags: XLA flags of every variant.
+      donate: which of a step's buffers are donated to the next one, see worker.DONATIONS.
       rounds: turns of each variant.
       steps: of each way, per turn.
-      profile: whether to look where the time goes.
-      limit_s: how long a process may take for one answer.
+      profile: whether to profile where the time goes.
+      limit_s: how long a process may take for one answer, in seconds.
     """
 
     model: Mapping[str, Any]
@@ -56,12 +56,12 @@ def measure(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
     """Measures one model.
 
     Returns:
-      "facts" of the devices, "model", "ranks", "place", "flags", "donate"; "failed": by name of a variant, why;
-      "variants": by name, "ms" (by way: "median", "low" and "high" of the "turns"), "profile" (by way, see
-      trace.summary), "verdicts" and "graph_ends" of a step (where it is on), "seconds" (until ready, and to compile).
+      "facts" of the devices, "model", "ranks", "place", "flags", "donate"; "failed": the reason, by variant;
+      "variants": by name, "ms" per step (by way: "median", "low" and "high" of the "turns"), "profile" (by way, see
+      trace.summary), "verdicts" and "graph_ends" of a step (if it is on), "seconds" (until ready, and to compile).
 
     Raises:
-      WorkerError: the first variant failed: there is nothing to compare with.
+      WorkerError: the first variant failed, so there is no baseline.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         runs = {one.name: _Run(one, request, pathlib.Path(folder) / str(n)) for n, one in enumerate(request.variants)}
@@ -92,7 +92,7 @@ def measure(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
 
 
 def floor_us(layout: Layout, rows: int, width: int) -> float | None:
-    """Microseconds of the least exchange, 16 bytes from each rank to each; None where it cannot be measured."""
+    """Microseconds of the smallest exchange, 16 bytes from each rank to each; None if it cannot be measured."""
     from jax_oneshot.benchmarks import kernel_exchange
     from jax_oneshot.native import NativeMissingError
 
@@ -107,7 +107,7 @@ def floor_us(layout: Layout, rows: int, width: int) -> float | None:
 
 
 def _xla_version(layout: Layout, facts: Mapping[str, Any]) -> str:
-    """The version of the package that XLA came with: the plug-in's need not be JAX's."""
+    """The version of the package that contains XLA: the CUDA plug-in's, which may differ from JAX's."""
     plugin = plugin_version() if layout.platform == "cuda" else None
     return ".".join(map(str, plugin)) if plugin else str(facts["jax"])
 
@@ -116,13 +116,13 @@ def _take_turns(request: Request, runs: Sequence[_Run], progress: Callable[[str]
     for number in range(request.rounds):
         progress(f"round {number + 1} of {request.rounds}")
         for way in WAYS:
-            for place in range(len(runs)):  # nobody is always first
+            for place in range(len(runs)):  # rotate which variant is first
                 run = runs[(place + number) % len(runs)]
                 run.attempt(functools.partial(run.time, way))
 
 
 class _Run:
-    """One variant: its processes, and what came of it."""
+    """One variant: its processes and its measurements."""
 
     def __init__(self, variant: Variant, request: Request, dump: pathlib.Path) -> None:
         self.variant = variant
@@ -143,7 +143,7 @@ class _Run:
         self._fleet = stack.enter_context(Fleet(request.layout, job, environment, request.limit_s))
 
     def attempt(self, what: Callable[[], None]) -> None:
-        """Does it, unless something has failed before."""
+        """Calls `what`, unless a step has failed; records a WorkerError as the failure."""
         if self.failed:
             return
         try:
@@ -176,7 +176,7 @@ class _Run:
 
 
 def _verdicts(dump: pathlib.Path) -> dict[str, Any]:
-    """What became of the all-reduces of one step, from the dump of the first process."""
+    """Verdicts on the all-reduces of one step, from the first process's dump."""
     if not dump.is_dir():
         return {}
     steps = [one for one in read_reports(str(dump)) if "one_step" in one["module"]]

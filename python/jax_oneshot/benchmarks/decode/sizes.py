@@ -1,10 +1,10 @@
-"""The models of `bench decode`: their true sizes, and tiny ones with the same structure for CPU devices."""
+"""The models of `bench decode`: full sizes, and tiny ones with the same structure for CPU devices."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Fields of jax_oneshot.demo.models.ModelConfig, by name. Of published models, all layers.
+# Fields of jax_oneshot.demo.models.ModelConfig, by name. The sizes are those of the published models, with all layers.
 _LLAMA = {
     "family": "llama", "layers": 32, "hidden": 4096, "ffn": 14336, "heads": 32, "kv_heads": 8, "head_dim": 128,
     "vocab": 128256,
@@ -40,9 +40,9 @@ def model(name: str, size: str, *, batch: int, context: int, layers: int | None 
     Args:
       name: one of TRUE.
       size: one of SIZES; "tiny" keeps the structure only.
-      batch: sequences.
-      context: positions of the cache.
-      layers: instead of the model's own number.
+      batch: number of sequences.
+      context: number of positions in the cache.
+      layers: replaces the model's own number of layers.
     """
     fields = TRUE[name] | (_TINY if size == "tiny" else {}) | {"batch": batch, "max_len": context}
     return fields if layers is None else fields | {"layers": layers}

@@ -1,8 +1,8 @@
-"""Splits the time of a decode step, from a trace of the first device and of the host.
+"""Breaks down the time of a decode step, from a trace of the first device and the host.
 
-device  milliseconds of a step by kind of kernel (collectives, calls, matrix products, copies, the rest), when at
-        least one kernel ran (`busy`), and the kernels that took most
-host    milliseconds of a step by kind of work, and what took most. The kinds nest, so they do not add up
+device  milliseconds per step by kind of kernel (collectives, calls, matrix products, copies, the rest), the time in
+        which at least one kernel ran (`busy_ms`), and the kernels that took most time
+host    milliseconds per step by kind of work, and the events that took most time. Events nest, so the kinds overlap
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOST = {
     "wait": re.compile(r"Synchronize|BlockHostUntilDone|^Await|block_until_ready", re.IGNORECASE),
     "dispatch": re.compile(r"^PjitFunction|ExecuteHelper$|^PjRtCApiLoadedExecutable::Execute$"),
 }
-_MOST = 30  # names that are kept
+_MOST = 30  # names to keep
 _NUMBER = re.compile(r"\d+")
 
 
@@ -50,7 +50,7 @@ def summary(trace: Trace, steps: int) -> dict[str, Any]:
 
 
 def _covered(events: Iterable[Event]) -> float:
-    """Nanoseconds in which at least one of the events ran."""
+    """Nanoseconds during which at least one of the events ran."""
     covered, end = 0.0, float("-inf")
     for event in sorted(events, key=lambda event: event.start):
         event_end = event.start + event.duration
@@ -60,7 +60,7 @@ def _covered(events: Iterable[Event]) -> float:
 
 
 def _most(events: Iterable[Event], steps: int) -> list[dict[str, Any]]:
-    """What took most, names that differ in numbers alone taken together."""
+    """The names that took most time; names that differ only in numbers are merged."""
     total: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for event in events:
         of_name = total[_NUMBER.sub("#", event.name)[:120]]

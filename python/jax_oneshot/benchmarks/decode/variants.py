@@ -1,4 +1,4 @@
-"""The ways to run one model that `bench decode` compares: XLA's own, and with jax-oneshot."""
+"""The variants that `bench decode` compares: XLA's own collectives, and jax-oneshot."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NCCL_ALONE = "--xla_gpu_experimental_use_collective_kernels="
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One way.
+    """One way to run a model.
 
     Attributes:
-      name: "off" and "on" first, then what is different.
+      name: starts with "off" or "on", followed by the difference from that variant.
       on: whether jax-oneshot is on.
-      flags: for XLA.
+      flags: XLA flags.
       calls_per_graph: JAX_ONESHOT_GRAPH_CALLS; None: unset.
     """
 
@@ -30,7 +30,7 @@ class Variant:
     calls_per_graph: int | None = None
 
     def environment(self, shared_flags: Sequence[str], dump_to: str) -> dict[str, str]:
-        """Its variables; all of ours are set, so that the caller's own do not leak in."""
+        """Its environment; sets the JAX_ONESHOT* variables that matter, so that the caller's do not leak in."""
         graph = "" if self.calls_per_graph is None else str(self.calls_per_graph)
         return {
             "JAX_ONESHOT": "1" if self.on else "0",
@@ -55,7 +55,7 @@ def known(platform: str, xla: tuple[int, ...] | None) -> dict[str, Variant]:
     variants = [OFF, ON]
     if platform == "cuda":
         variants.insert(1, Variant("off, NCCL in graphs", on=False, flags=(NCCL_IN_GRAPHS,)))
-        if xla is not None and xla >= (0, 12):  # earlier ones have no kernels of their own where a process has one GPU
+        if xla is not None and xla >= (0, 12):  # earlier XLA has no collective kernels if a process has one GPU
             variants.insert(2, Variant("off, NCCL alone", on=False, flags=(NCCL_ALONE,)))
     return {variant.name: variant for variant in variants}
 
@@ -66,7 +66,7 @@ def with_calls_per_graph(calls: int) -> Variant:
 
 
 def plugin_version() -> tuple[int, ...] | None:
-    """Version of JAX's CUDA plug-in as it would be imported, which need not be jax's; None: there is none."""
+    """Version of the CUDA plug-in that would be imported, which may differ from jax's; None: there is none."""
     for name in ("jax_plugins.xla_cuda13", "jax_plugins.xla_cuda12"):
         try:
             spec = importlib.util.find_spec(name)

@@ -1,18 +1,19 @@
-"""One process of `bench decode`: a decoder whose devices are all of this machine's, or one rank's.
+"""One process of `bench decode`: a decoder on all devices of this machine, or one rank's share of it.
 
-In:  a Job as JSON in argv[1]; requests on stdin, one JSON object a line. Every process of a run gets the same ones.
-         {"do": "build"}                                       compile the step and the loop over tokens
-         {"do": "time", "way": "loop", "steps": 64}            milliseconds of each step
-         {"do": "profile", "way": "loop", "steps": 8}          where the time goes (trace.py); rank 0 only answers that
-Out: an answer for each on stdout, one JSON object a line; the first, unasked, says what the devices are.
+argv[1]: a Job as JSON.
+stdin:   requests, one JSON object per line. Every process of a run gets the same ones.
+             {"do": "build"}                                   compile the step and the loop over tokens
+             {"do": "time", "way": "loop", "steps": 64}        milliseconds per step
+             {"do": "profile", "way": "loop", "steps": 8}      where the time goes (trace.py); from rank 0 only
+stdout:  an answer to each, one JSON object per line; one more, sent before any request, describes the devices.
 
 A step is driven in three ways:
 
     loop    many steps in one jitted loop: the device's own time
-    ahead   a call per step, none of them waited for but the last: the host's time, where it is longer than the device's
-    waited  a call per step, each waited for, as a server does that looks at every token
+    ahead   a call per step, without waiting for any but the last: the host's time, if longer than the device's
+    waited  a call per step, waiting for each, like a server that reads every token
 
-Whether JAX_ONESHOT is set is up to the environment.
+JAX_ONESHOT comes from the environment.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import numpy as np
 from jax_oneshot.demo import models, weights
 
 WAYS = ("loop", "ahead", "waited")
-_SHUTDOWN_S = 2  # how long a process that ends waits for the others; JAX's default is 5 minutes
+_SHUTDOWN_S = 2  # how long a process waits for the others at exit; JAX's default is 5 minutes
 
 DONATIONS: dict[str, tuple[int, ...]] = {"all": (1, 2), "cache": (2,), "none": ()}  # arguments of a step
 
@@ -42,12 +43,12 @@ Last = tuple[jax.Array, jax.Array]  # tokens and their position
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What one process does.
+    """The task of one process.
 
     Attributes:
       model: fields of `ModelConfig`.
       loop_steps: steps of one jitted loop.
-      donate: one of DONATIONS: what a step gives its memory to the next one.
+      donate: one of DONATIONS: which of a step's buffers are donated to the next one.
       coordinator: address for `jax.distributed`; empty: this process has all devices.
       processes: how many there are.
       rank: which of them this is.
@@ -62,10 +63,10 @@ class Job:
 
 
 class Decoder:
-    """A model on its devices, and what it has decoded so far."""
+    """A model on its devices, and the state of its decoding."""
 
     def __init__(self, config: models.ModelConfig, loop_steps: int, donate: str) -> None:
-        """Makes the weights; `build` compiles.
+        """Creates the weights; `build` compiles.
 
         Args:
           config: the model.
@@ -90,7 +91,7 @@ class Decoder:
             self.time(way, self._loop_steps)
 
     def time(self, way: str, steps: int) -> list[float]:
-        """Milliseconds per step: of every step if each is waited for, else one value for all of them."""
+        """Milliseconds per step: one value per step for "waited", else one value for all steps."""
         self._wait()
         if way == "waited":
             return [self._timed(lambda: self._run(self._step, 1), 1) for _ in range(steps)]
@@ -129,7 +130,13 @@ class Decoder:
 
 
 def serve(job: Job, requests: TextIO, answers: TextIO) -> None:
-    """Answers requests until they end."""
+    """Answers requests until they end.
+
+    Args:
+      job: the task.
+      requests: see the module's docstring.
+      answers: see the module's docstring.
+    """
     start = time.perf_counter()
     decoder = Decoder(models.ModelConfig(**job.model), job.loop_steps, job.donate)
     _answer(answers, {"seconds": round(time.perf_counter() - start, 1)} | _facts())
@@ -146,7 +153,7 @@ def serve(job: Job, requests: TextIO, answers: TextIO) -> None:
 
 
 def _profile(job: Job, decoder: Decoder, way: str, steps: int) -> dict[str, Any]:
-    """Rank 0 looks at one of its devices; the others only take the steps."""
+    """Rank 0 profiles one of its devices; the others only run the steps."""
     from jax_oneshot import device_trace
     from jax_oneshot.benchmarks.decode import trace
 
@@ -183,7 +190,7 @@ def main() -> None:
             job.coordinator, job.processes, job.rank, local_device_ids=[0], shutdown_timeout_seconds=_SHUTDOWN_S
         )
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # keeps prints of libraries out of the answers
     serve(job, sys.stdin, answers)
 
 

@@ -1,9 +1,9 @@
-// The page's script: shows one section at a time by URL hash, filters and searches, unpacks the texts of a module.
+// The page's script: shows one section at a time by URL hash, filters, searches, and unpacks a module's texts.
 'use strict';
 (() => {
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
-  const opened = new Map();  // section -> what its module unpacks to, as a promise
+  const opened = new Map();  // section -> promise of its module's unpacked contents
 
   async function unpack(id) {
     const bytes = Uint8Array.from(atob(one('#' + id).textContent), (c) => c.charCodeAt(0));
@@ -56,7 +56,7 @@
     return opened.get(section);
   }
 
-  // Marks the lines of one all-reduce and brings the line that stands for it into sight.
+  // Highlights the lines of one all-reduce and scrolls to its own line or its call's.
   function showMarks(pane, number, line) {
     pane.classList.toggle('focused', number !== null);
     for (const marked of all('[data-n]', pane)) {
@@ -120,7 +120,7 @@
     if (!event.target.closest('a') && !String(getSelection())) location.hash = one('a', row).hash;
   }));
   addEventListener('hashchange', route);
-  addEventListener('pageshow', filter);  // a browser may restore the boxes of an earlier visit
+  addEventListener('pageshow', filter);  // a browser may restore the check boxes of an earlier visit
   filter();
   route();
 })();
