@@ -1,4 +1,4 @@
-// Functions that add each part of the project to the Python module.
+// Functions that add bindings for each part of the project to the Python module.
 #ifndef PYTHON_NATIVE_BINDINGS_H_
 #define PYTHON_NATIVE_BINDINGS_H_
 
@@ -10,11 +10,11 @@ namespace jax_oneshot {
 
 void BindPass(nanobind::module_& module);           // xla_pass/run_pass.h
 void BindRowProgram(nanobind::module_& module);     // row_program
-void BindHandlers(nanobind::module_& module);       // ffi_kernels/{cpu,cuda}/handler.h
+void BindHandlers(nanobind::module_& module);       // ffi_kernels/cpu/handler.h, ffi_kernels/cuda/handler
 void BindKernelBench(nanobind::module_& module);    // ffi_kernels/cuda/bench
 void BindKernelCompile(nanobind::module_& module);  // ffi_kernels/cuda/kernel
 
-// An error value of ours as the exception Python sees.
+// Converts an error message to Python's ValueError.
 inline nanobind::builtin_exception ToValueError(const std::string& message) {
   return nanobind::value_error(message.c_str());
 }

@@ -1,4 +1,5 @@
-// Returns our FFI handlers and types as PyCapsules, in the dicts that jax.ffi's register functions expect.
+// Binds the FFI handlers and their state types, as PyCapsules in the dicts that jax.ffi's register functions expect,
+// and the check of whether calls can run on this machine's GPUs.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>

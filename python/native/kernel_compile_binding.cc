@@ -16,7 +16,7 @@ namespace {
 
 namespace nb = nanobind;
 
-// The same on all architectures that are supported.
+// Those of sm_80, sm_90 and sm_100.
 constexpr int kThreadsPerMultiprocessor = 2048;
 constexpr int kRegistersPerMultiprocessor = 65536;
 

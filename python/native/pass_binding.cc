@@ -1,4 +1,4 @@
-// Binds run_pass(bytes, options): the new bytes or None, and the report as a dict.
+// Binds run_pass(bytes, options), which returns the new bytes or None and the report as a dict, and module_header.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -35,7 +35,7 @@ Result<Platform> ParsePlatform(std::string_view name) {
   return Err("run_pass: platform is '" + std::string(name) + "'; expected 'cpu' or 'cuda'");
 }
 
-// Names in a module are bytes as far as protobuf is concerned: a stray one must not fail the whole report.
+// The wire reader does not check that names are valid UTF-8; an invalid byte must not fail the whole report.
 nb::object Text(std::string_view text) {
   return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
@@ -63,7 +63,7 @@ nb::dict ToDict(const Verdict& verdict) {
   return out;
 }
 
-// One limit for all groups, or one by the size of the group.
+// One limit for all groups, or one per group size.
 using ByteLimit = std::variant<int64_t, std::vector<int64_t>>;
 
 Result<void> SetLimits(const char* name, const ByteLimit& given, MessageLimits* limits) {
@@ -162,7 +162,7 @@ PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit&
   options.max_steps = max_steps;
   options.calls_per_graph = calls_per_graph;
 
-  const std::string_view bytes(module.c_str(), module.size());  // the caller holds them while we work
+  const std::string_view bytes(module.c_str(), module.size());  // the caller keeps them alive during the call
   Result<PassResult> result = [&] {
     nb::gil_scoped_release unlocked;
     return RunPass(bytes, options);

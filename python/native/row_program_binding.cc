@@ -20,7 +20,7 @@ namespace {
 
 namespace nb = nanobind;
 
-// A Python object's contiguous bytes, held as long as this lives.
+// A contiguous view of a Python object's buffer, released by the destructor.
 class Buffer {
  public:
   explicit Buffer(nb::handle object) {
