@@ -1,5 +1,5 @@
-// For a region grown from shards: the members that an absorbed collective reads, or that depend on one. Members that
-// depend only on the source shards are dropped.
+// For a region grown from shards: keeps the members that an absorbed collective depends on, and those that depend on
+// one. Members that depend only on the source shards are dropped.
 #ifndef XLA_PASS_REGIONS_AROUND_COLLECTIVES_H_
 #define XLA_PASS_REGIONS_AROUND_COLLECTIVES_H_
 
@@ -9,7 +9,7 @@
 
 namespace jax_oneshot {
 
-// `members` and the result in dependency order.
+// `members` and the result are in dependency order.
 std::vector<Node> AroundCollectives(const Graph& graph, const std::vector<Node>& members);
 
 }  // namespace jax_oneshot

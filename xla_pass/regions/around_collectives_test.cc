@@ -1,4 +1,4 @@
-// AroundCollectives: what hangs together with an absorbed collective, and what does not.
+// AroundCollectives: which members are connected to an absorbed collective.
 #include "xla_pass/regions/around_collectives.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// A norm of shards: %m is summed over the ranks and %n gathered; %other hangs on the shards alone.
+// A norm of shards: %m is summed over the ranks and %n gathered; %other depends only on the shards.
 constexpr char kNorm[] = R"(
   main { s = f32[8,64] parameter(0)
          zero = f32[] constant(0)

@@ -60,7 +60,7 @@ class Decider {
     if (!Take(*std::move(region))) Keep(seed, WaitsForItself());
   }
 
-  // The reason is in the error.
+  // Errors are reasons.
   Result<Region> Grow(SiteRef seed) const {
     Result<Region> region = GrowRegion(graph_, sites_, order_, seed, options_.grow);
     if (order_.steps()->IsSpent()) return Err(reason::OutOfSteps(order_.steps()->all()));
@@ -68,7 +68,7 @@ class Decider {
     return region;
   }
 
-  // After a refused Contract.
+  // The reason when Contract has refused a region.
   std::string WaitsForItself() const {
     if (order_.steps()->IsSpent()) return reason::OutOfSteps(order_.steps()->all());
     return reason::Surprise("the call would wait for itself");
@@ -82,7 +82,7 @@ class Decider {
     return true;
   }
 
-  // The all-reduces of which some values are in regions and others are not.
+  // The all-reduces with some elements in regions and others not.
   std::vector<int> MixedSites() const {
     std::vector<int> mixed;
     for (int s = 0; s < sites_.size(); ++s) {
@@ -103,13 +103,13 @@ class Decider {
         if (!sums) continue;
         decisions_.regions = WithoutRegion(std::move(decisions_.regions), r, reason::OutOfSteps(order_.steps()->all()),
                                            &decisions_.kept);
-        break;  // with it went all that sum values of this all-reduce
+        break;  // this removed all regions that sum elements of the all-reduce
       }
     }
     return std::move(decisions_);
   }
 
-  // The norm of shards that begins with a row sum in `region`, if that is so and it can be grown without the region.
+  // The norm of shards that begins with a row sum in `region`, if there is one and it can be grown without the region.
   std::optional<Region> FindSplitNorm(const Region& region) const {
     for (const Node output : region.outputs) {
       const SiteRef sum = SumThatAloneReads(output);
@@ -122,7 +122,7 @@ class Decider {
     return std::nullopt;
   }
 
-  // The all-reduce that is the only reader of a row sum; site -1 if that is not what it is.
+  // The all-reduce that is the only user of a row sum; site -1 if there is none.
   SiteRef SumThatAloneReads(Node node) const {
     const Span<Node> users = graph_.users(node);
     if (graph_.is_root(node) || users.size() != 1 || graph_.at(node).opcode != Opcode::kReduce) return {};
@@ -133,8 +133,8 @@ class Decider {
     return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
   }
 
-  // All-reduces read by slices alone, and neither math nor other collectives go with them: the compiler makes
-  // reduce-scatters of them, and one of several.
+  // True if the region's all-reduces are used only by slices, and no math or other collectives are absorbed: the
+  // compiler turns them into reduce-scatters, which it can combine.
   bool IsReduceScatter(const Region& region) const {
     const auto is_math = [&](Node member) {
       const Opcode opcode = graph_.at(member).opcode;

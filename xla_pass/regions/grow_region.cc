@@ -78,7 +78,7 @@ class Grower {
                         order_.steps()});
     members_.Truncate(0);
     if (source_) {
-      (void)translator_->AddShard(source_->node, {source_->split});  // went well in GrowFromShards
+      (void)translator_->AddShard(source_->node, {source_->split});  // cannot fail: checked in GrowFromShards
       return;
     }
     for (const SiteRef& seed : sums_.seeds) {
@@ -98,8 +98,8 @@ class Grower {
     return graph_.computation_index(node) == computation_ && (order_.region(node) >= 0 || kept_gathers_.Contains(node));
   }
 
-  // An all-gather in front of the region goes into its exchange if nobody else wants it. False: one is wanted, start
-  // again without.
+  // Absorbs an all-gather before the region into its exchange if it has no other users. Returns false if one has: grow
+  // again without it.
   bool KeepWantedGathers() {
     const size_t before = kept_gathers_.size();
     for (Node gather : translator_->AllGathersOfOperands()) {
@@ -108,7 +108,7 @@ class Grower {
     return kept_gathers_.size() == before;
   }
 
-  // Whatever reads it, at once or behind moves, converts and broadcasts of a weight, is in the region.
+  // True if all direct users, and users through moves, converts and broadcasts of a weight, are in the region.
   bool IsReadHereOnly(Node gather) const {
     constexpr size_t kMostReaders = 256;
     NodeSet seen = {gather};
@@ -124,8 +124,8 @@ class Grower {
     return true;
   }
 
-  // Tries to make of an all-reduce of row sums what stands around it: a norm of shards up to its all-gather. False, and
-  // nothing has changed, where that is not what it is.
+  // Tries to grow a norm of shards around an all-reduce of row sums, up to its all-gather. Returns false, and restores
+  // the state, if it is not part of such a norm.
   bool GrowFromShards(const Site& site) {
     const RowExtent rows_of_sums = sums_.extent;
     source_ = FindShardSource(graph_, site.all_reduce, site.group_size);
@@ -145,7 +145,7 @@ class Grower {
     return false;
   }
 
-  // What stays of the region holds the all-reduce and an all-gather.
+  // True if the trimmed region contains the all-reduce and an all-gather.
   bool IsNorm(Node all_reduce, const std::vector<Node>& members) const {
     return std::find(members.begin(), members.end(), all_reduce) != members.end() &&
            std::any_of(members.begin(), members.end(),
@@ -158,7 +158,7 @@ class Grower {
     for (Node member : kept) members_.Insert(member);
   }
 
-  // Grows from the present seeds. False: there is another seed now (or one less), start again.
+  // Grows from the current seeds. Returns false if a seed was added or removed: grow again.
   bool GrowOnce() {
     Reset();
     end_node_ = kNoNode;
@@ -186,8 +186,8 @@ class Grower {
     return DropUselessSeed() && KeepWantedGathers();
   }
 
-  // The users come up for a try, those of the lowest level first. One that reads two members comes up twice, the second
-  // time right after the first: what is pushed later has a higher level.
+  // Queues the users, lowest level first. A user of two members is queued twice and comes up twice in a row, because
+  // users queued later have a higher level.
   void PushUsers(Node node) {
     for (Node user : graph_.users(node)) {
       frontier_.emplace_back(order_.level(user), user);
@@ -223,7 +223,7 @@ class Grower {
     return {};
   }
 
-  // Looks behind an operand for an all-reduce that can be summed in the same exchange; makes it a seed.
+  // Searches behind an operand for an all-reduce that can be summed in the same exchange, and makes it a seed.
   bool Join(Node leaf) {
     if (source_) return false;
     const SiteRef found = FindSumBehind(leaf, sums_, members_, graph_, sites_, order_);
@@ -232,7 +232,7 @@ class Grower {
     return true;
   }
 
-  // A joined all-reduce that no statement connects with the first one gains nothing: give it back. True: none.
+  // Rejects a joined all-reduce that no statement connects with the first one. Returns true if there is none.
   bool DropUselessSeed() {
     if (sums_.seeds.size() == sums_.given) return true;
     const int useless = FindUselessSum(translator_->builder().program(), sums_.given);
@@ -248,14 +248,14 @@ class Grower {
     ends_ = reason::RegionEnds(graph_.at(unit).name, why);
   }
 
-  // Where a value that was let go comes first of all that stays outside, it is where the region ends.
+  // The region ends at a dropped transposed value if that comes before all other values that stay outside.
   void NoteTransposed(Node node) {
     if (node == kNoNode || (end_node_ != kNoNode && order_.level(end_node_) <= order_.level(node))) return;
     end_node_ = kNoNode;
     NoteEnd(node, reason::StaysTransposed());
   }
 
-  // Of the all-reduces that are summed.
+  // The results of the summed all-reduces.
   NodeSet SeedResults() const {
     NodeSet seed_results;
     if (source_) return seed_results;
@@ -279,7 +279,7 @@ class Grower {
     return Emit(trimmed, seed_results);
   }
 
-  // Writes the program again, for the members that stayed.
+  // Builds the program again for the remaining members.
   Result<void> TranslateAgain(const TrimmedRegion& trimmed, const NodeSet& seed_results) {
     Reset();
     for (Node member : trimmed.members) {
@@ -322,8 +322,8 @@ class Grower {
     return region;
   }
 
-  // An all-reduce in another layout is fine as long as nobody outside the region reads it so, and what it sums can be
-  // read row by row. Of several values that one exchange carries, one in another layout costs a copy, no exchange.
+  // An all-reduce with another layout is accepted if it has no outside users in that layout and its operand can be read
+  // row by row. If one exchange carries several values, another layout costs a copy but no exchange.
   std::string LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
     if (sums_.seeds.size() > 1) return "";
     const std::vector<Input>& inputs = translator_->builder().program().inputs;
@@ -338,13 +338,13 @@ class Grower {
     return "";
   }
 
-  // A norm of shards may turn out to read everything whole, replicated as it is.
+  // All operands of a norm of shards may turn out to be replicated, so that nothing is left to exchange.
   static bool Exchanges(const RowProgram& program) {
     return std::any_of(program.inputs.begin(), program.inputs.end(),
                        [](const Input& input) { return IsCombined(input.role) || input.role == Role::kGather; });
   }
 
-  // Instructions that return the same value in the same shape (two all-gathers of one value) share an output.
+  // Instructions that return the same value in the same shape (e.g. two all-gathers of one value) share an output.
   Result<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, const NodeSet& seed_results,
                                           Region* region) const {
     std::vector<Output> outputs;
@@ -380,10 +380,10 @@ class Grower {
   const GrowOptions& options_;
   int computation_ = 0;
   GrowingSums sums_;
-  std::optional<ShardSource> source_;  // grown from instead of the seed's sum
+  std::optional<ShardSource> source_;  // if set, the region is grown from this and not from the seed's sum
   NodeSet kept_gathers_;
   std::unique_ptr<RowTranslator> translator_;
-  NodeSet members_;                             // in the order they were added: operands first
+  NodeSet members_;                             // in insertion order: operands first
   std::vector<std::pair<int, Node>> frontier_;  // a heap: level, unit
   Node end_node_ = kNoNode;
   std::string ends_;

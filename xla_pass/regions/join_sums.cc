@@ -14,7 +14,7 @@ constexpr size_t kMaxSteps = 16;
 
 bool IsPassed(Opcode opcode) {
   return ElementwiseOp(opcode) || IsMove(opcode) || opcode == Opcode::kFusion ||
-         opcode == Opcode::kDynamicSlice;  // of each rank's columns
+         opcode == Opcode::kDynamicSlice;  // of the rank's columns
 }
 
 bool Holds(const std::vector<SiteRef>& list, const SiteRef& ref) {
