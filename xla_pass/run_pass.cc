@@ -37,7 +37,7 @@ using hlo::Opcode;
 
 class Pass {
  public:
-  // `made`: if not null, gets what became of each region.
+  // Fills `made`, if not null, with the regions that became calls.
   Pass(const hlo::Module& module, const PassOptions& options, std::vector<MadeRegion>* made = nullptr)
       : module_(module),
         options_(options),
@@ -81,8 +81,8 @@ class Pass {
   }
 
  private:
-  // The collectives of the module as XLA goes on with it, which has to hold together: every reference resolves, to what
-  // stands before it.
+  // Counts the collectives that XLA will run. Parsing the written module has checked it: every reference resolves to an
+  // earlier instruction.
   void CountWhatIsLeft(const hlo::Module& module) {
     PassReport& report = result_.report;
     if (limits_.bytes == 0) return;
@@ -175,7 +175,7 @@ class Pass {
     return made;
   }
 
-  // The proto seldom states how many replicas and partitions there are; the groups name them all.
+  // The proto seldom gives the numbers of replicas and partitions; the groups list all ids.
   void NoteWorldSize(const hlo::ReplicaGroups& groups) {
     int64_t largest = 0;
     for (const auto& group : groups.groups) {
@@ -204,14 +204,14 @@ class Pass {
 
   std::vector<Region> Decide(const SiteTable& sites, DependencyOrder* order) {
     const bool is_gpu = options_.platform == Platform::kCuda;
-    // XLA:CPU makes no reduce-scatter of what it shows the pass.
+    // XLA:CPU has already made its reduce-scatters when the pass runs.
     const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_}, is_gpu};
     Decisions decisions = DecideRegions(graph_, sites, options, order);
     for (const auto& [seed, why] : decisions.kept) VerdictOf(sites, seed).reason = why;
     return WithoutCombined(std::move(decisions.regions), sites);
   }
 
-  // Fewer calls than collectives would run, or none.
+  // Drops regions whose calls would be more than the collectives that XLA would run.
   std::vector<Region> WithoutCombined(std::vector<Region> regions, const SiteTable& sites) {
     if (limits_.bytes == 0 || regions.size() < 2) return regions;
     const int computation = graph_.computation_index(sites.site(regions[0].seeds[0].site).all_reduce);
@@ -232,8 +232,8 @@ class Pass {
     return taken;
   }
 
-  // The regions whose rewrites are made; those beyond the limit are the last ones. A region left out stays as it was in
-  // the module, so the order found with it holds without it too.
+  // Drops the regions beyond JAX_ONESHOT_LIMIT, which are the last ones. A dropped region stays unchanged in the
+  // module, so the dependency order found with it remains valid.
   std::vector<Region> WithinLimit(std::vector<Region> regions, const SiteTable& sites) {
     const std::vector<int64_t> numbers = NumberRewrites(regions, result_.report.rewrites + 1);
     std::vector<Region> made;
@@ -271,7 +271,7 @@ class Pass {
     const bool is_fused = region.absorbed_instructions > 0 || all_reduces > 1;
     for (const SiteRef& seed : region.seeds) {
       Verdict& verdict = VerdictOf(sites, seed);
-      // An all-reduce of several values may end in several regions: the one that absorbed most speaks for it.
+      // A tuple all-reduce may end up in several regions: report the one that absorbed most.
       const bool is_first = verdict.verdict == "kept";
       if (!is_first && region.absorbed_instructions <= verdict.absorbed_instructions) continue;
       verdict.verdict = is_fused ? "fused" : "plain";
@@ -286,14 +286,14 @@ class Pass {
     }
   }
 
-  // All that went into the region's call; one of several values counts once.
+  // The all-reduces absorbed by the region's call; a tuple all-reduce counts once.
   static int64_t CountAllReduces(const Region& region) {
     std::set<int> sites;
     for (const SiteRef& seed : region.seeds) sites.insert(seed.site);
     return static_cast<int64_t>(sites.size() + region.inner_all_reduces.size());
   }
 
-  // The regions that are written: where one cannot be, its all-reduces stay.
+  // Returns the regions that were written. If one cannot be written, its all-reduces are kept.
   std::vector<Region> Rewrite(int computation, const SiteTable& sites, std::vector<Region> regions) {
     while (!regions.empty()) {
       const RewriteContext before = context_;
@@ -336,7 +336,7 @@ class Pass {
   ReplicationCache replication_;
   KnownPrograms programs_;
   CombineLimits limits_;
-  std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its place in the report
+  std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its index in the report
   RewriteContext context_;
   PassResult result_;
   std::deque<RewrittenComputation> storage_;
@@ -345,7 +345,7 @@ class Pass {
   std::vector<MadeRegion>* made_;
 };
 
-// The report of a module with rotated loops, made to speak of the module as it came.
+// Makes the report of a module with rotated loops refer to the original module.
 void SpeakOfOriginal(const hlo::Module& original, const Rotations& rotations, PassReport* report) {
   report->instructions = original.InstructionCount();
   report->collectives_before = CountCollectives(original);
@@ -377,7 +377,7 @@ void ReportRotations(const Rotations& rotations, PassReport* report) {
   }
 }
 
-// With loops rotated where that gains; the module as it came where it gains nowhere.
+// Rotates loops where that pays off, else runs on the module as it is.
 Result<PassResult> RunWithRotations(const hlo::Module& module, const PassOptions& options) {
   std::string bytes;
   std::optional<PassResult> last;
@@ -392,7 +392,7 @@ Result<PassResult> RunWithRotations(const hlo::Module& module, const PassOptions
     return made;
   };
   const bool after_copy_insertion = options.platform == Platform::kCpu;
-  // Of devices in several processes all sums are kept.
+  // With devices in several processes, all all-reduces are kept anyway.
   if (after_copy_insertion && !options.single_process) return Pass(module, options).Run();
   const Rotations rotations = RotateWhereItGains(module, after_copy_insertion, run_on);
   if (!rotations.any_made) {
@@ -405,7 +405,7 @@ Result<PassResult> RunWithRotations(const hlo::Module& module, const PassOptions
   return *std::move(last);
 }
 
-// What the report says of an all-reduce that went before anything was decided: what it says of the one it went into.
+// The verdict of an all-reduce that was removed before any decision: that of the one that replaced it.
 Verdict VerdictOfGone(const GoneSum& gone, const std::vector<Verdict>& others) {
   const auto into =
       std::find_if(others.begin(), others.end(), [&](const Verdict& verdict) { return verdict.name == gone.into; });
@@ -427,7 +427,7 @@ Verdict VerdictOfGone(const GoneSum& gone, const std::vector<Verdict>& others) {
   return verdict;
 }
 
-// Where nothing is rewritten in the prepared module, the module stays as it came.
+// If nothing is rewritten in the prepared module, the original is kept.
 Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule& prepared,
                                  const PassOptions& options) {
   const Result<hlo::Module> parsed = hlo::ParseModule(prepared.bytes);
@@ -447,7 +447,7 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
       if (!result->module) loop.collectives_after = CountCombined(graph, computation.index, limits);
     }
   }
-  // The last one first: what it went into may have gone, too, later.
+  // Last first: the all-reduce that replaced one may have been removed later itself.
   for (auto gone = prepared.gone.rbegin(); gone != prepared.gone.rend(); ++gone) {
     report.all_reduces.push_back(VerdictOfGone(*gone, report.all_reduces));
   }
@@ -457,7 +457,7 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
 }  // namespace
 
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
-  // Most modules a process compiles are tiny and hold no all-reduce: look before parsing.
+  // Most modules of a process are tiny and contain no all-reduce: check before parsing.
   if (!hlo::MayContainOpcode(module_bytes, "all-reduce") && !hlo::MayContainOpcode(module_bytes, "all-reduce-start")) {
     return PassResult{};
   }

@@ -1,4 +1,4 @@
-// libFuzzer target: the pass on any bytes; what it writes must parse again.
+// libFuzzer target: runs the pass on arbitrary bytes; the result must parse again.
 //
 //   bazel build --config=fuzz //xla_pass:run_pass_fuzz && build/bazel-bin/xla_pass/run_pass_fuzz tests/data
 #include <cstddef>

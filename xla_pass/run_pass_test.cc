@@ -1,5 +1,5 @@
-// RunPass on modules as the compilers write them, whole and cut. What it does to which pattern is tested on HLO text,
-// in tests/test_pass_*.py.
+// RunPass on modules dumped from XLA, whole and truncated. tests/test_pass_*.py test on HLO text which patterns are
+// rewritten.
 #include "xla_pass/run_pass.h"
 
 #include <gtest/gtest.h>

@@ -150,7 +150,7 @@ class Decider {
   SiteTable sites_;  // without the hidden ones
   const DecideOptions& options_;
   DependencyOrder& order_;
-  std::vector<bool> is_hidden_;  // by site: kept, though some of its values could be in regions
+  std::vector<bool> is_hidden_;  // by site: kept, although some of its elements could be in regions
   Decisions decisions_;
 };
 

@@ -1,18 +1,18 @@
-// Decides which regions of a computation become calls, and why other sites are kept. Reads only; `order` records the
-// regions it contracts.
+// Decides which regions of a computation become calls, and why other sites are kept. The module is not changed; `order`
+// records the contracted regions.
 //
-//   sites in the order of the module; each grows a region from what no region has yet
+//   sites in module order; each grows a region from instructions that are in no region yet
 //
-// The values of one all-reduce are decided together: where one is kept, all are, and the computation is decided again
-// without it. A region that turns out to be wrong (an error while it was grown, a call that would wait for itself)
-// keeps its all-reduce; the others are decided as if it were none.
+// The elements of one all-reduce are decided together: if one is kept, all are, and the computation is decided again
+// without that all-reduce. If a region fails (an error while it is grown, a call that would depend on itself), its
+// all-reduce is kept, and the others are decided as if it were no site.
 //
-// A region stands back where it would take the first half of a norm that ranks share out among themselves otherwise:
+// A region yields if it would absorb the first half of a norm that is sharded over other ranks:
 //
 //   %a = all-reduce(%d), two ranks; %h = add(%a, %x); %s = reduce(multiply(%h, %h)); %t = all-reduce(%s), four ranks;
 //   %n = multiply(%h, rsqrt(%t)); %g = all-gather(%n), four ranks
 //     -> a call of two ranks that returns %h, and one of four that gathers %h and returns %g;
-//        not one that returns %s too, beside a bare all-reduce and an all-gather
+//        instead of one call that also returns %s, a bare all-reduce and an all-gather
 #ifndef XLA_PASS_REGIONS_DECIDE_REGIONS_H_
 #define XLA_PASS_REGIONS_DECIDE_REGIONS_H_
 
@@ -29,19 +29,19 @@ namespace jax_oneshot {
 
 struct DecideOptions {
   GrowOptions grow;
-  bool compiler_makes_reduce_scatters = false;  // XLA:GPU does, of an all-reduce that only a slice reads
+  bool compiler_makes_reduce_scatters = false;  // XLA:GPU does, from an all-reduce that is only sliced
 };
 
 struct Decisions {
-  std::vector<Region> regions;  // in the order in which they were found
+  std::vector<Region> regions;  // in the order they were found
   std::vector<std::pair<SiteRef, std::string>> kept;
 };
 
 Decisions DecideRegions(const Graph& graph, const SiteTable& sites, const DecideOptions& options,
                         DependencyOrder* order);
 
-// Without region `index`, and without those that share an all-reduce with it or with one that goes. The all-reduces
-// that are kept now, each with `why`, are appended to `kept`.
+// Removes region `index`, and all regions connected to it through shared all-reduces. Appends the all-reduces that are
+// now kept to `kept`, with reason `why`.
 std::vector<Region> WithoutRegion(std::vector<Region> regions, size_t index, const std::string& why,
                                   std::vector<std::pair<SiteRef, std::string>>* kept);
 

@@ -1,4 +1,4 @@
-// DecideRegions: which all-reduces become calls, which stay, and where one region leaves room for another.
+// DecideRegions: which all-reduces become calls, which are kept, and when one region yields to another.
 #include "xla_pass/regions/decide_regions.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace jax_oneshot {
 namespace {
 
-// The members of every region, and why what is kept is.
+// The members of every region, and the reason for each all-reduce that is kept.
 std::string Decided(const std::string& body, bool compiler_makes_reduce_scatters = false) {
   Growth growth(body);
   const Decisions decisions = growth.Decide(compiler_makes_reduce_scatters);
@@ -20,7 +20,7 @@ std::string Decided(const std::string& body, bool compiler_makes_reduce_scatters
   return text;
 }
 
-// A sum over one axis of a mesh; then a norm of what lies in shards over the other.
+// A sum over one axis of a mesh, then a norm sharded over the other.
 std::string TwoAxes(const std::string& behind_the_sum) {
   return R"(
          ar = f32[8,128] all-reduce(d), replica_groups={{0,1},{2,3}}, to_apply=add
@@ -76,8 +76,8 @@ TEST(DecideRegions, KeepsWhatTheCompilerMakesAReduceScatterOf) {
   EXPECT_EQ(Decided(body), "[ar part]");
 }
 
-// The region makes %wide inside, for the row sum; a copy of it stays outside. Cut down from a module on which the pass
-// did not end.
+// The region computes %wide for the row sum, and a copy of it stays outside. Reduced from a module on which the pass
+// did not terminate.
 TEST(DecideRegions, EndsWhereAMemberReadsACopyThatStaysOutside) {
   EXPECT_EQ(Decided(R"(
          h = bf16[8,128] parameter(5)
@@ -147,7 +147,7 @@ TEST(DecideRegions, KeepsTheAllReduceOfARegionThatGoesWrong) {
          y = f32[8,128] add(ar, x)
          other = f32[8,128] all-reduce(e), replica_groups={{0,2}}, to_apply=add
          z = f32[8,128] add(other, x))");
-  // A site as CheckSite makes none: sums are of floats.
+  // CheckSite never makes such a site: sums are of floats.
   SiteTable sites;
   for (int s = 0; s < growth.sites().size(); ++s) {
     Site site = growth.sites().site(s);

@@ -13,7 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// Numbers of the calls, from 1, that end a graph.
+// The calls that end a graph, counted from 1.
 std::vector<int64_t> Ends(int64_t calls, int64_t requested, const StepFacts& step = {}) {
   std::vector<Region> regions(calls);
   MarkGraphEnds(DecideGraphCut(requested, step, calls), &regions);

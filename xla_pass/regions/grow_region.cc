@@ -24,9 +24,9 @@ namespace {
 
 using hlo::Opcode;
 
-// Bounds a region, so that the program stays within what ValidateRowProgram and the kernels take.
+// Keeps programs within the limits of ValidateRowProgram and the kernels.
 constexpr int kMaxMembers = 256;
-// Of one all-reduce, in one call: each is a row that the kernels keep in registers.
+// Elements of one all-reduce in one call: each is a row that the kernels keep in registers.
 constexpr size_t kMaxElementsTogether = 8;
 
 class Grower {
@@ -49,7 +49,7 @@ class Grower {
       source_.reset();
       sums_.extent = rows_of_sums;
     }
-    // Each round either ends or finds one more all-reduce to sum, or one that joining did not help.
+    // Each iteration finishes, finds one more all-reduce to sum, or drops one whose sum nothing uses.
     while (may_grow && !GrowOnce()) {
     }
     if (!may_grow) Reset();
@@ -57,7 +57,7 @@ class Grower {
   }
 
  private:
-  // An all-reduce of several values is one exchange: those of one extent stay together, connected or not.
+  // A tuple all-reduce is one exchange, so its elements of one extent stay together, connected or not.
   void AddElementsLike(SiteRef seed) {
     const std::vector<SiteElement>& elements = sites_.site(seed.site).elements;
     for (int e = seed.element + 1; e < static_cast<int>(elements.size()); ++e) {

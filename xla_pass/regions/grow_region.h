@@ -1,12 +1,12 @@
-// Grows the region behind an all-reduce: how far row-wise math reaches, what it reads, what it returns.
+// Grows the region after an all-reduce: how far row-wise math extends, what it reads, and what it returns.
 //
 //   %ar = all-reduce(%dot); %y = add(%x, %ar); %n = norm(%y); %d = dot(%n, %w); ... uses of %y ...
-//   -> members {%ar, %y, %n's parts}, operands {%dot, %x, gamma}, outputs {%n, %y}, ends before %d
+//   -> members {%ar, %y, the instructions of %n}, operands {%dot, %x, gamma}, outputs {%n, %y}, ends before %d
 //
-// Where a norm is sharded, the slice in front of it, the all-reduce of its row sums and the all-gathers behind it are
-// members too (shards.h).
+// If a norm is sharded, the slice before it, the all-reduce of its row sums and the all-gathers after it are members
+// too (shards.h).
 //
-// Only reads: nothing is changed until the whole decision stands.
+// Read-only: the module is changed only after all decisions.
 #ifndef XLA_PASS_REGIONS_GROW_REGION_H_
 #define XLA_PASS_REGIONS_GROW_REGION_H_
 
@@ -21,14 +21,14 @@
 namespace jax_oneshot {
 
 struct GrowOptions {
-  // The compiler still fuses elementwise consumers after the pass (GPU): do not absorb what would be free there.
+  // The compiler still fuses elementwise consumers after the pass (GPU), so do not absorb those that it fuses for free.
   bool compiler_fuses_later = false;
   MessageLimits max_bytes = {};  // the largest message per rank
   ReplicationCache* replication = nullptr;
   KnownPrograms* programs = nullptr;
 };
 
-// Fails only on an internal surprise: an all-reduce alone is a region, unless it stands in another layout
+// Fails only on an internal error: an all-reduce alone is a region, unless its layout is not row-major
 // (Region::kept_because).
 Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
                           const GrowOptions& options);

@@ -9,7 +9,7 @@
 namespace jax_oneshot {
 namespace {
 
-// The norm of a residual stream whose weights are sharded: each rank norms its columns, then they are gathered.
+// The norm of a residual stream with sharded weights: each rank normalizes its columns, then they are gathered.
 constexpr char kShardedNorm[] = R"(
          shard_gamma = f32[64] parameter(5)
          none = u32[] constant(0)

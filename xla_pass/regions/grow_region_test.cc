@@ -1,4 +1,4 @@
-// GrowRegion: how far the math behind an all-reduce reaches, and why it ends where it does. Sharded norms:
+// GrowRegion: how far the math after an all-reduce extends, and why it ends there. For sharded norms see
 // grow_region_shards_test.cc.
 #include "xla_pass/regions/grow_region.h"
 

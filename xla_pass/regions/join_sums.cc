@@ -9,7 +9,7 @@ namespace {
 
 using hlo::Opcode;
 
-// How far behind an operand another all-reduce is looked for (biases, converts and reshapes between).
+// Bounds the search from an operand to another all-reduce (through biases, converts and reshapes).
 constexpr size_t kMaxSteps = 16;
 
 bool IsPassed(Opcode opcode) {
@@ -30,7 +30,7 @@ bool CanJoin(Node result, const SiteRef& ref, const GrowingSums& sums, const Nod
       element.rows != sums.extent.rows || element.width != sums.extent.width) {
     return false;
   }
-  // Neither sum may wait for the other.
+  // The sums must not depend on each other.
   const auto operand_of = [&](const SiteRef& sum) {
     return graph.operand(sites.site(sum.site).all_reduce, sites.element(sum).operand);
   };
@@ -46,7 +46,7 @@ bool CanJoin(Node result, const SiteRef& ref, const GrowingSums& sums, const Nod
 SiteRef FindSumBehind(Node value, const GrowingSums& sums, const NodeSet& inside, const Graph& graph,
                       const SiteTable& sites, const DependencyOrder& order) {
   std::vector<Node> stack = {value};
-  NodeSet seen;  // behind `value`
+  NodeSet seen;  // operands reached from `value`
   while (!stack.empty() && seen.size() < kMaxSteps && order.steps()->Spend()) {
     const Node node = stack.back();
     stack.pop_back();
@@ -65,7 +65,7 @@ SiteRef FindSumBehind(Node value, const GrowingSums& sums, const NodeSet& inside
 
 int FindUselessSum(const RowProgram& program, size_t given) {
   const std::vector<Statement>& statements = program.statements;
-  // Values connected with one another, by union over operands. Constants connect nothing.
+  // Union-find of values connected through operands. Constants connect nothing.
   std::vector<int> group(statements.size());
   for (size_t i = 0; i < group.size(); ++i) group[i] = static_cast<int>(i);
   const auto find = [&](int i) {

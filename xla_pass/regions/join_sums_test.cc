@@ -1,4 +1,5 @@
-// FindUselessSum: which sum nothing connects with the first. (Finding sums: tests/test_pass_*.py, on whole modules.)
+// FindUselessSum: which sum is not connected with the first. (tests/test_pass_*.py cover finding sums, on whole
+// modules.)
 #include "xla_pass/regions/join_sums.h"
 
 #include <gtest/gtest.h>

@@ -7,7 +7,7 @@
 namespace jax_oneshot {
 namespace {
 
-// The collectives of the old module that a region's call takes the place of.
+// The collectives that a region's call replaces.
 std::vector<Node> CollectivesOf(const Region& region, const SiteTable& sites) {
   std::vector<Node> collectives = region.inner_all_reduces;
   collectives.insert(collectives.end(), region.all_gathers.begin(), region.all_gathers.end());
@@ -15,7 +15,7 @@ std::vector<Node> CollectivesOf(const Region& region, const SiteTable& sites) {
   return collectives;
 }
 
-// Joins regions and combined collectives that touch: by union.
+// Union-find of regions and the combined collectives that they take from.
 class Components {
  public:
   explicit Components(size_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), 0); }
@@ -40,7 +40,7 @@ std::vector<LeftRegion> FindLeftToCombiner(const Graph& graph, const SiteTable& 
   // Vertices: combined collectives, then regions.
   Components components(static_cast<size_t>(combined_count) + regions.size());
   std::vector<bool> touched(combined_count, false);
-  std::vector<bool> is_taken(combined.size(), false);  // by instruction: a call takes its place
+  std::vector<bool> is_taken(combined.size(), false);  // by instruction: replaced by a call
   for (int r = 0; r < region_count; ++r) {
     for (const Node collective : CollectivesOf(regions[r], sites)) {
       const int number = combined[collective - first];
@@ -50,7 +50,7 @@ std::vector<LeftRegion> FindLeftToCombiner(const Graph& graph, const SiteTable& 
       components.Join(number, combined_count + r);
     }
   }
-  // What stays of a combined collective runs all the same.
+  // A combined collective still runs if some of its parts stay.
   std::vector<bool> stays(combined_count, false);
   for (size_t i = 0; i < combined.size(); ++i) {
     if (combined[i] >= 0 && !is_taken[i]) stays[combined[i]] = true;

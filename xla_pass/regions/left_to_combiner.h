@@ -1,11 +1,12 @@
 // Finds the regions whose collectives are better left to XLA's combiner.
 //
-//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, else 48 calls
+//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, 48 calls with
+// it
 //     -> all 48 regions
 //   a norm of shards whose all-reduce XLA would combine with one more; its call takes an all-reduce and two all-gathers
-//     -> none: the calls are no more than the collectives they replace
+//     -> none: there are no more calls than collectives that they replace
 //
-// Regions whose collectives end up in one combined collective are left or taken together.
+// Regions that share a combined collective are left or taken together.
 #ifndef XLA_PASS_REGIONS_LEFT_TO_COMBINER_H_
 #define XLA_PASS_REGIONS_LEFT_TO_COMBINER_H_
 
@@ -19,11 +20,11 @@ namespace jax_oneshot {
 
 struct LeftRegion {
   size_t region = 0;
-  int collectives = 0;  // what XLA makes of those that it and the regions left with it would replace
-  int calls = 0;        // what they would be instead
+  int collectives = 0;  // collectives after combining that its group of regions would replace
+  int calls = 0;        // calls and remaining collectives that the group would need instead
 };
 
-// `combined`: as CombinedCollectives gives it.
+// `combined` comes from CombinedCollectives.
 std::vector<LeftRegion> FindLeftToCombiner(const Graph& graph, const SiteTable& sites,
                                            const std::vector<Region>& regions, const std::vector<int>& combined);
 

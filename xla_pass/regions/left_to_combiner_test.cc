@@ -1,4 +1,4 @@
-// FindLeftToCombiner: calls that would be more than the collectives they replace.
+// FindLeftToCombiner: regions with more calls than the collectives they replace.
 #include "xla_pass/regions/left_to_combiner.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace jax_oneshot {
 namespace {
 
-// The regions that are left, by their first member: "ar (1 -> 2)".
+// The regions left, by their first members: "ar (1 -> 2)".
 std::string Left(const std::string& body) {
   Growth growth(body);
   const Decisions decisions = growth.Decide(/*compiler_makes_reduce_scatters=*/true);

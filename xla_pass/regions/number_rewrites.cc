@@ -6,7 +6,7 @@
 namespace jax_oneshot {
 
 std::vector<int64_t> NumberRewrites(const std::vector<Region>& regions, int64_t first_number) {
-  // By region: an earlier region that it shares an all-reduce with, or itself.
+  // By region: an earlier region that shares an all-reduce with it, or itself.
   std::vector<size_t> earlier(regions.size());
   const auto first_of = [&](size_t region) {
     while (earlier[region] != region) region = earlier[region];

@@ -2,8 +2,8 @@
 //
 //   regions of all-reduces {a}, {b, c}, {d, first element}, {d, second element}; first number 1  ->  1, 2, 3, 3
 //
-// An all-reduce is rewritten whole or not at all, so regions that share one are one rewrite: what JAX_ONESHOT_LIMIT
-// counts and a bisection can switch.
+// An all-reduce is rewritten completely or not at all, so regions that share one are one rewrite: the unit that
+// JAX_ONESHOT_LIMIT counts and that a bisection switches.
 #ifndef XLA_PASS_REGIONS_NUMBER_REWRITES_H_
 #define XLA_PASS_REGIONS_NUMBER_REWRITES_H_
 
@@ -14,7 +14,7 @@
 
 namespace jax_oneshot {
 
-// By region, in the regions' order; a rewrite has the place of its first region.
+// Indexed like the regions; rewrites are numbered in the order of their first regions.
 std::vector<int64_t> NumberRewrites(const std::vector<Region>& regions, int64_t first_number);
 
 }  // namespace jax_oneshot

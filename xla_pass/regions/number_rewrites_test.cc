@@ -12,7 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// A region of the given elements of all-reduces: (site, element).
+// A region with these (site, element) seeds.
 Region RegionOf(std::vector<std::pair<int, int>> seeds) {
   Region region;
   for (const auto& [site, element] : seeds) region.seeds.push_back({site, element});

@@ -1,4 +1,4 @@
-// Region: the decision about one custom-call, what it replaces, reads and returns.
+// Region: the decision about one custom-call: what it replaces, reads and returns.
 #ifndef XLA_PASS_REGIONS_REGION_H_
 #define XLA_PASS_REGIONS_REGION_H_
 
@@ -22,27 +22,27 @@ struct SiteRef {
 };
 
 struct Region {
-  // The all-reduces it sums, in input order; where it sums none (a norm of shards), the one it was grown from.
+  // The all-reduces that it sums, in input order; if it sums none (a norm of shards), the one it was grown from.
   std::vector<SiteRef> seeds;
   RowExtent extent;
   RowProgram program;
   std::string program_text;             // canonical
   std::vector<CallOperand> operands;    // by program input
-  std::vector<Node> outputs;            // the instructions whose value the call returns
-  std::vector<int> output_indices;      // by outputs: which of the program's it is; equal values share one
-  std::vector<Node> members;            // all it absorbs, the all-reduces' results included, in dependency order
-  std::vector<Node> inner_all_reduces;  // members, none of the seeds
-  std::vector<Node> all_gathers;        // members, and those behind operands
+  std::vector<Node> outputs;            // the instructions whose values the call returns
+  std::vector<int> output_indices;      // parallel to outputs: index into the program's outputs; equal values share one
+  std::vector<Node> members;            // everything absorbed, including the all-reduces' results, in dependency order
+  std::vector<Node> inner_all_reduces;  // members that are not seeds
+  std::vector<Node> all_gathers;        // members, and those that operands were read through
   int64_t absorbed_instructions = 0;
   bool ends_graph = false;  // GPU: its call is not recorded into a command buffer (graph_segments.h)
-  std::string ends;         // where and why it ends: the verdict's reason
-  // Not empty: the all-reduce cannot be rewritten after all, and this is why; nothing else holds then.
+  std::string ends;         // where and why it ends; the verdict's reason
+  // If not empty: why the all-reduce cannot be rewritten after all. The other fields are then invalid.
   std::string kept_because;
 
   std::vector<Node> InputLeaves() const;  // every instruction it reads
 };
 
-// The sites of one computation, found by their results.
+// The sites of one computation, indexed by their results.
 class SiteTable {
  public:
   int Add(Site site);
@@ -51,7 +51,7 @@ class SiteTable {
   int size() const { return static_cast<int>(sites_.size()); }
   // The element that `node` is a result of; site -1 if none.
   SiteRef Find(Node node) const;
-  // Its elements are found no more: the site is kept.
+  // Keeps the site: Find no longer returns its elements.
   void Hide(int site);
 
  private:

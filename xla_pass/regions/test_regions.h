@@ -1,4 +1,4 @@
-// Grows the regions of a decoder tail written as HLO text. For tests only.
+// Grows regions from a decoder tail in HLO text. For tests only.
 #ifndef XLA_PASS_REGIONS_TEST_REGIONS_H_
 #define XLA_PASS_REGIONS_TEST_REGIONS_H_
 
@@ -63,7 +63,7 @@ class Growth {
     return test_.Names(nodes);
   }
   bool Accept(const Region& region) { return order_.Contract(region.members, region.InputLeaves()); }
-  // All of it, as the pass decides.
+  // Decides all regions, as the pass does.
   Decisions Decide(bool compiler_makes_reduce_scatters) {
     const DecideOptions options = {options_, compiler_makes_reduce_scatters};
     return DecideRegions(test_.graph(), sites_, options, &order_);

@@ -10,7 +10,7 @@ namespace {
 
 using hlo::Opcode;
 
-// One pass of trimming over a set of members that shrinks until it is stable.
+// Shrinks a set of members until it is stable.
 class Trimmer {
  public:
   Trimmer(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order, const NodeSet& members,
@@ -43,7 +43,7 @@ class Trimmer {
   }
 
  private:
-  // Of a member: what it is found to be. All but kGone are inside.
+  // State of a member; all but kGone are inside.
   enum class State : uint8_t { kInside, kOutput, kAlsoKept, kGone };
 
   State StateOf(Node node) const {
@@ -61,7 +61,7 @@ class Trimmer {
     });
   }
 
-  // What nobody reads at all counts as read outside: a region returns something, dead as it may be.
+  // A value without any users counts as read outside: a region must return something, even if it is dead.
   bool HasReaderOutside(Node node) const {
     const Span<Node> users = graph_.users(node);
     if (graph_.is_root(node) || users.empty() || order_.IsReadByRegion(node)) return true;
@@ -72,9 +72,9 @@ class Trimmer {
     });
   }
 
-  // All that read it, at once or further on, went into accepted regions, whose calls read something else instead.
+  // True if all its direct and indirect users went into accepted regions, whose calls read other values instead.
   bool IsDead(Node node, int depth) const {
-    constexpr int kMaxDepth = 16;  // as far as a call's operands are looked through
+    constexpr int kMaxDepth = 16;  // the depth to which a call's operands are looked through
     const Span<Node> users = graph_.users(node);
     if (graph_.is_root(node) || users.empty() || order_.IsReadByRegion(node) || depth == kMaxDepth) return false;
     return std::all_of(users.begin(), users.end(), [&](Node user) {
@@ -84,7 +84,7 @@ class Trimmer {
 
   bool IsTupleFusion(Node node) const { return graph_.at(node).shape->IsTuple(); }
 
-  // Free to make again from its one operand, wherever that is.
+  // Free to recompute from its one operand, if that can be returned.
   bool IsFree(Node node) const {
     if (seeds_.Contains(node)) return false;
     const int fused = graph_.fused_computation(node);
@@ -97,7 +97,7 @@ class Trimmer {
     return true;
   }
 
-  // XLA:CPU gathers columns in a layout of its own, which only the copy behind it undoes.
+  // XLA:CPU gathers columns in a different layout, which only the copy after the gather converts back.
   bool CanReturn(Node node) const { return translator_.CanExport(node); }
 
   bool IsFreeInstruction(Node node) const {
@@ -117,7 +117,7 @@ class Trimmer {
       if (states_[m] == State::kGone || IsTupleFusion(node) || !HasReaderOutside(node)) continue;
       states_[m] = IsFree(node) ? State::kAlsoKept : State::kOutput;
     }
-    // Where other regions look through all that reads a sum, nobody reads it; a call returns something all the same.
+    // If other regions look through all users of a sum, it has no user; but a call must return something.
     const bool returns = std::any_of(states_.begin(), states_.end(), [](State s) { return s == State::kOutput; });
     if (!returns && !seeds_.keys().empty()) states_[members_.Find(seeds_.keys()[0])] = State::kOutput;
   }
@@ -136,11 +136,11 @@ class Trimmer {
     if (StateOf(node) == State::kOutput && !CanReturn(node)) return true;
     if (IsTupleFusion(node)) return HasReaderOutside(node) || graph_.users(node).empty();
     if (HasReaderInside(node)) return false;
-    if (!HasReaderOutside(node)) return true;  // an accepted region's call reads something further back
+    if (!HasReaderOutside(node)) return true;  // the call of an accepted region reads an operand of it instead
     return IsFree(node) || (compiler_fuses_later_ && IsFreeAfterFusion(node));
   }
 
-  // All it reads of the region is returned anyway and all its readers can take it in: XLA makes it part of theirs.
+  // True if all its operands from the region are returned anyway, and XLA can fuse it into all of its users.
   bool IsFreeAfterFusion(Node node) const {
     if (graph_.is_root(node) || graph_.users(node).empty() || order_.IsReadByRegion(node)) return false;
     if (!ElementwiseOp(graph_.at(node).opcode)) return false;
@@ -156,7 +156,7 @@ class Trimmer {
   bool CanFuseItsOperands(Node node, int depth) const {
     const hlo::Instruction& instruction = graph_.at(node);
     const Opcode opcode = instruction.opcode;
-    // A move only passes the question on: a reshaped operand of a dot is an operand of a dot.
+    // Look through moves: a reshaped operand of a dot is an operand of the dot.
     if (IsMove(opcode) && depth < 8) {
       if (graph_.is_root(node)) return false;
       const Span<Node> users = graph_.users(node);
@@ -167,7 +167,7 @@ class Trimmer {
            opcode == Opcode::kDynamicSlice;
   }
 
-  // A member goes, and with it all members that read it.
+  // Drops a member and all members that depend on it.
   void LetGo(Node node) {
     std::vector<Node> work = {node};
     while (!work.empty()) {

@@ -1,9 +1,9 @@
 // Trims a region to what it should absorb: units that cannot be returned, or that gain nothing, are dropped.
 //
 //   %c = convert(%y) to f32, read outside only   -> stays outside, reads %y     (a narrower output)
-//   %p = partial row sum with a reader outside   -> let go, and all behind it   (cannot be returned)
-//   %t = transpose(%y), read outside             -> let go, and all behind it   (a call returns rows)
-//   %m = multiply(%y, cos), fusible reader (GPU) -> let go                      (XLA fuses it for free)
+//   %p = partial row sum with a reader outside   -> dropped with its users      (cannot be returned)
+//   %t = transpose(%y), read outside             -> dropped with its users      (a call returns rows)
+//   %m = multiply(%y, cos), fusible reader (GPU) -> dropped                     (XLA fuses it for free)
 #ifndef XLA_PASS_REGIONS_TRIM_REGION_H_
 #define XLA_PASS_REGIONS_TRIM_REGION_H_
 
@@ -18,14 +18,14 @@ namespace jax_oneshot {
 struct TrimmedRegion {
   std::vector<Node> members;  // in dependency order, seeds' results included
   std::vector<Node> outputs;  // members whose value is used outside
-  // Members that also stay in the module, since something outside reads them and they are free to make from an
-  // output (a widening convert, a reshape, a broadcast).
+  // Members that also stay in the module, because they have outside users and are free to compute from an output (a
+  // widening convert, a reshape, a broadcast).
   std::vector<Node> also_kept;
-  Node transposed = kNoNode;  // the first of those let go whose columns come first
+  Node transposed = kNoNode;  // the first dropped member with columns first
 };
 
-// `members` in dependency order; `seeds` are never let go. What accepted regions absorbed reads nothing any more, but
-// what their calls read has a reader outside (`order`).
+// `members` are in dependency order; `seeds` are never dropped. Instructions absorbed by accepted regions (`order`)
+// count as no readers, but what the calls of those regions read has a reader outside.
 TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order,
                          const NodeSet& members, const NodeSet& seeds, bool compiler_fuses_later);
 

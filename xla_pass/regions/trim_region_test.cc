@@ -1,4 +1,4 @@
-// TrimRegion: what is let go, what is returned, and what stays in both places.
+// TrimRegion: what is dropped, what is returned, and what stays both inside and outside.
 #include "xla_pass/regions/trim_region.h"
 
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 namespace jax_oneshot {
 namespace {
 
-// "members | outputs | also kept", and where columns end it, of the region that holds %ar = bf16[8,128] all-reduce(%d)
-// and these units.
+// "members | outputs | also kept", and the value at which transposed columns end the region, for the region of %ar =
+// bf16[8,128] all-reduce(%d) and these units.
 std::string Trimmed(const std::string& body, const std::vector<std::string>& units, bool compiler_fuses_later = false) {
   const TestGraph test(std::string(kReducers) + R"(
     converts { p = bf16[8,128] parameter(0)
@@ -89,7 +89,7 @@ TEST(TrimRegion, LetsGoOfAPartialRowSumThatIsReadOutside) {
       << "it cannot be returned, so all behind it goes";
 }
 
-// t has its columns first, and so does m.
+// Both t and m have columns first.
 TEST(TrimRegion, LetsGoOfColumnsThatAreReadOutside) {
   const std::string body = R"(
     y = bf16[8,128] negate(ar)
@@ -140,8 +140,8 @@ TEST(TrimRegion, NeverLetsGoOfASeedAndReturnsSomething) {
   EXPECT_EQ(Trimmed("dead = bf16[8,128] negate(ar)  ROOT r = bf16[8,128] abs(cos)", {"dead"}), "ar dead | dead | ");
 }
 
-// A region behind another all-reduce has been accepted, and its call reads %ar itself: it looked through %scale and
-// %wide, which it absorbed the reader of.
+// A region after another all-reduce has been accepted, and its call reads %ar: it looked through %scale and %wide,
+// whose reader it absorbed.
 TEST(TrimRegion, CountsWhatAnAcceptedCallReadsAndNotWhatItsMembersDidRead) {
   const TestGraph test(std::string(kReducers) + R"(
     main { d = bf16[8,128] parameter(0)
