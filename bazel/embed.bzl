@@ -1,4 +1,4 @@
-"""Embeds text files in C++: concatenates them into one raw string literal that a source file includes."""
+"""Embeds text files in C++: concatenates them into a raw string literal that a source file can include."""
 
 def embed_text(name, srcs):
     """Writes <name>.inc: `constexpr char kText[] = #include "<name>.inc";` (on lines of its own)."""

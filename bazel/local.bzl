@@ -1,12 +1,11 @@
-"""Repository rules for what is already on this machine.
+"""Repository rules for dependencies that are installed on this machine.
 
-In:  Debian's header packages, a CPython >= 3.12 with nanobind, and jaxlib's FFI headers.
-Out: @tl_expected, @protozero, @googletest, @python_headers, @nanobind, @xla_ffi.
-
-Where to look is said by environment variables; tools/bazel sets the first two when they are not set already:
-  ONESHOT_PYTHON       the interpreter whose headers are used, and its nanobind package
-  ONESHOT_XLA_INCLUDE  the include folder of the oldest supported jaxlib (a newer one is refused by older runtimes)
-  ONESHOT_NANOBIND     the folder of a nanobind package that ONESHOT_PYTHON does not import by itself
+They make @tl_expected, @protozero, @googletest, @python_headers, @nanobind and @xla_ffi from Debian's header packages,
+a CPython >= 3.12 with nanobind, and jaxlib's FFI headers. Environment variables give the locations; tools/bazel sets
+the first two if they are not set:
+  ONESHOT_PYTHON       the interpreter that provides the headers and the nanobind package
+  ONESHOT_XLA_INCLUDE  the include folder of the oldest supported jaxlib (older runtimes reject newer headers)
+  ONESHOT_NANOBIND     a nanobind package folder, if ONESHOT_PYTHON cannot import nanobind
 """
 
 _SETUP = "run `make build`, which installs everything, or"
@@ -35,7 +34,7 @@ system_headers = repository_rule(
 )
 
 def _ask_python(repository_ctx, question, remedy):
-    """Runs one line of Python in the configured interpreter and returns what it prints."""
+    """Runs one line of Python in the configured interpreter and returns its output."""
     python = repository_ctx.os.environ.get("ONESHOT_PYTHON", "")
     if not python:
         fail("@{}: ONESHOT_PYTHON is not set; build through tools/bazel, or set it to a CPython >= 3.12".format(

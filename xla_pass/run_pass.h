@@ -74,7 +74,7 @@ struct PassReport {
   int64_t instructions = 0;
   std::vector<Verdict> all_reduces;
   std::vector<MadeCall> calls;
-  int64_t calls_per_graph = 0;      // of the entry's calls; 0: all of them
+  int64_t calls_per_graph = 0;      // in the entry; 0: one graph
   std::string why_calls_per_graph;  // empty: the entry has no calls, or the platform is not GPU
   // Before: in the original module. After: those that remain after XLA's combiner.
   int64_t collectives_before = 0, collectives_after = 0;

@@ -1,12 +1,12 @@
 // The instructions of a module as numbered nodes, with users, and a view through fusions and loops.
 //
-//   %f = fusion(%x, %g), calls=%fc        Node of %f's root  = Inner(%f)
-//   %fc { %p0 = parameter(0) ... }        Outer(%p0)         = Node of %x
+//   %f = fusion(%x, %g), calls=%fc        fused_computation(%f) = %fc
+//   %fc { %p0 = parameter(0) ... }        Outer(%p0)            = %x
 //
-//   %w = while(tuple(.., %x)), body=%b    BeforeLoop(%g)     = Node of %x, if %b passes element 1 through
+//   %w = while(tuple(.., %x)), body=%b    BeforeLoop(%g)        = %x, if %b passes element 1 through
 //   %b { %g = get-tuple-element(parameter), index=1 ... }
 //
-// Outer and Inner see through a computation only if exactly one fusion calls it.
+// Only computations with exactly one caller are see-through.
 #ifndef XLA_PASS_GRAPH_GRAPH_H_
 #define XLA_PASS_GRAPH_GRAPH_H_
 

@@ -103,7 +103,7 @@ TEST(ParseModule, ReadsScheduleAndDeviceAssignment) {
 
 TEST(ParseModule, RefusesAnOperandThatDoesNotExist) {
   std::vector<TestComputation> computations = AllReduceModule();
-  computations[1].instructions[2].operands = {12};  // lives in %add
+  computations[1].instructions[2].operands = {12};  // is in %add
   EXPECT_EQ(ErrorOf(computations),
             "malformed HloModuleProto: computation %main: instruction %out: operand id 12 names nothing");
 }

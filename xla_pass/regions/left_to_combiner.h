@@ -1,7 +1,6 @@
 // Finds the regions whose collectives are better left to XLA's combiner.
 //
-//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, 48 calls with
-// it
+//   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, else 48 calls
 //     -> all 48 regions
 //   a norm of shards whose all-reduce XLA would combine with one more; its call takes an all-reduce and two all-gathers
 //     -> none: there are no more calls than collectives that they replace

@@ -24,8 +24,8 @@ struct TrimmedRegion {
   Node transposed = kNoNode;  // the first dropped member with columns first
 };
 
-// `members` are in dependency order; `seeds` are never dropped. Instructions absorbed by accepted regions (`order`)
-// count as no readers, but what the calls of those regions read has a reader outside.
+// `members` are in dependency order; `seeds` are never dropped. Users that accepted regions (`order`) have absorbed do
+// not count as readers, but the calls of those regions do.
 TrimmedRegion TrimRegion(const Graph& graph, const RowTranslator& translator, const DependencyOrder& order,
                          const NodeSet& members, const NodeSet& seeds, bool compiler_fuses_later);
 

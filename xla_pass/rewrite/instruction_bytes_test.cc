@@ -18,7 +18,7 @@ using hlo::PrimitiveType;
 using hlo::TestComputation;
 using hlo::TestParameter;
 
-// A computation of parameter 1 and these serialized instructions, parsed back. The last instruction is the root.
+// A computation of parameter 1 and these serialized instructions, parsed back.
 class ReadBack {
  public:
   explicit ReadBack(const std::vector<std::string>& instructions, int64_t root_id) {

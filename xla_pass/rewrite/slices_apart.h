@@ -8,7 +8,6 @@
 // same indices, and aborts the process if one of them is too small (from the sources of XLA's DynamicSliceFusionV2Thunk
 // and BufferAllocations, 2026-11; jaxlib 0.11.2 and 0.12.0.1 build the fusion). An opt-barrier in between, which XLA
 // removes after looking for such fusions, costs a copy of the slice, a few kilobytes.
-// kilobytes.
 #ifndef XLA_PASS_REWRITE_SLICES_APART_H_
 #define XLA_PASS_REWRITE_SLICES_APART_H_
 

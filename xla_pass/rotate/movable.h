@@ -2,7 +2,7 @@
 // Besides row-wise math this includes collectives, because all ranks of a group iterate together.
 //
 //   add, convert, reshape, broadcast, reduce, all-reduce, all-gather, dynamic-slice    movable
-//   fusion of only such instructions                                                    movable
+//   fusion of only such instructions                                                   movable
 //   dot, custom-call, rng, infeed, dynamic-update-slice, anything with control edges   not
 #ifndef XLA_PASS_ROTATE_MOVABLE_H_
 #define XLA_PASS_ROTATE_MOVABLE_H_

@@ -1,7 +1,7 @@
-// MessageLimits: the largest message that is rewritten, by group size.
+// MessageLimits: bounds on the message size, by group size.
 //
 //   bytes:   0 ............ two_shot_from ............ max_bytes ............
-//             one shot              two shots                  XLA's own
+//             one-shot              two-shot                   left to XLA
 #ifndef XLA_PASS_SITES_MESSAGE_LIMITS_H_
 #define XLA_PASS_SITES_MESSAGE_LIMITS_H_
 

@@ -42,7 +42,7 @@ struct SiteLimits {
 };
 
 // The row is the last dimension of a size other than one; a scalar is one row of width one. Any layout is accepted
-// here: only the call's operands and results must be row-major (grow_region.h).
+// here: what counts is the layout of the call's operands and results (grow_region.h).
 Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
                        const SiteLimits& limits);
 

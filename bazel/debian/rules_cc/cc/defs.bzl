@@ -1,4 +1,4 @@
-"""Stands in for rules_cc where Debian's Bazel runs without the internet: its cc rules are the native ones."""
+"""Replaces rules_cc with Bazel's native cc rules, for Debian's Bazel without internet access."""
 
 cc_binary = native.cc_binary
 cc_import = native.cc_import
