@@ -1,15 +1,15 @@
-# Everything a developer does. Each target stands alone: it installs what it needs first, once.
-# Output is quiet: what the tools print is in build/logs/, and on the screen when something fails.
+# Developers' tasks. Each target is self-contained: it first installs what it needs, once.
+# Output is quiet: what the tools print goes to build/logs/ and is shown only if something fails.
 .DEFAULT_GOAL := help
 .PHONY: help build test test-gpu demo bench fuzz sanitize tsan lint format wheel clean
 
 PYTHON_ENV := .venv/bin/python
-export JAX_SKIP_CUDA_CONSTRAINTS_CHECK := 1# the CUDA plug-in is here to compile, not to run
+export JAX_SKIP_CUDA_CONSTRAINTS_CHECK := 1# the CUDA plug-in is used to compile, not to run
 FUZZ_SECONDS ?= 60
 ARGS ?=
-# What reads bytes it did not write, computes where buffers end, or shares memory between threads. Nearly all of the cost
-# is compiling, so the tests of single decisions (xla_pass/match, rotate, sums) are left out: run_pass_test runs that code.
-# Left out too is ffi_kernels/cuda, a third of the targets: they play a GPU or look at generated text.
+# Code that parses untrusted bytes, computes buffer bounds, or shares memory between threads. Nearly all of the cost is
+# compiling, so the tests of single decisions (xla_pass's other folders) are left out: run_pass_test runs that code. So
+# is ffi_kernels/cuda, a third of the targets: its tests use a fake GPU or check generated text.
 SANITIZED := //xla_pass:all //xla_pass/wire/... //xla_pass/hlo_view/... //xla_pass/rewrite/... //ffi_kernels:all \
 	//base/... //ffi_kernels/comm/... //ffi_kernels/cpu/... //row_program/...
 
@@ -32,7 +32,7 @@ test-gpu: build  ## the tests that need a GPU; ARGS=sanitize: small cases under 
 	@tools/setup demo
 	@tools/gpu pack build/gpu && tools/gpu run build/gpu $(ARGS)
 
-demo: build  ## the main job: a tensor-parallel decoder, off and on, compared and timed
+demo: build  ## runs a tensor-parallel decoder with the pass off and on; compares and times them
 	@tools/setup demo || echo 'Without the CUDA plug-in the demo leaves out its part for GPUs.'
 	@rm -rf build/demo
 	@$(PYTHON_ENV) -m jax_oneshot demo --dump build/demo $(ARGS)
@@ -46,7 +46,7 @@ fuzz: build  ## bytes, texts and whole programs, each for FUZZ_SECONDS; ARGS=pro
 	@tools/setup demo || echo 'Without the CUDA plug-in programs are not compiled for GPUs.'
 	@tools/fuzz $(FUZZ_SECONDS) $(ARGS)
 
-sanitize: build  ## what reads bytes, ends buffers or shares threads, under ASan and UBSan
+sanitize: build  ## tests of parsers, buffers and threads, under ASan and UBSan
 	@tools/step 'Testing under ASan and UBSan' tools/bazel test --config=asan_ubsan --build_tests_only $(SANITIZED)
 
 tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
@@ -56,7 +56,7 @@ lint: build  ## ruff, mypy, clang-format, clang-tidy
 	@tools/setup lint demo third_party
 	@tools/lint
 
-format:  ## rewrites the sources as lint wants them
+format:  ## formats the sources
 	@tools/setup venv lint
 	@$(PYTHON_ENV) -m ruff check --fix --quiet . && $(PYTHON_ENV) -m ruff format --quiet .
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i

@@ -1,7 +1,7 @@
 """Builds the native module with Bazel when pip builds jax_oneshot.
 
 Environment:
-  ONESHOT_NATIVE_MODULE  an already built _native.abi3.so to take instead of running Bazel
+  ONESHOT_NATIVE_MODULE  an already built _native.abi3.so to use instead of running Bazel
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def package_folder(name: str) -> pathlib.Path:
 
 
 def run(*command: str, **environment: str) -> str:
-    """Runs a command in the source tree and returns its standard output; its messages go to ours."""
+    """Runs a command in the source tree and returns its standard output; its stderr is passed through."""
     finished = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=False
     )
@@ -40,7 +40,7 @@ def run(*command: str, **environment: str) -> str:
 
 def build_with_bazel() -> pathlib.Path:
     """Builds the native module against this interpreter's headers, nanobind and jaxlib."""
-    # A build of a wheel must not change the system: missing Debian packages are only named.
+    # Building a wheel must not change the system: missing Debian packages are reported, not installed.
     run("tools/setup", "packages", "bazel", ONESHOT_APT="never", PYTHON=os.environ.get("PYTHON", sys.executable))
     places = {
         "ONESHOT_PYTHON": sys.executable,
@@ -52,10 +52,10 @@ def build_with_bazel() -> pathlib.Path:
 
 
 class BazelBuildExt(build_ext):
-    """Has Bazel build the extension where setuptools would run a compiler."""
+    """Builds the extension with Bazel instead of setuptools' compiler."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Puts the native module where setuptools expects it: into the wheel, or in place when editable."""
+        """Puts the native module where setuptools expects it: into the wheel, or in place for an editable install."""
         given = os.environ.get("ONESHOT_NATIVE_MODULE")
         built = pathlib.Path(given) if given else build_with_bazel()
         if not built.is_file():

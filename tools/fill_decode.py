@@ -1,7 +1,7 @@
-"""Writes the tables of docs/decode.md from benchmarks/results/step-*.json; none of the figures is typed by hand.
+"""Writes the tables of docs/decode.md from benchmarks/results/step-*.json; no figure is typed by hand.
 
 python tools/fill_decode.py            writes docs/decode.md
-python tools/fill_decode.py --check    exit status 1 when it would change
+python tools/fill_decode.py --check    exit status 1 if it would change
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ MARKERS = (
     "<!-- figures: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
     "<!-- end of figures -->\n",
 )
-# What `on` is by the pass's rule. Results of 27 November 2026, from before the rule, name it by what it does.
+# The two choices of the pass's rule. Results of 27 November 2026, from before the rule, have these in place of `on`.
 CUT, WHOLE = "on, 4 calls per graph", "on, one graph"
 _PLACES = {"each": "a process per GPU", "together": "one process"}
 
 
 def runs(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
-    """(name of the run, its file, what was measured) of every run of every file."""
+    """(name of the run, contents of its file, its result) of every run of every file."""
     for content in files.values():
         for name, result in content["details"].items():
             if isinstance(result, dict) and "variants" in result:
@@ -33,7 +33,7 @@ def runs(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[
 
 
 def as_shipped(result: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of what a user gets, where that was measured; last the other one."""
+    """Names of the variant that the pass's rule chooses; last, the name of the other choice."""
     return ("on", CUT, WHOLE) if result["donate"] == "none" else ("on", WHOLE, CUT)
 
 
@@ -50,7 +50,7 @@ def title(name: str) -> str:
 
 
 def summary(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Markdown: a row per run; for each way of driving: the best of XLA's own ways, with the pass, times faster."""
+    """Markdown: a row per run; by way of driving a step: fastest without the pass → with the pass, speed-up."""
     rows = []
     for name, _, result in runs(files):
         on = next(one for one in as_shipped(result) if one in result["variants"])
@@ -103,7 +103,7 @@ def _where_it_goes(result: dict[str, Any], way: str) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks."""
+    """Writes the page, or checks it if `arguments` has --check."""
     text = section(pages.results("step-*"))
     return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, text)}, arguments)
 

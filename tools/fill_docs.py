@@ -1,7 +1,7 @@
 """Writes docs/environment.md, docs/reasons.md and README's table of variables from the code.
 
 python tools/fill_docs.py            writes them
-python tools/fill_docs.py --check    exit status 1 when one would change
+python tools/fill_docs.py --check    exit status 1 if one would change
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ it with the sources. `jax-oneshot report DIR` shows the advice beside each all-r
 
 
 def environment() -> str:
-    """docs/environment.md."""
+    """The text of docs/environment.md."""
     sections = [
         f"## `{name}`\n\n{_paragraph(_sentence(variable.meaning.replace('docs/', '')))}\n\n"
         f"- Values: {variable.values}.\n- Unset: {variable.default}.\n"
@@ -46,7 +46,7 @@ def environment() -> str:
 
 
 def reason_list() -> str:
-    """docs/reasons.md."""
+    """The text of docs/reasons.md."""
     parts = [
         _REASONS,
         "## Kept: left to XLA\n",
@@ -62,7 +62,7 @@ def reason_list() -> str:
 
 
 def filled(readme: str) -> str:
-    """README's text with the table of variables. Raises ValueError when the markers are missing."""
+    """README's text with the table of variables. Raises ValueError if the markers are missing."""
     rows = [[f"`{name}`", variable.meaning] for name, variable in config.VARIABLES.items()]
     return pages.between(readme, "README.md", MARKERS, "\n".join(pages.table(["variable", "meaning"], rows)) + "\n")
 
@@ -81,7 +81,7 @@ def _paragraph(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks."""
+    """Writes the pages, or checks them if `arguments` has --check."""
     docs, readme = pages.ROOT / "docs", pages.ROOT / "README.md"
     filled_pages = {
         docs / "environment.md": environment(),

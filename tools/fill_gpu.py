@@ -1,7 +1,7 @@
 """Writes the table of docs/gpu.md from benchmarks/results/decode-*.json; no figure is typed by hand.
 
 python tools/fill_gpu.py            writes docs/gpu.md
-python tools/fill_gpu.py --check    exit status 1 when it would change
+python tools/fill_gpu.py --check    exit status 1 if it would change
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PLACES = {"one": "on one GPU", "each": "on a GPU each", "together": "on a GPU ea
 
 
 def table(results: Iterable[dict[str, Any]]) -> str:
-    """Markdown: a row per file, milliseconds of a step per run."""
+    """Markdown: a row per file, with milliseconds per step of each run."""
     header = ["ranks", *(f"{run}, ms" for run in RUNS), "rewritten", "tokens as on CPU", "measured"]
     rows = []
     for result in results:
@@ -39,7 +39,7 @@ def table(results: Iterable[dict[str, Any]]) -> str:
 
 
 def _times(run: dict[str, Any]) -> str:
-    """Waited for; in brackets, where it was measured (since 2026-11-25), not waited for."""
+    """Milliseconds, waiting for each step; in brackets, if measured (since 2026-11-25), waiting only for the last."""
     ahead = f" ({run['ahead_ms']:.2f})" if "ahead_ms" in run else ""
     return f"{run['step_ms']:.2f}{ahead}"
 
@@ -52,7 +52,7 @@ def model_name(model: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks."""
+    """Writes the page, or checks it if `arguments` has --check."""
     text = table(pages.results("decode-*").values())
     return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/gpu.md", MARKERS, text)}, arguments)
 

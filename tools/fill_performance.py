@@ -1,7 +1,7 @@
 """Writes the figures of docs/performance.md from benchmarks/results/kernel-*.json; none is typed by hand.
 
 python tools/fill_performance.py            writes docs/performance.md
-python tools/fill_performance.py --check    exit status 1 when it would change
+python tools/fill_performance.py --check    exit status 1 if it would change
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ PAGE = pages.ROOT / "docs/performance.md"
 BEGIN = "<!-- figures: written by tools/fill_performance.py from benchmarks/results/kernel-*.json -->\n"
 END = "<!-- end of figures -->\n"
 
-LEAST = "least_fused_vs_unfused"  # made here: fused cannot be quicker than plain
-# Ratio: (what it says, the goal, the most rows it is for)
+LEAST = "least_fused_vs_unfused"  # computed here: fused cannot be faster than plain
+# Ratio: (description, goal, largest number of rows that it is for)
 GOALS = {
     "fused_vs_unfused": ("fused against all-reduce, then one kernel for residual and norm", 0.4, 8),
     LEAST: ("what that would be if fused took no longer than the all-reduce alone", None, 8),
@@ -35,7 +35,7 @@ GOALS = {
     "ours_vs_nccl": ("the same against NCCL's all-reduce, then one kernel for residual and norm", None, None),
 }
 METHODS = ("fused", "apart", "three", "plain", "push_poll", "empty", "sharded", "sharded_apart")
-# A column each where they were measured.
+# A column each, if they were measured.
 MORE_METHODS = (
     "apart_pdl",
     "push_poll_pdl",
@@ -49,7 +49,7 @@ MORE_METHODS = (
 
 
 def section(name: str, results: dict[str, Any]) -> str:
-    """Markdown of one results file. `name`: the file's, without its ending."""
+    """Markdown of one results file. `name`: the file's, without its suffix."""
     machine = results["machine"]
     lines = [
         f"### {machine['gpu']}{', a GPU per rank' if machine.get('gpus') == 'each' else ''}",
@@ -82,7 +82,7 @@ def filled(
     larges: dict[str, dict[str, Any]],
     two_shots: dict[str, dict[str, Any]],
 ) -> str:
-    """The page's text with the figures of the files, kind by kind. Raises ValueError when the markers are missing."""
+    """The page's text with the figures of all files. Raises ValueError if the markers are missing."""
     sections = "\n".join(
         [
             *(section(name, one) for name, one in results.items()),
@@ -94,7 +94,7 @@ def filled(
 
 
 def large(results: dict[str, Any]) -> str:
-    """Markdown of one file of messages beyond those of decoding: one-shot against NCCL."""
+    """Markdown of one results file of messages larger than those of decoding: one shot against NCCL."""
     times = results["details"]["kernel_us"]
     rows = [
         [
@@ -123,7 +123,7 @@ def large(results: dict[str, Any]) -> str:
 
 
 def two_shot(results: dict[str, Any]) -> str:
-    """Markdown of one file of messages by one shot and by two, beside others'."""
+    """Markdown of one results file that compares one shot, two shots, NCCL and public kernels."""
     rows = []
     for ranks, shapes in results["details"]["kernel_us"].items():
         for shape, us in shapes.items():
@@ -163,9 +163,9 @@ def two_shot(results: dict[str, Any]) -> str:
 
 
 def sent_mebibytes(ranks: int, shape: str) -> dict[str, float]:
-    """What one rank sends to others in one call of all-reduce, residual and norm in bf16, by algorithm.
+    """MiB that one rank sends to others in one call of all-reduce, residual and norm in bf16, by algorithm.
 
-    "outputs": two shots, if the owner of a row sent its two outputs in the place of its sum.
+    "outputs": two shots, if the owner of a row sent its two outputs instead of its sum.
     """
     message = float(_mebibytes(shape))
     share = message * (ranks - 1) / ranks
@@ -225,7 +225,7 @@ def _number(value: float | None) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks."""
+    """Writes the page, or checks it if `arguments` has --check."""
     text = filled(
         PAGE.read_text(), pages.results("kernel-*"), pages.results("large-messages-*"), pages.results("two-shot-*")
     )

@@ -1,9 +1,7 @@
-"""Writes README's figures from benchmarks/results.
-
-None is typed by hand.
+"""Writes README's figures from benchmarks/results; no figure is typed by hand.
 
 python tools/fill_readme.py            writes README.md
-python tools/fill_readme.py --check    exit status 1 when it would change
+python tools/fill_readme.py --check    exit status 1 if it would change
 """
 
 from __future__ import annotations
@@ -23,13 +21,13 @@ MARKERS = (
     "<!-- end of figures -->\n",
 )
 
-# Ratio of the kernel's results: what the fused call is held against.
+# Ratio in the kernel's results: the baseline of the fused call.
 AGAINST = {
     "fused_vs_unfused": "the same all-reduce, then one kernel for residual and norm",
     "fused_vs_best_public": "the fastest public fused kernel (FlashInfer, SGLang)",
     "sharded_vs_collectives": "a sharded norm as three collectives and what is between them",
 }
-FEW_ROWS = 8  # decoding
+FEW_ROWS = 8  # as in decoding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Gpus:
 
     Attributes:
       kernel: of `bench kernel`, all ranks on one GPU.
-      each: the same with a GPU per rank, and NCCL beside.
+      each: the same with a GPU per rank, and NCCL.
       steps: of `bench decode`, by file.
     """
 
@@ -48,7 +46,7 @@ class Gpus:
 
 
 def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
-    """Markdown of the figures. `machines`: results of `make bench`, those of more cores first."""
+    """Markdown of the figures. `machines`: results of `make bench`, the machine with most cores first."""
     kernel, each = gpus.kernel, gpus.each
     first, ratios = machines[0], [one["ratios"] for one in machines]
     cores = _both(f"{one['machine']['cores']} cores ({one['date']})" for one in machines)
@@ -98,7 +96,7 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
 
 
 def _both(values: Iterable[float | str | None]) -> str:
-    """One figure per machine; a question mark where it was not measured."""
+    """One figure per machine; a question mark if it was not measured."""
     return " / ".join("?" if value is None else str(value) for value in values)
 
 
@@ -129,7 +127,7 @@ def _kernel_table(ratios: dict[str, dict[str, dict[str, float]]]) -> list[str]:
 
 
 def _few_rows(ratios: dict[str, float]) -> str:
-    """Times faster, median over the shapes of decoding."""
+    """Median speed-up over shapes of up to FEW_ROWS rows."""
     return f"{1 / statistics.median(v for shape, v in ratios.items() if int(shape.split('x')[0]) <= FEW_ROWS):.1f}"
 
 
@@ -138,7 +136,7 @@ def _results(pattern: str) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks."""
+    """Writes the page, or checks it if `arguments` has --check."""
     machines = sorted(_results("cpu*"), key=lambda one: -int(one["machine"]["cores"]))
     gpus = Gpus(_results("kernel-h200")[0], _results("kernel-*-each")[0], pages.results("step-*"))
     text = pages.between(PAGE.read_text(), "README.md", MARKERS, section(machines, gpus))

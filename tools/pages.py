@@ -1,7 +1,7 @@
-"""Fills the part of a page between two markers with tables made from results files.
+"""Fills the part of a page between two markers, and writes or checks pages.
 
-What the tools share that fill README and docs (fill_*.py). Each of them, with --check, writes nothing and exits with
-status 1 when a page would change.
+Shared by the tools that fill README and docs (fill_*.py). With --check each of them writes nothing and exits with
+status 1 if a page would change.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def results(pattern: str) -> dict[str, dict[str, Any]]:
-    """The committed results files whose names match, by name without ending."""
+    """Contents of the committed results files whose names match `pattern`, by name without suffix."""
     paths = sorted((ROOT / "benchmarks" / "results").glob(f"{pattern}.json"))
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of Markdown."""
+    """Lines of a Markdown table."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def between(page: str, name: str, markers: tuple[str, str], text: str) -> str:
-    """`page`, called `name`, with `text` between its marker lines. Raises ValueError when one is missing."""
+    """`page`, called `name`, with `text` between its marker lines. Raises ValueError if one is missing."""
     begin, end = markers
     before, found, rest = page.partition(begin)
     _, found_end, after = rest.partition(end)
@@ -37,7 +37,7 @@ def between(page: str, name: str, markers: tuple[str, str], text: str) -> str:
 
 
 def write(pages: Mapping[pathlib.Path, str], arguments: Sequence[str]) -> int:
-    """Writes what has changed, or, where `arguments` are --check, says what would. The exit status."""
+    """Writes the pages that changed or, if `arguments` has --check, names those that would. Returns the exit status."""
     behind = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     for path in behind:
         if "--check" in arguments:
