@@ -1,4 +1,4 @@
-"""Starts a headless Chromium (Debian's) under Selenium, or says why there is none."""
+"""Starts a headless Chromium (Debian's) under Selenium, or says what is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 NEEDED = ("chromium", "chromedriver")
-# What a browser needs in order to start in a container and stay offline.
+# For a browser that starts in a container and stays offline.
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -28,14 +28,14 @@ _FLAGS = (
 
 
 def missing() -> str:
-    """Why there is no browser here; empty when there is one."""
+    """Which programs are missing, and how to install them; empty if none is."""
     absent = [name for name in NEEDED if shutil.which(name) is None]
     return f"{' and '.join(absent)} not found; `tools/setup browser` installs Debian's" if absent else ""
 
 
 @contextlib.contextmanager
 def chromium(width: int = 1440, height: int = 1000) -> Iterator[Any]:
-    """A browser that keeps what its console prints."""
+    """A browser that logs its console, for `get_log("browser")`."""
     with tempfile.TemporaryDirectory() as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = str(shutil.which("chromium"))
@@ -50,11 +50,11 @@ def chromium(width: int = 1440, height: int = 1000) -> Iterator[Any]:
 
 
 def use_scheme(driver: Any, scheme: str) -> None:
-    """`light` or `dark`."""
+    """Emulates the preferred colour scheme, `light` or `dark`."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def screenshot(driver: Any, path: pathlib.Path) -> None:
-    """PNG of the visible part."""
+    """Saves a PNG of the visible part of the page."""
     driver.save_screenshot(str(path))

@@ -10,13 +10,13 @@ from jax_process import JAX_VERSIONS, RunPython
 
 @pytest.fixture
 def run_python(tmp_path: pathlib.Path) -> RunPython:
-    """Runs Python in a process of its own, in the test's own folder."""
+    """Runs Python in a subprocess, in the test's own folder."""
     return RunPython(tmp_path)
 
 
 @pytest.fixture(params=list(JAX_VERSIONS.values()), ids=list(JAX_VERSIONS))
 def jax_version(request: pytest.FixtureRequest) -> pathlib.Path | None:
-    """Each supported JAX in turn, as the `jax` option of `run_python`."""
+    """Each supported version of JAX, for the `jax` argument of `run_python`."""
     folder: pathlib.Path | None = request.param
     if folder is not None and not folder.is_dir():
         pytest.fail(f"{folder} is missing; `make build` sets it up")

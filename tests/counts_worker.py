@@ -1,7 +1,7 @@
-"""Compiles programs that do not decode, and some that do, for 8 H100s without a GPU, and counts what their text holds.
+"""Compiles programs (a training step, decode steps) for 8 H100s without a GPU, and counts instructions.
 
-Prints, as JSON, by program: collectives, one-shot calls, copies and kernels of the text that XLA's GPU compiler ends
-with. JAX_ONESHOT in the environment says whether the pass is on.
+Prints, as JSON, by program: collectives, one-shot calls, copies and kernels in the final text of XLA's GPU compiler.
+JAX_ONESHOT in the environment says whether the pass is on.
 """
 
 from __future__ import annotations

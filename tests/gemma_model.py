@@ -1,8 +1,9 @@
-"""The PyPI package `gemma` as a test model, unmodified: 4 layers, Megatron's layout put on from outside.
+"""The PyPI package `gemma` as a test model, unmodified: 4 layers, with Megatron's sharding applied from outside.
 
-In:  argv: "serve" or "gpu", then "gemma2" or "gemma3", then "shard-norms" to split the norms' scales as well.
-Out: serve: answers on stdout as jax_oneshot.demo.decode does (small widths, random weights, 8 CPU devices);
-     gpu: compiles one decoding step at real widths for 8 H100s from abstract weights, prints the seconds.
+Arguments: "serve" or "gpu", then "gemma2" or "gemma3", then optionally "shard-norms" to shard the norms' scales too.
+
+    serve  answers requests as jax_oneshot.demo.decode does (small widths, random weights, 8 CPU devices)
+    gpu    compiles one decoding step at real widths for 8 H100s from abstract weights, and prints the seconds
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ MODELS = {"gemma2": gm.nn.Gemma2_9B, "gemma3": gm.nn.Gemma3_12B}
 SMALL_WIDTHS = {
     "embed_dim": 256, "hidden_dim": 512, "num_heads": 16, "num_kv_heads": 8, "head_dim": 16, "num_embed": 1024
 }  # fmt: skip
-# By the end of a parameter's path: the dimension split over the 8 devices. All other parameters are whole everywhere.
+# By the end of a parameter's path: the dimension sharded over the 8 devices. All other parameters are replicated.
 SPLIT_DIMENSION = {"input_embedding": 0, "q_einsum/w": 0, "kv_einsum/w": 1, "attn_vec_einsum/w": 0, "linear": 0}
 
 
 def make_model(name: str, **widths: int) -> Any:
-    """The model class as published, with fewer layers and without the part that sees images."""
+    """The model class as published, with fewer layers and without the vision encoder."""
     published = MODELS[name].config
     layers = published.attention_types[:LAYERS]
     config = dataclasses.replace(published, attention_types=layers, vision_encoder=None, **widths)
@@ -66,7 +67,7 @@ def abstract_arguments(model: Any, mesh: Mesh, shard_norms: bool) -> tuple[Any, 
     def weight(path: Any, leaf: Any) -> Any:
         name = "/".join(part.key for part in path)
         split = {**SPLIT_DIMENSION, "gating_einsum": gating}
-        if shard_norms and leaf.shape == (model.config.embed_dim,):  # not those of queries and keys: one per head
+        if shard_norms and leaf.shape == (model.config.embed_dim,):  # not the per-head norms of queries and keys
             split["scale"] = 0
         return _split(mesh, leaf, next((split[end] for end in split if name.endswith(end)), None))
 
@@ -113,7 +114,7 @@ def _split(mesh: Mesh, leaf: Any, dimension: int | None) -> Any:
 
 
 def _random(random: np.random.Generator, path: Any, leaf: Any) -> jax.Array:
-    """Norm scales near what they start from, everything else small enough that the tied embedding stands out."""
+    """Norm scales near their initial value; other weights so small that the tied embedding dominates the logits."""
     name = path[-1].key
     spread = 0.1 if name == "scale" else 0.02 if name != "input_embedding" else leaf.shape[-1] ** -0.5
     noise = spread * random.standard_normal(leaf.shape, dtype=np.float32)

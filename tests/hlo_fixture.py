@@ -1,8 +1,8 @@
-"""HLO text in, the pass's result out: the one place that holds the boilerplate of the golden tests.
+"""Runs the pass on HLO text: the shared boilerplate of the golden tests.
 
-A test writes the body of an entry computation; `entry` puts the reducers and the module header around it, `run_pass`
-parses it with jaxlib's own parser, runs the native pass and prints what came out with jaxlib's own printer. That
-printer also verifies nothing by itself, so `run_pass` reads the result back: malformed protos fail here.
+A test writes the body of an entry computation; `entry` adds the reducers and the module header; `run_pass` parses it
+with jaxlib's parser, runs the native pass and prints the result with jaxlib's printer. The printer verifies nothing, so
+`run_pass` parses the result again: malformed protos fail here.
 """
 
 from __future__ import annotations
@@ -66,25 +66,25 @@ GROUPS_8 = "channel_id=1, replica_groups=[1,8]<=[8], use_global_device_ids=true"
 
 
 def all_reduce(operand: str, shape: str = "bf16[8,64]{1,0}", *, groups: str = GROUPS_8, reducer: str = "") -> str:
-    """The right-hand side of an all-reduce; the reducer is the sum of the shape's type unless named."""
+    """The right-hand side of an all-reduce; the default reducer is the sum in the shape's type."""
     reducer = reducer or "add_" + shape.split("[")[0].strip("(")
     return f"{shape} all-reduce({operand}), {groups}, to_apply=%{reducer}"
 
 
 def entry(body: str, *, computations: str = "") -> str:
-    """A module whose entry computation has this body (one instruction a line, ROOT included)."""
+    """A module whose entry computation has this body (one instruction per line, ROOT included)."""
     lines = "\n".join("  " + line.strip() for line in body.strip().splitlines())
     return f"HloModule test\n{REDUCERS}\n{computations}\nENTRY %main {{\n{lines}\n}}\n"
 
 
 def lone(shape: str = "bf16[8,64]{1,0}", **kwargs: str) -> str:
-    """An all-reduce of a parameter, and nothing behind it."""
+    """A module with an all-reduce of a parameter and nothing after it."""
     return entry(f"%p = {shape} parameter(0)\nROOT %ar = {all_reduce('%p', shape, **kwargs)}")
 
 
 @dataclasses.dataclass(frozen=True)
 class PassRun:
-    """What the pass made of one module."""
+    """The result of the pass on one module."""
 
     before: str
     after: str | None  # HLO text; None: unchanged
@@ -101,7 +101,7 @@ class PassRun:
 
     @property
     def body(self) -> list[str]:
-        """The entry computation after the pass: instructions, without metadata and backend_config, in order."""
+        """Instructions of the entry computation after the pass, in order, without metadata and backend_config."""
         assert self.after is not None, self.report
         text = self.after[self.after.index("ENTRY") :]
         lines = [line.strip() for line in text.splitlines()[1:] if " = " in line]
@@ -129,7 +129,7 @@ def run_pass(
     Args:
       text: a whole HLO module.
       platform: "cuda" or "cpu".
-      max_bytes: largest message per rank that is rewritten, in bytes; or one such limit by group size.
+      max_bytes: largest message per rank that is rewritten, in bytes; or one limit per group size.
       **options: other keywords of `_native.run_pass`.
     """
     settings: dict[str, Any] = {
@@ -147,7 +147,7 @@ def run_pass(
 
 
 def _check_explained(reason: str) -> None:
-    """Whatever a golden test gets to see is explained to users too (tests/test_reasons.py says how)."""
+    """Every reason that a golden test provokes must be explained in reasons.py (see tests/test_reasons.py)."""
     stop = reasons.stop_of(reason)
     assert reasons.find(reason), f"python/jax_oneshot/reasons.py does not explain: {reason}"
     assert not stop or reasons.find(stop), f"python/jax_oneshot/reasons.py does not explain: {stop}"

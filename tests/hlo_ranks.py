@@ -1,8 +1,8 @@
 """Evaluates HLO text, before or after the pass, for every rank with numpy.
 
-Understands the few instructions that tests/test_pass_shards_properties.py and tests/test_pass_sinking_properties.py
-write, and the pass's own call, which the row program's scalar evaluator computes. All ranks form one group. Every
-instruction rounds its result to its type; sums are taken in f32. With `exact`, every float is a float64.
+Supports the few opcodes that tests/test_pass_shards_properties.py and tests/test_pass_sinking_properties.py use, and
+one-shot calls, which the row program's scalar evaluator computes. All ranks form one group. Every instruction rounds
+its result to its type; sums are taken in f32. With `exact`, every float is a float64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jax_oneshot import _native
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Ranks = list[Array]  # a value on each rank
+Ranks = list[Array]  # one value per rank
 
 _LINE = re.compile(
     r"(ROOT )?%(?P<name>[\w.]+) = (?P<shape>\(.*?\)|\S+) (?P<op>[\w-]+)\((?P<operands>.*?)\)(?P<rest>.*)"

@@ -1,6 +1,6 @@
-"""Runs Python in a process of its own with JAX on 8 CPU devices; and a model for it to run.
+"""Runs Python in a subprocess with JAX on 8 CPU devices; and a model for it to run.
 
-The plug-in acts when JAX starts, once per process, so whatever involves it is tested from outside.
+The plug-in is loaded once per process, when JAX starts, so tests that involve it need a process of their own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 
-# Folder to put before everything else on PYTHONPATH to get that version; None: the installed one.
+# Folder to put first on PYTHONPATH to get that version; None: the installed one.
 JAX_VERSIONS: dict[str, pathlib.Path | None] = {"0.12.0.1": None, "0.11.2": REPOSITORY / ".venv" / "jax-0.11.2"}
 
 # One tensor-parallel step: an all-reduce, a residual add and an RMSNorm. `step(*arguments)` is [4, 256] in f32.
@@ -55,13 +55,13 @@ class Finished:
     stderr: str
 
     def json(self) -> Any:
-        """The last line of stdout, as JSON; fails with stderr when the process failed."""
+        """The last line of stdout, parsed as JSON; if the process failed, fails with its stderr."""
         assert self.status == 0, self.stderr
         return json.loads(self.stdout.splitlines()[-1])
 
 
 class RunPython:
-    """Runs `python ARGUMENTS...` with 8 CPU devices, no variables of JAX, XLA or ours but those given, and a limit."""
+    """Runs `python ARGUMENTS...` with 8 CPU devices, a time limit, and no inherited JAX_*, XLA_* or ONESHOT_*."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         """The processes run in `folder`."""
@@ -89,7 +89,7 @@ class RunPython:
         return Finished(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
     def script(self, text: str, *, env: Mapping[str, str] | None = None, jax: pathlib.Path | None = None) -> Finished:
-        """As a call, for the text of a script."""
+        """Runs the text of a script."""
         return self(["-c", text], env=env, jax=jax)
 
 

@@ -1,7 +1,7 @@
 """Random scanned models: in JAX, on 8 devices by shard_map, and the same in numpy, in float64.
 
-A round norms the residual stream, multiplies it by a rank's columns of a matrix, and adds the sum over ranks of what
-comes back. A `LoopModel` says how the rounds differ from the plainest ones.
+An iteration normalizes the residual stream, multiplies it by the rank's columns of one matrix and rows of another, and
+adds the sum over ranks. The fields of a `LoopModel` say how it differs from the simplest one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class LoopModel:
 
     Attributes:
       rows, width: of the residual stream.
-      stack: layers that have weights.
-      rounds: how often the loop goes round, known to nobody but the caller; may exceed the stack.
-      index: which layer round i reads: "i", "back" (from the last), "twice" (2 i): all clamped by the slice.
+      stack: number of layers with weights.
+      rounds: trip count, not known to the compiler; may exceed the stack.
+      index: which layer iteration i reads: "i", "back" (from the last), "twice" (2 i): all clamped by the slice.
       norm: "rms" or "layer".
-      post: another norm stands behind the sum, in front of the residual.
-      collect: the normed rows are also written to an output, round by round.
+      post: another norm follows the sum, before the residual add.
+      collect: the normed rows are also written to an output, one iteration after the other.
       parallel: a second product reads the same norm, and its sum is added too.
-      tokens: rounds of a loop around this one; 0: there is none.
+      tokens: trip count of a loop around this one; 0: there is none.
       seed: of the weights.
     """
 
@@ -46,7 +46,7 @@ class LoopModel:
     seed: int = 0
 
     def weights(self) -> dict[str, Array]:
-        """Everything the model reads, rounded to float32: x, gamma, beta, inner [stack, width, 2 ranks], outer."""
+        """The model's inputs, rounded to float32: x, gamma, after (the post-norm's), inner and outer."""
         random = np.random.default_rng(self.seed)
         shapes = {
             "x": (self.rows, self.width),
@@ -58,7 +58,7 @@ class LoopModel:
         return {name: random.normal(size=shape).astype(np.float32).astype(np.float64) for name, shape in shapes.items()}
 
     def expected(self) -> tuple[Array, Array]:
-        """The residual stream and what was collected, in float64."""
+        """The residual stream and the collected rows, in float64."""
         w = self.weights()
         x, collected = w["x"], np.zeros((self.rounds + 1, self.rows, self.width))
         for _ in range(max(self.tokens, 1)):
@@ -75,7 +75,7 @@ class LoopModel:
         return x, collected if self.collect else collected * 0
 
     def in_jax(self, mesh: Any) -> tuple[Array, Array]:
-        """The same through XLA; the weights' rank dimension is split over `mesh`'s only axis, "tp"."""
+        """The same through XLA; the weights' rank dimension is sharded over `mesh`'s only axis, "tp"."""
         import jax
         import jax.numpy as jnp
         from jax.sharding import PartitionSpec as P

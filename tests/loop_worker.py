@@ -1,6 +1,6 @@
-"""Runs `LoopModel`s from JSON lines on stdin; prints the error of each against float64, as a share of its maximum.
+"""Runs `LoopModel`s from JSON lines on stdin; prints the error of each against float64, relative to the largest value.
 
-A process of its own with 8 CPU devices; the pass is on or off by the environment.
+Runs in a process with 8 CPU devices; the environment says whether the pass is on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""HLO text of a scanned layer: a loop whose rounds begin with a norm and end in an all-reduce and a residual add."""
+"""HLO text of a scanned layer: a loop whose body begins with a norm and ends in an all-reduce and a residual add."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Scan:
     """A module with one loop. Each field is a part of the text that a test may replace.
 
     Attributes:
-      index: makes %at, the row of the stack that is read, from the counter %i.
-      norm: makes %n from %x.
-      product: makes %d, what is summed, from %n and the weights %w.
+      index: computes %at, the row of the stack to read, from the counter %i.
+      norm: computes %n from %x.
+      product: computes %d, the operand of the all-reduce, from %n and the weights %w.
       more: further instructions of the body.
-      residual: what the sum is added to.
+      residual: the operand that the sum is added to.
       next: the body's results, by element of the state.
-      state: types of the state's elements: counter, residual stream, stack, weights, and what `more` needs.
-      first: what the loop starts from; of `%x0`, `%g0`, `%w0` and what `before` makes.
-      before: instructions in front of the loop.
-      behind: instructions behind it; the last one is the root.
+      state: types of the state's elements: counter, residual stream, stack, weights, and those that `more` needs.
+      first: the loop's initial values; from `%x0`, `%g0`, `%w0` and the results of `before`.
+      before: instructions before the loop.
+      behind: instructions after it; the last one is the root.
       computations: that the body calls.
     """
 
@@ -58,7 +58,7 @@ class Scan:
     computations: str = ""
 
     def text(self) -> str:
-        """The module."""
+        """The module's text."""
         state = f"({', '.join(self.state)})"
         body = f"""{self.computations}
 %body (state: {state}) -> {state} {{

@@ -1,8 +1,8 @@
-"""The operations that numerics patterns are made of, for JAX, in float64, and rounded as declared.
+"""The operations of numerics patterns: in JAX, in float64, and rounded as declared.
 
-`JaxOps` are what users write, on one rank inside `jax.shard_map`. `HostOps` round nothing and work on all ranks:
-what differs between ranks has them as its first dimension. `DeclaredOps` do the same and round every result to the
-type that the pattern declares for it.
+`JaxOps` are what users write, on one rank inside `jax.shard_map`. `HostOps` do not round and work on all ranks at once:
+values that differ between ranks have the rank as their first dimension. `DeclaredOps` do the same and round every
+result to the type that the pattern declares for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = Any  # jax.Array in JaxOps, a float64 np.ndarray in HostOps, one of the 
 
 
 class Ops(Protocol):
-    """What patterns are made of, beside the operators."""
+    """The operations that patterns use, besides Python's operators."""
 
     def psum(self, x: Array) -> Array: ...
     def psum_twice(self, x: Array) -> Array: ...  # over tp, then over dp
@@ -48,7 +48,7 @@ class Ops(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class JaxOps:
-    """The operations as a user's model has them; `dtype` is the model's."""
+    """The operations as in a user's model; `dtype` is the model's."""
 
     dtype: Any
 
@@ -118,13 +118,13 @@ class JaxOps:
         return total / (x.shape[-1] * jax.lax.axis_size("tp"))
 
     def scaled(self, x: Array, weight: Array) -> Array:
-        """Rows times the weight, as MaxText spells it: with three dimensions, XLA:CPU multiplies [columns, rows]."""
+        """Rows times the weight, as MaxText spells it; with three dimensions, XLA:CPU multiplies [columns, rows]."""
         return jnp.einsum("...k,k->...k", x[:, None, :], weight)[:, 0, :]
 
 
 @dataclasses.dataclass(frozen=True)
 class HostOps:
-    """The same in float64: casts round nothing. `mesh` is (dp, tp)."""
+    """The same in float64, where casts do not round. `mesh` is (dp, tp)."""
 
     mesh: tuple[int, int]
 

@@ -1,6 +1,6 @@
 """Numerics cases (pattern, dtype, shape, mesh): their inputs, and the pattern's function for JAX and in float64.
 
-A pattern is written once, against `Ops`, and gives a tuple of outputs.
+A pattern is written once, against `Ops`, and returns a tuple of outputs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DTYPES = {"bf16": jnp.bfloat16, "f16": jnp.float16, "f32": jnp.float32}
 
 
 class Role(enum.Enum):
-    """What an input is: its shape, whether the ranks hold different ones, and the mean of its elements."""
+    """The kind of an input: its shape, whether it differs between ranks, and the mean of its elements."""
 
     PARTIAL = ("rows h", True, 0.0)
     ROW = ("rows h", False, 0.0)
@@ -49,16 +49,16 @@ class Role(enum.Enum):
 
     @property
     def varies(self) -> bool:
-        """Whether each rank holds its own."""
+        """Whether each rank has its own."""
         return self.value[1]
 
 
 @dataclasses.dataclass(frozen=True)
 class Pattern:
-    """`function(ops, *inputs)` gives a tuple of outputs; the rest is what the report must say of it.
+    """`function(ops, *inputs)` returns a tuple of outputs; the other fields are what the report must say.
 
-    XLA:CPU promotes bf16 all-reduces to f32, which leaves a convert behind them to absorb: `bf16_verdict`, where given,
-    stands in for `verdict`.
+    XLA:CPU promotes bf16 all-reduces to f32, which adds a convert after them to absorb: `bf16_verdict`, if given,
+    replaces `verdict`.
     """
 
     function: Callable[..., tuple[Array, ...]]
@@ -76,7 +76,7 @@ Function = Callable[..., tuple[Array, ...]]
 def pattern(
     *roles: Role, verdict: str = "fused", bf16_verdict: str = "", calls: int = 1, output_varies: bool = False
 ) -> Callable[[Function], Function]:
-    """Enters the function below into PATTERNS under its name."""
+    """Adds the decorated function to PATTERNS under its name."""
 
     def enter(function: Function) -> Function:
         PATTERNS[function.__name__] = Pattern(function, roles, verdict, bf16_verdict, calls, output_varies)
@@ -304,7 +304,7 @@ def scanned_layers(o: Ops, h: Array, gammas: Array, weights: Array) -> tuple[Arr
 
 @pattern(Role.RANK_ROW, Role.STACK, Role.RANK_STACK, output_varies=True)
 def scanned_layers_on_unlike_ranks(o: Ops, h: Array, gammas: Array, weights: Array) -> tuple[Array, ...]:
-    """XLA:CPU lets a loop's body write its results over its operands; here every rank still needs all others'."""
+    """XLA:CPU lets a loop's body overwrite its operands with its results; here other ranks still read the operands."""
 
     def layer(carry: tuple[Array, Array], one: tuple[Array, Array]) -> tuple[tuple[Array, Array], Any]:
         (h, n), (g, w) = carry, one
@@ -327,19 +327,19 @@ class Case:
 
     @property
     def verdict(self) -> str:
-        """What the report must say of its all-reduces."""
+        """The verdict that the report must give on its all-reduces."""
         pattern = PATTERNS[self.pattern]
         return pattern.bf16_verdict if self.dtype == "bf16" and pattern.bf16_verdict else pattern.verdict
 
     @property
     def name(self) -> str:
-        """An identifier; the jitted function is called so."""
+        """An identifier, and the name of the jitted function."""
         rows, width = self.shape
         dp, tp = self.mesh
         return f"{self.pattern}_{self.dtype}_{rows}x{width}_dp{dp}_tp{tp}_seed{self.seed}"
 
     def inputs(self) -> list[np.ndarray[Any, Any]]:
-        """From a seed, in the case's dtype. What varies has the ranks as its first dimension."""
+        """Random inputs from the seed, in the case's dtype. Those that vary have the rank as their first dimension."""
         random = np.random.default_rng(zlib.crc32(self.name.rpartition("_seed")[0].encode()) + self.seed)
         rows, width = self.shape
         sizes = {"rows": rows, "h": width, "shard": width // self.mesh[1], "1": 1, "layers": LAYERS}
@@ -352,11 +352,11 @@ class Case:
         return made
 
     def expected(self) -> list[np.ndarray[Any, Any]]:
-        """The outputs in float64, [ranks, ...]; those equal on all ranks may lack the first dimension."""
+        """The outputs in float64, [ranks, ...]; those equal on all ranks may lack the rank dimension."""
         return self._on_host(HostOps(self.mesh), np.float64)
 
     def as_declared(self) -> list[np.ndarray[Any, Any]]:
-        """The outputs when every value is rounded to the type that the pattern declares for it."""
+        """The outputs with every value rounded to the type that the pattern declares for it."""
         return self._on_host(DeclaredOps(self.mesh, DTYPES[self.dtype]), DTYPES[self.dtype])
 
     def _on_host(self, ops: HostOps, dtype: Any) -> list[np.ndarray[Any, Any]]:
@@ -367,7 +367,7 @@ class Case:
 
 
 def _host_form(role: Role, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Makes the array broadcast against [ranks, rows, H], layer by layer where it has layers."""
+    """Makes the array broadcast against [ranks, rows, H], layer by layer if it has layers."""
     if role in (Role.RANK_VEC, Role.SHARD_VEC):
         return array[:, None, :]
     if role is Role.RANK_STACK:
@@ -375,7 +375,7 @@ def _host_form(role: Role, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return array
 
 
-# Computed step by step in f32, some seeds of these erred by more than the bound allows: which rows round badly is luck.
+# Computed step by step in f32, these exceeded the bound for some seeds: which rows round badly depends on the seed.
 LUCKY_OR_NOT = [
     "layer_norm_centred",
     "layer_norm_moments",
@@ -389,7 +389,7 @@ SEEDS = range(1, 6)
 
 
 def cases() -> dict[str, Case]:
-    """All of them, by name."""
+    """All cases, by name."""
     every = [Case(name, dtype) for name in PATTERNS for dtype in DTYPES]
     every += [Case(name, "bf16", shape) for name in SHAPED for shape in SHAPES]
     every += [Case("rms_scaled_as_columns", dtype, (64, 64)) for dtype in DTYPES]  # as many rows as columns

@@ -1,6 +1,6 @@
-"""Norms whose rows or weights lie in shards, as patterns: each becomes one call.
+"""Patterns of norms whose rows or weights are sharded: each becomes one call.
 
-In: nothing. Out: the patterns, entered beside those of numerics_patterns, and `all_cases`, both modules' together.
+They are added to those of numerics_patterns; `all_cases` has the cases of both modules.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ SHARDED = (
     "gathered_residual_and_weights",
 )
 SHAPES = ((3, 48), (8, 1024))
-# Of one row, XLA:CPU puts what lies between all-gather and sum into a computation of its own, which is full-size work.
+# For one row, XLA:CPU moves the instructions between all-gather and sum into a separate computation, whose full-size
+# work the pass does not take in.
 ONE_ROW = [name for name in SHARDED if name != "gathered_residual_and_weights"]
 
 

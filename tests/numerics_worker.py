@@ -1,4 +1,4 @@
-"""Writes every rank's outputs of the numerics cases, bit by bit, into a file.
+"""Writes the bits of every rank's outputs of the numerics cases into a file.
 
 Run as a script, with the pass on or off. Prints one JSON object: the traceback of each case that failed, by name.
 """
@@ -21,7 +21,7 @@ from numerics_sharded import all_cases
 
 
 def run(case: Case) -> list[np.ndarray[Any, Any]]:
-    """Every output as [ranks, ...]."""
+    """The outputs of a case, each as [ranks, ...]."""
     pattern = PATTERNS[case.pattern]
     mesh = jax.make_mesh(case.mesh, ("dp", "tp"), axis_types=(AxisType.Auto, AxisType.Auto))
     by_rank = P(("dp", "tp"))
@@ -40,7 +40,7 @@ def run(case: Case) -> list[np.ndarray[Any, Any]]:
 
 
 def bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array as unsigned integers: files of numpy know no bf16 and no fp8."""
+    """The array as unsigned integers, since numpy's files do not support bf16 and fp8."""
     return array.view(f"u{array.dtype.itemsize}")
 
 
@@ -54,7 +54,7 @@ def main() -> None:
             continue
         try:
             outputs |= {f"{name}/{i}/{array.dtype}": bits(array) for i, array in enumerate(run(case))}
-        except Exception:  # one case that fails must not take the others' results along
+        except Exception:  # a case that fails must not lose the results of others
             failures[name] = traceback.format_exc()
     np.savez(path, **outputs)  # type: ignore[arg-type]
     print(json.dumps(failures))

@@ -1,4 +1,4 @@
-"""The report of the native pass on a module with one all-reduce: the fields of xla_pass/run_pass.h."""
+"""A report of the native pass on a module with one all-reduce, with the fields of xla_pass/run_pass.h."""
 
 from __future__ import annotations
 

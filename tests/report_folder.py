@@ -1,6 +1,6 @@
-"""Makes a dump folder with two small modules by the real pass: fused, plain and kept all-reduces.
+"""Makes a dump folder with two small modules, using the real pass: fused, plain and kept all-reduces.
 
-`python tests/report_folder.py` writes tests/data/report.json anew: what `jax-oneshot report --json` says of the folder.
+`python tests/report_folder.py` updates tests/data/report.json: the output of `jax-oneshot report --json` on the folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jax_oneshot.report import document, dump_folder
 
 GOLDEN = pathlib.Path(__file__).parent / "data" / "report.json"
 
-# XLA's tables of source locations stand in front of the computations.
+# XLA's tables of source locations, which precede the computations.
 _SOURCES = """
 FileNames
 1 "/src/model.py"
@@ -76,13 +76,13 @@ ENTRY %main {{
   ROOT %t = (bf16[8,8192]{{1,0}}, f32[8,64]{{1,0}}) tuple(%large, %product)
 }}
 """
-# Written into module names where a browser would take it for markup.
+# In names, to check that the page escapes markup.
 _MARKUP = "<b>"
 _PLATFORMS: tuple[Platform, Platform] = ("cuda", "cpu")
 
 
 def write(folder: pathlib.Path) -> None:
-    """Dumps both modules there, with a pass time that does not vary."""
+    """Dumps both modules into the folder, with a fixed pass time."""
     dumper = dumps.Dumper(folder, jax_internals.hlo_text)
     made = 0
     for text, platform in zip((_DECODE, _LOGITS), _PLATFORMS, strict=True):
@@ -101,7 +101,7 @@ def read(folder: pathlib.Path) -> document.ReadModule:
 
 
 def document_text(folder: pathlib.Path) -> str:
-    """What `--json` prints."""
+    """The output of `--json`."""
     found = dump_folder.read(folder)
     return json.dumps(document.document(found, [document.read_module(one) for one in found.modules]), indent=1) + "\n"
 

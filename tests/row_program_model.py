@@ -1,8 +1,8 @@
-"""Row programs as Python values: their text, and what they compute, in float64 by numpy.
+"""Row programs as Python values: their text, and their results in float64 by numpy.
 
-A second implementation, to hold the project's scalar evaluator against: every operation in float64, rounded to f32
-and then to the statement's dtype. Written from docs/row_program.md, on whole arrays; a value is [rows, width] with a 1
-where it does not vary.
+A second implementation to compare the scalar evaluator with: every operation in float64, rounded to f32 and then to the
+statement's dtype. It follows docs/row_program.md and works on whole arrays; a value is [rows, width], with 1 for a
+dimension over which it does not vary.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "f8e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
     "f8e5m2": np.dtype(ml_dtypes.float8_e5m2),
 }
-# Kind -> does it vary over (rows, width).
+# Kind -> whether it varies over (rows, width).
 KINDS: dict[str, tuple[bool, bool]] = {
     "scalar": (False, False),
     "vec": (False, True),
@@ -49,7 +49,7 @@ def _round_away(x: Wide) -> Wide:
 
 
 def _multiply_add(x: Wide, y: Wide, z: Wide) -> Wide:
-    """x * y + z of numbers of f32, such that rounding the result to f32 rounds the exact one (rounded to odd)."""
+    """x * y + z of f32 numbers, rounded to odd in float64, so that rounding it to f32 rounds the exact result."""
     product = x * y  # exact: 24 bits times 24
     total = product + z
     back = total - product
@@ -109,7 +109,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """One statement; `attribute` is an input's number, a constant's number or a direction, where there is one."""
+    """One statement; `attribute` is an input's index, a constant's value or a comparison direction, if it has one."""
 
     op: str
     dtype: str
@@ -130,7 +130,7 @@ class Statement:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A row program; every output is (value, kind), and lies in shards if its number is in `shards`."""
+    """A row program; every output is (value, kind), and is sharded if its index is in `shards`."""
 
     inputs: Sequence[Input]
     statements: Sequence[Statement]
@@ -147,28 +147,28 @@ class Program:
 
 
 def join(*kinds: str) -> str:
-    """The narrowest kind that holds them all."""
+    """The narrowest kind that varies over all that `kinds` vary over."""
     varies = tuple(any(KINDS[kind][axis] for kind in kinds) for axis in (0, 1))
     return next(kind for kind, axes in KINDS.items() if axes == varies)
 
 
 def shape_of(kind: str, rows: int, width: int) -> tuple[int, int]:
-    """The model's shape of a value, [rows or 1, width or 1]."""
+    """Shape of a value in this model, [rows or 1, width or 1]."""
     over_rows, over_width = KINDS[kind]
     return (rows if over_rows else 1, width if over_width else 1)
 
 
 def round_to(dtype: str, value: Array) -> Array:
-    """`value` (any float type) as `dtype`, through f32, to nearest even; pred: is it other than zero."""
+    """`value` (any float type) as `dtype`, through f32, to nearest even; pred: whether it is not zero."""
     if dtype == "pred":
         return np.asarray(value != 0)
     return value.astype(np.float32).astype(DTYPES[dtype])
 
 
 def evaluate(program: Program, rows: int, width: int, rank: int, inputs: Sequence[Sequence[Array]]) -> list[Array]:
-    """One rank's outputs; `inputs[rank][i]` has the shape that `shape_of` gives for input i and its dtype.
+    """One rank's outputs; `inputs[rank][i]` has the dtype of input i and its shape by `shape_of`.
 
-    Where input or output lies in shards, the shape's width is width / number of ranks.
+    For a sharded input or output, the width is width / number of ranks.
     """
     values: list[Array] = []
     with np.errstate(all="ignore"):
@@ -209,7 +209,7 @@ def _apply(statement: Statement, operands: Sequence[Array], extent: tuple[int, i
     if op == "broadcast":
         return np.broadcast_to(wide[0], shape_of(statement.kind, *extent))
     if op in ("reduce_sum", "reduce_max", "reduce_min"):
-        # accumulate, not reduce: column after column, where numpy's reduce would add in pairs.
+        # accumulate, not reduce: goes column by column, while numpy's reduce sums pairwise.
         add = {"reduce_sum": np.add, "reduce_max": np.maximum, "reduce_min": np.minimum}[op]
         return np.asarray(add.accumulate(wide[0], axis=1)[:, -1:])
     return _elementwise(statement, wide)

@@ -1,4 +1,4 @@
-"""HLO of a norm that GSPMD sharded, as XLA spells it: a block, its parts, and the row program that it is."""
+"""HLO of a norm sharded by GSPMD, as XLA spells it: a block, its parts, and the row program that it becomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OFFSET = """
 
 SLICE = "%part = bf16[8,8]{1,0} dynamic-slice(%ar, %origin, %offset), dynamic_slice_sizes={8,8}"
 
-# From %y, this rank's columns, to %n, the same of the norm.
+# Computes %n, this rank's columns of the norm, from %y, its columns of the row.
 NORM = f"""
 %f = f32[8,8]{{1,0}} convert(%y)
 %sq = f32[8,8]{{1,0}} multiply(%f, %f)

@@ -1,4 +1,4 @@
-"""A row's result has the same bits whatever rows go with it: on CPU, through JAX, up to the largest message."""
+"""Batch invariance: a row's result has the same bits in every batch; on CPU, through JAX, up to the largest message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pathlib
 import pytest
 from jax_process import RunPython
 
-# All-reduce, residual add and norm of `rows` rows; every row is also computed in batches of other sizes.
+# All-reduce, residual add and norm; every row is also computed in batches of other sizes.
 SCRIPT = """
 import functools, json, sys
 import jax, jax.numpy as jnp, numpy as np

@@ -59,7 +59,7 @@ def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: pathlib.P
 
 
 def test_the_import_costs_under_five_milliseconds_with_the_variable_unset() -> None:
-    # The best of several: a busy machine makes any single process slow.
+    # The minimum of several, since other load can slow down any single process.
     assert min(start_up.measure(1) for _ in range(10)) < 5
 
 

@@ -1,4 +1,4 @@
-"""`bench decode`: tiny models on CPU devices from end to end, and what it makes of times and traces."""
+"""`bench decode`: tiny models on CPU devices end to end, and its figures from given times and traces."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_fewer_gpus_than_ranks_are_refused() -> None:
         Layout(2, "each", "cuda").environments("3")
 
 
-# Ranks answer what they are asked; rank 1 ends at "die", and nobody answers "sleep".
+# Ranks answer every request, except that rank 1 exits at "die" and no rank answers "sleep".
 RANK = """
 import json, os, sys, time
 job = json.loads(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The kernel benchmark's Python half, with a process that answers without a GPU: figures, tables, picture, errors."""
+"""The kernel benchmark's Python half, with a fake process instead of a GPU: figures, tables, plot, errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANSWER = {"us": US, "public_us": {"slow": [7.0], "quick": [5.0]}, "skipped": {"b
 
 
 def process(*answers: dict[str, Any]) -> list[str]:
-    """A command that gives one of `answers` to each request, then ends."""
+    """A command that sends the next of `answers` for each request, then exits."""
     lines = [json.dumps(answer) for answer in answers]
     return [sys.executable, "-c", f"for line in {lines!r}:\n input()\n print(line, flush=True)"]
 
@@ -83,7 +83,7 @@ def test_each_number_of_ranks_is_measured_for_which_there_are_gpus() -> None:
     assert {ranks for ranks, _, _ in request.extents(8)} == {2, 4, 8}
     assert len(Request().extents(8)) == 3 * 5 * 3
     asked = Request(ranks=(4,), shapes=((1, 4096),))
-    assert asked.extents(2) == [(4, 1, 4096)]  # refused by the process that measures, with the reason
+    assert asked.extents(2) == [(4, 1, 4096)]  # the process that measures rejects it, with the reason
 
 
 def test_a_gpu_per_rank_is_asked_for_and_noted() -> None:
@@ -137,7 +137,7 @@ def test_a_process_that_never_answers_is_ended(monkeypatch: pytest.MonkeyPatch) 
 
 
 def shown(ranks: int, answer: dict[str, Any], which: int = 0) -> list[list[str]]:
-    """The cells of head and rows, as a terminal of eighty columns shows them."""
+    """The cells of the header and the rows, as an eighty-column terminal shows them."""
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(kernel_tables.tables(ranks, measured(answer))[which])
     lines = [line for line in console.export_text().splitlines() if line.strip(" ─")]
@@ -188,7 +188,7 @@ def test_the_file_is_named_after_the_gpu(gpu: str, gpus: str, name: str) -> None
 def test_the_legend_tells_the_fastest_public_kernel_and_what_was_skipped() -> None:
     legend = kernel_tables.legend(measured(ANSWER, ANSWER, shapes=((1, 3584), (8, 3584))))
     assert "push_poll: the floor" in legend
-    assert "NCCL" not in legend  # was not measured
+    assert "NCCL" not in legend  # it was not measured
     assert "public: quick is the fastest at 2 shapes" in legend
     assert "skipped: big at 2x[1,3584], 2x[8,3584]: does not fit" in legend
 

@@ -1,4 +1,4 @@
-"""`jax-oneshot bisect`: the halving itself, and a wrong region planted among thirty, found from outside."""
+"""`jax-oneshot bisect`: the bisection itself, and the command on a program with one wrong rewrite among thirty."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jax_process import Finished, RunPython
 REWRITES = 30
 PLANTED = 17
 
-# Thirty all-reduces in two modules, each followed by a multiplication; in the planted one the factor is 3 where the
-# program, as it is compiled, has 3, and 7 in what the pass makes of it.
+# Thirty all-reduces in two modules, each followed by a multiplication. Only one has the factor 3; with "plant", the
+# rewritten module has 7 in its place.
 PROGRAM = f"""
 import sys
 import jax, jax.numpy as jnp, numpy as np
@@ -66,7 +66,7 @@ def test_a_wrong_region_planted_among_thirty_is_named(run_python: RunPython, pro
     assert f"rewrite {PLANTED} is the first with which the program goes wrong:" in done.stdout
     assert "module       jit_step (cpu), 0001.jit_step.cpu.report.json" in done.stdout
     assert "constant 3" in done.stdout
-    assert len(done.stderr.splitlines()) <= 2 + 5  # halving 30
+    assert len(done.stderr.splitlines()) <= 2 + 5  # bisecting 30
 
 
 def test_with_stdout_a_program_that_checks_nothing_is_enough(

@@ -1,4 +1,4 @@
-"""The persistent compilation cache: settings are never mixed, and a fused executable survives it."""
+"""The persistent compilation cache: entries of different settings are never mixed, and fused executables work."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_on_off_on_share_a_folder_and_are_never_mixed(
     assert [run["calls"] for run in (on, off, on_again, off_again)] == [1, 0, 1, 0]
     assert [(run["hits"], run["misses"]) for run in (on, off)] == [(0, 1), (0, 1)]
     assert [(run["hits"], run["misses"]) for run in (on_again, off_again)] == [(1, 0), (1, 0)]
-    # The executable that came out of the cache has its state and its handlers: the same bits, call after call.
+    # The executable from the cache has its state and its handlers: the same bits in every call.
     assert on_again["output"] == on["output"]
     assert off_again["output"] == off["output"]
     assert all(run["repeatable"] for run in (on, off, on_again, off_again))

@@ -1,4 +1,4 @@
-"""What XLA's GPU compiler ends with: with the pass on no more collectives, copies or kernels than with it off."""
+"""XLA's GPU compiler ends with no more collectives, copies or kernels with the pass on than with it off."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ def _events(path: pathlib.Path) -> Iterator[dict[str, Any]]:
 
 
 def _readable(uri: str) -> str:
-    """A test's log, without what the sandbox of some Bazels adds to it."""
+    """A test's log, without the sandbox traces that some versions of Bazel add."""
     lines = pathlib.Path(urllib.parse.urlparse(uri).path).read_text(errors="replace").splitlines()
     return "\n".join(line for line in lines if "linux-sandbox" not in line)
 
 
 @pytest.fixture(scope="session")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Per target: "PASSED", or what went wrong, with the test's log; one run of Bazel for all targets."""
+    """By target: "PASSED", or what went wrong with the test's log; from one run of Bazel for all targets."""
     path = tmp_path_factory.mktemp("bazel") / "events.json"
     command = [BAZEL, "test", "--keep_going", f"--build_event_json_file={path}", "//..."]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

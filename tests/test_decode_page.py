@@ -1,4 +1,4 @@
-"""docs/decode.md: its figures are those of the committed results."""
+"""docs/decode.md: its figures match the committed results."""
 
 from __future__ import annotations
 

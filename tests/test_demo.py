@@ -1,4 +1,4 @@
-"""The demo command from end to end, its flags, and how it tells a difference."""
+"""The demo command end to end, its flags, and how it detects a difference."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_table_fits_80_columns_and_says_what_was_fused() -> None:
     assert float(row[8]) > 0
     assert float(row[9]) > 0
     assert re.fullmatch(r"\d+\.\d\dx", row[10])
-    assert "llama (1 of 1)" in done.stderr  # progress, also where there is no terminal
+    assert "llama (1 of 1)" in done.stderr  # progress is printed without a terminal too
 
 
 def test_norm_weights_can_be_split_too() -> None:
@@ -91,7 +91,7 @@ def test_a_decoder_process_that_dies_is_shown_with_what_it_printed() -> None:
 
 
 def test_a_process_that_is_gone_before_it_is_asked_is_told_with_what_it_printed() -> None:
-    """Its pipe is broken when the request is sent, and still when the worker is closed."""
+    """Its pipe is broken both when the request is sent and when the worker is closed."""
     gone = [sys.executable, "-c", "import sys; print('no such device', file=sys.stderr)"]
     with compare.Worker(gone, {}) as worker:
         worker._process.wait()

@@ -1,4 +1,4 @@
-"""The documents: what is generated is up to date, links lead somewhere, and quoted messages are in the code."""
+"""The documents: generated parts are up to date, links resolve, and quoted messages are in the code."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_headings_of_troubleshooting_are_messages_of_the_code() -> None:
     code = "\n".join(reasons_in_code.without_breaks(path.read_text()) for path in files)
     for heading in headings:
         if heading.startswith(XLA_NOT_REGISTERED):
-            continue  # XLA's own; tests/test_saved_executables.py provokes it
+            continue  # XLA's message; tests/test_saved_executables.py provokes it
         longest = max(heading.split("…"), key=len)
         assert len(longest) > 10, heading
         assert longest in code, f"no source says {longest!r}"

@@ -1,4 +1,4 @@
-"""`jax-oneshot doctor`: each thing it looks at is broken once, and its advice read."""
+"""`jax-oneshot doctor`: everything that it checks is broken once, and its advice checked."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ON = {"JAX_ONESHOT": "1"}
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What `doctor --json` printed."""
+    """The output of `doctor --json`."""
 
     status: int
     contents: dict[str, Any]
 
     def of(self, topic: str) -> dict[str, Any]:
-        """The last finding of a topic."""
+        """The last finding with this topic."""
         found: dict[str, Any] = [one for one in self.contents["findings"] if one["topic"] == topic][-1]
         return found
 
@@ -44,7 +44,7 @@ def doctor(
 
 
 def stopped(report: Report, platform: str = "cpu") -> str:
-    """Sentence and fixes of a platform that is stopped."""
+    """Sentence and fixes of the verdict, which must be `stopped`."""
     verdict = report.verdict(platform)
     assert (report.status, report.contents["ok"], verdict["state"]) == (1, False, "stopped"), report.contents
     assert verdict["fixes"]
@@ -52,7 +52,7 @@ def stopped(report: Report, platform: str = "cpu") -> str:
 
 
 def write_package(folder: pathlib.Path, name: str, version: str, files: Mapping[str, str]) -> None:
-    """An installed package as Python sees it: modules, and metadata beside them."""
+    """Writes a fake installed package: modules and metadata."""
     metadata = folder / f"{name}-{version}.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written_to_is_noted_with_what_to_set(tmp_path: 
 
 
 def test_a_folder_under_a_file_system_that_takes_none_is_noted() -> None:
-    """Root passes every check of permissions there."""
+    """Permission checks would pass there for root."""
     (finding,) = (
         one for one in local_checks.look(ON | {"JAX_ONESHOT_DUMP_TO": "/proc/a/b"}) if one.topic == "dump folder"
     )
@@ -187,7 +187,7 @@ def test_folders_that_can_be_made_or_are_elsewhere_are_fine(tmp_path: pathlib.Pa
     environ = {"JAX_ONESHOT_DUMP_TO": str(tmp_path / "a" / "b"), "JAX_COMPILATION_CACHE_DIR": "gs://bucket/cache"}
     found = {one.topic: one for one in local_checks.look(environ)}
     assert found["dump folder"].value == f"{tmp_path}/a/b, which will be made"
-    assert not list(tmp_path.iterdir())  # tried, and removed again
+    assert not list(tmp_path.iterdir())  # created to try, and removed again
     assert "not on this machine's disks" in found["compilation cache"].value
 
 

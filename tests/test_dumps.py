@@ -1,4 +1,4 @@
-"""Dumps: file names, the report's schema, numbers that are never used twice."""
+"""Dumps: file names, the report's schema, unique numbers."""
 
 from __future__ import annotations
 

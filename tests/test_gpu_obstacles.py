@@ -1,4 +1,4 @@
-"""What is found to stand against a rewrite before it is made, and what is not asked."""
+"""Obstacles on this machine's GPUs that are found before a rewrite, and when nothing is checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALL = {
 
 
 class Machine:
-    """A machine on which everything is well, but for what a test says."""
+    """A machine without obstacles, except those that a test asks for."""
 
     def __init__(self, *, gpus: int = 2, hosts: int = 1, nccl: bool = True, native_says: str = "") -> None:
         self.checked: list[Any] = []
@@ -57,7 +57,7 @@ def test_hosts_are_counted_by_what_xla_calls_their_devices(monkeypatch: pytest.M
 
     backends: dict[str, Any] = {}
     monkeypatch.setattr("jax._src.xla_bridge._backends", backends)
-    assert jax_internals.gpu_host_count() == 1  # nothing has started yet
+    assert jax_internals.gpu_host_count() == 1  # no backend has started yet
     backends["cuda"] = backend(device(slice_index=0), device(slice_index=0))
     assert jax_internals.gpu_host_count() == 1
     backends["cuda"] = backend(device(slice_index=0), device(slice_index=1))

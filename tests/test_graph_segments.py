@@ -1,4 +1,4 @@
-"""Which calls end a CUDA graph, and what XLA's GPU compiler makes of it."""
+"""Which calls end a CUDA graph, and the command buffers that XLA's GPU compiler then makes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CALLS = LAYERS.count("all-reduce(")
 
 
 def ends(text: str) -> list[bool]:
-    """By call, in the order of the text."""
+    """For each call, in the order of the text, whether it ends a graph."""
     return [GRAPH_END in line for line in text.splitlines() if INSIDE in line or GRAPH_END in line]
 
 
@@ -104,6 +104,6 @@ def test_xla_records_as_many_command_buffers_as_the_pass_meant(
     assert sum(one["ends_graph"] for one in report["all_reduces"]) == graphs - 1
     (thunks,) = (tmp_path / "xla").glob("*thunk_sequence_after_thunk_passes.txt")
     lines = thunks.read_text().splitlines()
-    # Indented lines are what a command buffer holds.
+    # Indented lines are the contents of a command buffer.
     assert sum("kCommandBuffer" in line for line in lines if not line.startswith(" ")) == graphs
     assert sum("kCustomCall" in line for line in lines if not line.startswith(" ")) == graphs - 1

@@ -1,4 +1,4 @@
-"""Models whose regions read what is made of token ids: masks (jnp.take's NaN), rows of a position table; off and on."""
+"""Models whose regions read values computed from token ids: masks (jnp.take's NaN), rows of a position table."""
 
 from __future__ import annotations
 

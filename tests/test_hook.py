@@ -1,4 +1,4 @@
-"""The hook, with a pass made of a few lines: what it hands on, when it keeps away, that it never raises."""
+"""The hook, with a fake pass: what it returns, when it leaves a module alone, and that it never raises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from report_fixture import NATIVE, VERDICT
 
 @dataclasses.dataclass
 class FakePass:
-    """Rewrites every module to `module`; counts what it was called with."""
+    """Rewrites every module to `module`; records its arguments."""
 
     module: bytes | None = b"after"
     report: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(NATIVE))
@@ -102,7 +102,7 @@ def test_the_limit_counts_the_rewrites_of_all_modules() -> None:
     fake = FakePass(report=dict(NATIVE) | {"rewrites": 2})
     limited = hook(fake, Config(limit=3))
     assert [limited(module) is None for module in (b"one", b"two", b"three")] == [False, False, True]
-    # Without a limit first, to know how many rewrites the module would make; then again where that is too many.
+    # First without a limit, to find how many rewrites the module would make; then again if that is too many.
     assert [call["max_rewrites"] for call in fake.calls] == [-1, -1, 1, -1, 0]
 
 
@@ -120,7 +120,7 @@ def test_modules_do_not_wait_for_each_others_kernels() -> None:
     both = threading.Barrier(2, timeout=20)
 
     def compile_kernels(calls: Any) -> str:
-        both.wait()  # raises unless the other module's kernels are compiled at the same time
+        both.wait()  # times out unless the other module's kernels are compiled at the same time
         return ""
 
     around = dataclasses.replace(AROUND, run_pass=FakePass(), gpu_obstacle=compile_kernels)
@@ -188,7 +188,7 @@ def test_a_module_whose_name_matches_is_rewritten_in_one_run() -> None:
         ([2048, 2049, 2050], [2048, 2049], True),
         ([2048], [2048, 2049], False),
         ([0, 1], [2048, 2049], False),
-        ([2048, 2049], [], False),  # not decided yet
+        ([2048, 2049], [], False),  # devices not assigned yet
     ],
 )
 def test_what_counts_is_whether_the_modules_own_devices_are_this_processs(

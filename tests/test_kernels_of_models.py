@@ -1,4 +1,4 @@
-"""The CUDA kernels of whole models, compiled by NVRTC for three generations of GPUs, on a machine without any."""
+"""The CUDA kernels of whole models, compiled by NVRTC for three generations of GPUs, without a GPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_SPILLS = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"
 
 @pytest.fixture(autouse=True)
 def nvrtc_of_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tells the native module, for one test: processes that other tests start must not inherit it."""
+    """Tells the native module where NVRTC is, for one test: subprocesses of other tests must not inherit it."""
     told: dict[str, str] = {}
     nvidia_libraries.tell_native(told)
     for name, folders in told.items():

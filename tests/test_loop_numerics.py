@@ -14,7 +14,7 @@ from jax_process import REPOSITORY, RunPython
 from loop_models import LoopModel
 
 WORKER = str(REPOSITORY / "tests" / "loop_worker.py")
-LARGEST_ERROR = 2e-5  # of f32, over the largest value; the models multiply it by some rounds
+LARGEST_ERROR = 2e-5  # of f32, relative to the largest value; it grows over the iterations
 
 FIXED = [
     LoopModel(),
@@ -47,7 +47,7 @@ models = st.builds(
 
 
 def errors(run_python: RunPython, drawn: list[LoopModel], dump: pathlib.Path, jax: pathlib.Path | None) -> list[float]:
-    """By model: the largest error, with the pass on."""
+    """The largest error of each model, with the pass on."""
     lines = "".join(json.dumps(dataclasses.asdict(model)) + "\n" for model in drawn)
     environment = {"JAX_ONESHOT": "1", "JAX_ONESHOT_DUMP_TO": str(dump)}
     done = run_python([WORKER], stdin=lines.encode(), env=environment, jax=jax, timeout_s=600)
@@ -69,7 +69,7 @@ def test_rotated_loops_compute_what_the_model_says(
 def test_random_loops_compute_what_the_model_says(
     run_python: RunPython, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """One process for many models: each takes a second to compile."""
+    """One process runs many models, since a model takes a second to compile."""
 
     @settings(
         max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None

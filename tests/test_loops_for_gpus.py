@@ -1,4 +1,4 @@
-"""Scanned models through XLA's GPU compiler: what is left of a layer's norms in the loop's body."""
+"""Scanned models through XLA's GPU compiler: exchanges and norm kernels left in the loop's body."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from jax_oneshot.commands import demo
 from jax_oneshot.demo import gpu_compile
 
-# What launches nothing, in the text behind all optimizations.
+# Opcodes that launch no kernel, in the optimized text.
 NO_KERNEL = {"parameter", "get-tuple-element", "tuple", "bitcast", "constant", "partition-id", "replica-id"}
 
 
 def body_of_layers(text: str) -> list[str]:
-    """The instructions of the loop's body that launch something."""
+    """The instructions of the loop's body that launch a kernel."""
     (name,) = set(re.findall(r"while\(.*?body=%([\w.-]+)", text))
     body = re.split(rf"^%{re.escape(name)} ", text, flags=re.MULTILINE)[1].partition("\n}")[0]
     lines = [line.strip().removeprefix("ROOT ") for line in body.splitlines()[1:]]

@@ -1,4 +1,4 @@
-"""The table of the largest messages that are rewritten."""
+"""The tables of message sizes: the largest that is rewritten, and the smallest that takes two shots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two processes: the CPU kernels meet within one process only, so the pass keeps groups over both, and says why."""
+"""Two processes: CPU ranks rendezvous within one process only, so the pass keeps groups over both, and says why."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_group_over_two_processes_is_kept_and_one_within_a_process_is_fused(
 
     assert outputs == [[513.0, 513.0]] * 2
     reports = [json.loads(path.read_text()) for path in (tmp_path / "dumps").glob("*.report.json")]
-    assert len(reports) == 4  # both processes dump into one folder, neither over the other's files
+    assert len(reports) == 4  # both processes dump into one folder without overwriting files
     for report in reports:
         (verdict,) = report["all_reduces"]
         if report["module"] == "jit_here":

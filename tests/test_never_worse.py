@@ -1,4 +1,4 @@
-"""With the variable on, every model of the demo says what it says with it off."""
+"""Every model of the demo gives the same tokens with JAX_ONESHOT on and off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_the_demo_variant_gives_equal_tokens_with_every_all_reduce_rewritten(var
     config = demo.model_config(variant, layers=LAYERS)
     done = compare.compare(variant, compare.worker_command(config), steps=STEPS, rounds=0)
     assert done.tokens_equal, f"first differing step: {done.first_difference}"
-    # A scanned body's two all-reduces are in the module once, besides the embedding's.
+    # A scanned body has two all-reduces, once for all layers; one more is the embedding's.
     expected = 3 if config.scan else 2 * config.layers + 1
     assert done.verdicts["fused"] + done.verdicts["plain"] == expected
     assert done.verdicts["kept"] == 0

@@ -1,11 +1,12 @@
 """Every pattern that the pass fuses, computed with the pass on, with it off, and in float64 on the host.
 
-The bound is the error without the pass or that of the pattern with every value rounded to its declared type, whichever
-is larger: XLA:CPU sometimes leaves out roundings that the module asks for (fusions that YNNPACK runs do), the pass
-never does. The root mean square of the errors with the pass on is at most that, and no element's error exceeds the
-largest by more than two roundings to the output's type (each half a unit in the last place at that element): a row sum
-or an rsqrt that is rounded the other way moves a whole row, and whose row is the worst is luck. All ranks of a group
-must hold the same bits. A case counts only where the report says that it was rewritten as expected.
+The baseline is the error without the pass or that of the pattern with every value rounded to its declared type,
+whichever is larger: XLA:CPU sometimes omits roundings that the module asks for (fusions that YNNPACK runs do), the pass
+never does. The root mean square of the errors with the pass on is at most the baseline's (RMS_SLACK allows for noise),
+and no element's error exceeds the baseline's maximum by more than two roundings to the output's type (each half a unit
+in the last place at that element): a row sum or an rsqrt that is rounded the other way moves a whole row, and which
+row is the worst is luck. All ranks of a group must hold the same bits. The report must say that each case was
+rewritten as expected.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from numerics_patterns import PATTERNS, Case
 from numerics_sharded import all_cases
 
 WORKER = pathlib.Path(__file__).with_name("numerics_worker.py")
-RMS_SLACK = 1.001  # of 334 outputs: 0.953 in the median, 1 at most (27 November 2026, CPU)
+RMS_SLACK = 1.001  # over 334 outputs the ratio is 0.953 in the median, 1 at most (27 November 2026, CPU)
 ROUNDINGS = (
-    2  # of 611 outputs five exceed the largest error at all, by 0.8 roundings at most but for one's 1.26 (same day)
+    2  # five of 611 outputs exceed the baseline's maximum, four by at most 0.8 roundings and one by 1.26 (same day)
 )
 Outputs = dict[str, list[np.ndarray[Any, Any]]]
 
@@ -41,7 +42,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """All cases off and on, and the pass's report for each."""
+    """All cases off and on, and the pass's report on each."""
 
     off: Run
     on: Run
@@ -74,14 +75,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 def one_rounding(expected: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Half the distance of neighbours in `dtype` near `expected`: what rounding to it changes at most."""
+    """Half the distance of neighbours in `dtype` near `expected`, the largest error of rounding to it."""
     info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
     exponent = np.frexp(np.maximum(np.abs(expected), float(info.smallest_normal)))[1] - 1
     return float(info.eps) / 2 * np.exp2(exponent)
 
 
 def error(got: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Element by element; zero where both are the same infinity or both NaN."""
+    """Absolute error of each element; zero where both are the same infinity or both NaN."""
     wide = got.astype(np.float64)
     same = (wide == expected) | (np.isnan(wide) & np.isnan(expected))
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Where NVIDIA's libraries are looked for."""
+"""Where NVIDIA's libraries are searched for."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def opt(*arguments: object) -> int:
     """Runs the command in this process and returns its exit status."""
     try:
         return cli.main(["opt", *map(str, arguments)])
-    except SystemExit as stopped:  # argparse's way to refuse
+    except SystemExit as stopped:  # raised by argparse on errors
         return int(stopped.code or 0)
 
 

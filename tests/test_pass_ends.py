@@ -1,4 +1,4 @@
-"""Golden tests: the pass always ends, and one region's trouble stays its own."""
+"""Golden tests: the pass always terminates, and an error in one region does not affect others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hlo_fixture import GROUPS_8, all_reduce, entry, run_pass
 
 OUT_OF_STEPS = "the pass has used up its {} steps for this module; what is left stays as it is"
 
-# A norm of a narrow sum, whose widened values are returned as well: the call makes %wide inside, for the row sum, and
-# the module keeps a copy outside, made of what the call returns.
+# A norm of a narrow sum, whose widened values are returned too: the call computes %wide inside, for the row sum, and
+# the module keeps a copy outside, computed from the call's result.
 COPY_STAYS_OUTSIDE = entry(f"""
     %p = f16[8,64]{{1,0}} parameter(0)
     %ar = {all_reduce("%p", "f16[8,64]{1,0}")}
@@ -23,7 +23,7 @@ COPY_STAYS_OUTSIDE = entry(f"""
 
 
 def chain(length: int) -> str:
-    """So many all-reduces, each behind a dot that reads the one before."""
+    """`length` all-reduces, each of a dot that reads the one before."""
     lines = ["%x0 = bf16[8,64]{1,0} parameter(0)", "%w = bf16[64,64]{1,0} parameter(1)"]
     for i in range(length):
         dot = f"bf16[8,64]{{1,0}} dot(%x{i}, %w), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}"
@@ -76,7 +76,7 @@ def test_steps_grow_with_the_module_in_a_line() -> None:
 
 
 def test_an_operand_that_reads_one_value_along_many_ways_is_looked_at_once() -> None:
-    """Without memory of what was seen, each of the levels doubles or triples the ways."""
+    """Without memoization, each level doubles or triples the number of paths."""
     levels = 40
     lines = ["%way0 = s32[8,1]{1,0} parameter(0)"]
     lines += [f"%way{i + 1} = s32[8,1]{{1,0}} add(%way{i}, %way{i})" for i in range(levels)]

@@ -1,4 +1,4 @@
-"""Golden tests: modules as XLA:CPU hands them over, after fusion and with bf16 sums promoted to f32."""
+"""Golden tests: modules as XLA:CPU passes them to the hook, after fusion and with bf16 sums promoted to f32."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SQUARE = """
 
 
 def windows(size: int, count: int) -> str:
-    """The two fusions XLA:CPU makes of a row sum: windows of `size`, then a reduce over `count` of them."""
+    """The two fusions that XLA:CPU makes from a row sum: windows of `size`, then a reduce over `count` of them."""
     return f"""
 %windows (p4: f32[8,64], p5: f32[]) -> f32[8,{count}] {{
   %p4 = f32[8,64]{{1,0}} parameter(0)
@@ -97,7 +97,7 @@ def test_fusions_are_absorbed_whole_and_a_windowed_row_sum_is_one_reduction() ->
 
 
 def test_windows_that_overlap_are_no_row_sum() -> None:
-    """Near miss: windows of 33 with stride 32 count an element twice; XLA would print the same opcodes."""
+    """Near miss: windows of 33 with stride 31 count elements twice, with the same opcodes."""
     overlapping = windows(32, 2).replace("size=1x32 stride=1x32", "size=1x33 stride=1x31")
     computations = CONVERT + ADD + SQUARE + overlapping
     run = run_pass(entry(NORM_BODY.replace("COUNT", "2"), computations=computations), platform="cpu")
@@ -203,7 +203,7 @@ GATHERED_POSITIONS = """
 
 
 def test_rows_of_a_table_gathered_inside_a_fusion_are_gathered_in_front_of_the_call() -> None:
-    """As GPT-2 adds its position embeddings to the tokens', whose all-reduce stands before."""
+    """As in GPT-2, which adds position embeddings to the all-reduced token embeddings."""
     run = run_pass(
         entry(
             f"""
@@ -224,7 +224,7 @@ def test_rows_of_a_table_gathered_inside_a_fusion_are_gathered_in_front_of_the_c
 
 
 def test_a_gather_from_the_region_itself_is_not_moved_in_front_of_it() -> None:
-    """Near miss: the table is what was summed."""
+    """Near miss: the table is the sum."""
     run = run_pass(
         entry(
             f"""
@@ -277,7 +277,7 @@ def test_a_fusion_with_several_results_is_absorbed_through_its_tuple() -> None:
 
 
 def masked(ids: str, mark: str = "") -> str:
-    """%masked: a residual add, where an integer of shape `ids` says whether the residual counts. `mark` ends names."""
+    """%masked: a residual add in which integers of shape `ids` mask the residual. `mark` is appended to names."""
     dims = "{0}" if ids == "s32[8]" else "{0,1}"
     pred = ids.replace("s32", "pred")
     lines = f"""

@@ -18,7 +18,7 @@ def rotation(run: PassRun) -> dict[str, object]:
 
 
 def computation(run: PassRun, name: str) -> list[str]:
-    """Instructions of a computation after the pass, without what the tests do not look at."""
+    """Instructions of a computation after the pass, without attributes that the tests ignore."""
     assert run.after is not None
     text = re.split(rf"^(?:ENTRY )?%{name} ", run.after, flags=re.MULTILINE)[1].partition("\n}")[0]
     clutter = re.compile(r", (metadata|backend_config|operand_layout_constraints)=\{.*\}(?=,|$)")
@@ -33,7 +33,7 @@ def with_name(lines: list[str], name: str) -> str:
 def test_the_norm_of_the_next_round_goes_into_the_call_of_the_last_all_reduce() -> None:
     run = run_pass(SCAN.text())
     found = rotation(run)
-    # In the order of the module, which is the parser's.
+    # "moved" is in the order of the module, which depends on the parser.
     assert found | {"moved": sorted(map(str, found["moved"]))} == {  # type: ignore[call-overload]
         "loop": "loop",
         "computation": "body",
@@ -48,7 +48,7 @@ def test_the_norm_of_the_next_round_goes_into_the_call_of_the_last_all_reduce() 
     body = computation(run, "body")
     assert with_name(body, "n").endswith("get-tuple-element(%state), index=4")
     assert not any(" reduce(" in line or " rsqrt(" in line for line in body), "the norm is in the call"
-    # The slice reads the next round's index, and the residual is what it was.
+    # The slice reads the next iteration's index, and the residual is unchanged.
     assert " add(%i1, %origin_at)" in with_name(body, "at")
     assert " dynamic-slice(%gammas, %at, %origin)" in with_name(body, "row")
     root = body[-1]
@@ -99,7 +99,7 @@ def test_any_index_computed_from_the_state_moves_along(index: str, platform: str
 
 
 def test_a_residual_stream_that_the_body_hands_on_in_another_place_is_followed() -> None:
-    """The next round reads element 4 where this one read element 1."""
+    """The next iteration reads element 4 where this one read element 1."""
     swapped = dataclasses.replace(
         SCAN,
         more=f"%old = {ROW} get-tuple-element(%state), index=4",
@@ -123,7 +123,7 @@ def test_of_a_part_that_is_not_pure_what_comes_before_it_moves() -> None:
     assert "get-tuple-element(%state), index=4" in with_name(body, "pure")
 
 
-# The normed rows also leave the loop, by an instruction that does not move.
+# The normed rows are also read by an instruction that does not move.
 COLLECTED = dataclasses.replace(
     SCAN,
     more=f'%seen = {ROW} custom-call(%n), custom_call_target="elsewhere"',
@@ -142,7 +142,7 @@ def test_others_that_read_the_value_read_it_from_the_state() -> None:
 
 
 def test_where_copies_were_inserted_a_late_reader_reads_a_copy() -> None:
-    """%seen may run behind the call that writes the next norm; on CPU nobody adds copies behind the pass."""
+    """%seen may run after the call that writes the next norm; on CPU no copies are inserted after the pass."""
     body = computation(run_pass(COLLECTED.text(), platform="cpu"), "body")
     assert " copy(%jax_oneshot_next." in with_name(body, "n")
     (handed_on,) = [line for line in body if "control-predecessors={%n}" in line]
@@ -162,7 +162,7 @@ def test_what_is_computed_from_the_value_row_by_row_moves_too() -> None:
     )
     run = run_pass(doubled.text(), platform="cpu")
     assert rotation(run)["carried"] == ["f32[8,64]", "f32[8,64]"]
-    # The body hands one element on as another: in a buffer of its own.
+    # The body returns one element as another, in a buffer of its own.
     assert " copy(%jax_oneshot_next." in with_name(computation(run, "body"), "twice")
 
 
@@ -188,7 +188,7 @@ def test_a_loop_whose_state_leaves_it_whole_is_not_rotated() -> None:
 
 
 def test_a_round_that_ends_in_more_than_row_wise_math_is_not_rotated() -> None:
-    """The all-reduce is kept, so nothing takes the norm in, and not a byte changes."""
+    """The all-reduce is kept, so no call absorbs the norm, and the module is unchanged."""
     run = run_pass(SCAN.text(), max_bytes=8)
     assert rotation(run)["reason"] == "no all-reduce of the round takes in what begins the next one"
     assert run.after is None

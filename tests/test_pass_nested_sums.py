@@ -1,4 +1,4 @@
-"""Golden tests: a sum over one axis of a mesh and then another is one exchange; groups of one rank are none."""
+"""Golden tests: a sum over one mesh axis and then another becomes one exchange; groups of one rank need none."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_reshapes_and_transposes_between_stay_in_front() -> None:
 
 
 def mixed(inner: str, between: str, outer: str) -> str:
-    """Sums in types of their own; `between` reads %first, the outer sum reads %mid."""
+    """Two sums of different types; `between` reads %first, the outer sum reads %mid."""
     return entry(f"""
     %x = {inner} parameter(0)
     %first = {all_reduce("%x", inner, groups=TENSOR)}

@@ -1,4 +1,4 @@
-"""Golden tests: how real models spell what stands behind an all-reduce, and near misses of each."""
+"""Golden tests: the epilogues of real models in their spellings, and near misses of each."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_an_elementwise_op_that_xla_fuses_for_free_is_left_to_it_on_cuda_only() 
 
 
 def test_a_residual_in_another_layout_is_copied_in_front_of_the_call() -> None:
-    """As models write it whose first residual comes from a transposed embedding."""
+    """As in models whose first residual comes from a transposed embedding."""
     run = run_pass(
         entry(f"""
         %dot = bf16[8,64]{{1,0}} parameter(0)

@@ -1,4 +1,4 @@
-"""What the pass hands back: the names of what is new, every byte of what is not, and refusals of broken modules."""
+"""The pass's output: names of new instructions, the others byte for byte, and rejection of broken modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_on_cpu_the_logical_ids_follow_the_operands() -> None:
 
 @pytest.mark.parametrize("name", ["partition-id.1", "jax_oneshot_partition-id.1", "jax_oneshot.0", "jax_oneshot.7"])
 def test_a_name_that_the_module_has_is_not_given_again(name: str) -> None:
-    """GSPMD calls its own partition-id so; names of ours stand in a module that went through the pass before."""
+    """GSPMD gives its partition-id that name; a module that went through the pass before has the pass's names."""
     text = entry(f"""
         %{name} = u32[] partition-id()
         %p = bf16[8,64]{{1,0}} parameter(0)
@@ -62,4 +62,4 @@ def test_every_strict_prefix_of_a_module_is_refused_or_passed_through() -> None:
         if error:
             refused += 1
             assert "HloModuleProto" in error
-    assert refused > 100  # those that are long enough to hold the all-reduce
+    assert refused > 100  # those long enough to contain the all-reduce

@@ -1,4 +1,4 @@
-"""Golden tests: what stops a region, each sentence provoked once by the instruction behind an all-reduce."""
+"""Golden tests: every reason that stops a region, provoked by the instructions after an all-reduce."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ WIDE = "f32[8,64]{1,0}"
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """An all-reduce %ar of %p, and what follows.
+    """An all-reduce %ar of %p, and the instructions after it.
 
     Attributes:
-      body: instructions after %ar; the first that reads it is %stop.
+      body: instructions after %ar; the region stops at %stop.
       reason: why the region stops there.
       shape: of %ar.
       computations: that the body calls.
+      platform: that the module is compiled for.
     """
 
     body: str
@@ -33,7 +34,7 @@ class Case:
 
 
 def chain(length: int) -> str:
-    """So many negations, one after the other; the one behind the 255th is %stop."""
+    """`length` negations, one after the other; the 256th is %stop."""
     names = ["ar", *(f"n{number}" for number in range(255)), "stop", *(f"m{number}" for number in range(length - 256))]
     lines = [f"%{name} = {ROW} negate(%{before})" for before, name in itertools.pairwise(names)]
     return "\n".join([*lines[:-1], "ROOT " + lines[-1]])
@@ -236,7 +237,7 @@ def test_a_second_all_reduce_of_rows_ends_the_region() -> None:
     assert run.verdicts[0]["reason"] == ("the region ends before %second: all-reduce does not complete a row reduction")
 
 
-# What is changed in a block with a sharded norm, and why its region then ends earlier.
+# Changes to a block with a sharded norm, and the reason why its region then ends earlier.
 SHARDED = {
     "a sum that is followed by a maximum over the ranks": (
         ("to_apply=%add_f32\n%inv", "to_apply=%max_f32\n%inv"),

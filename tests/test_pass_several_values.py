@@ -1,4 +1,4 @@
-"""All-reduces of several values: which of them share a call, and what is said of them."""
+"""Variadic all-reduces: which of their values share a call, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_values_of_a_tuple_all_reduce_each_get_what_stands_behind_them() -> None
 
 
 def several_values(count: int, shape: str = "f32[8,64]{1,0}") -> str:
-    """An all-reduce of `count` values that have nothing to do with one another; the first is negated behind it."""
+    """An all-reduce of `count` unrelated values, the first of which is negated after it."""
     shapes = f"({', '.join([shape] * count)})"
     values = range(count)
     return entry(

@@ -1,4 +1,4 @@
-"""Golden tests: norms that GSPMD sharded, as XLA spells them; near misses are in test_pass_shards_near_misses.py."""
+"""Golden tests: norms sharded by GSPMD, as XLA spells them; near misses are in test_pass_shards_near_misses.py."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_a_vector_gathered_for_the_norm_alone_goes_into_the_exchange() -> None:
     assert "a1: gather bf16 vec" in run.only["row_program"]
     assert run.only["absorbed"]["all_gathers"] == 1
     assert run.report["collectives_after"] == 1
-    # Near miss: somebody else reads it, so it is gathered anyway.
+    # Near miss: another user reads it, so it is gathered anyway.
     run = run_pass(entry(f"{body}\nROOT %out = (bf16[8,64]{{1,0}}, bf16[64]{{0}}) tuple(%n, %gs)"))
     assert "a1: local bf16 vec" in run.only["row_program"]
     assert run.only["absorbed"]["all_gathers"] == 0
@@ -226,7 +226,7 @@ def test_who_wants_only_its_columns_of_the_norm_gets_a_shard() -> None:
 
 
 def test_who_adds_its_columns_of_a_sum_to_its_residual_gets_the_new_residual() -> None:
-    """The last all-reduce of a scanned layer: the norm behind it is the next round's."""
+    """The last all-reduce of a scanned layer: the norm after it is in the next iteration."""
     run = run_pass(entry(LAST_OF_A_LOOP))
     assert run.only["verdict"] == "fused"
     assert run.only["row_program"].endswith("-> (x2: row shard)")
@@ -277,7 +277,7 @@ def test_row_sums_may_be_completed_in_any_order_of_the_same_ranks_but_not_by_oth
 
 
 def test_a_row_sum_in_bf16_may_be_widened_for_its_all_reduce() -> None:
-    """XLA:CPU does so to every all-reduce of bf16."""
+    """XLA:CPU widens every bf16 all-reduce."""
     total = NORM[NORM.index("%total = ") :].splitlines()[0]
     narrow = f"""%nothing = bf16[] constant(0)
         %sqb = bf16[8,8]{{1,0}} multiply(%y, %y)
@@ -304,7 +304,7 @@ def test_dp_by_tp_has_groups_with_a_slice_each() -> None:
 
 
 def test_sums_over_another_axis_leave_the_norm_s_row_sums_to_the_norm() -> None:
-    """A mesh of 4 by 2: columns lie in shards over the 4, and each shard is a sum over the 2."""
+    """A mesh of 4 by 2: columns are sharded over the 4, and each shard is a sum over the 2."""
     fours = "replica_groups={{0,2,4,6},{1,3,5,7}}, use_global_device_ids=true"
     twos = "channel_id=9, replica_groups={{0,1},{2,3},{4,5},{6,7}}, use_global_device_ids=true"
     norm = NORM.replace(GROUPS_8.partition(", ")[2], fours)
@@ -323,7 +323,7 @@ def test_sums_over_another_axis_leave_the_norm_s_row_sums_to_the_norm() -> None:
     assert first["row_program"].endswith("x2: bf16 row = add x1, x0 } -> (x2: row)")
     assert norm_verdict["row_program"].startswith("v1 (a0: gather bf16 row, a1: gather bf16 vec)")
     assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 2)
-    # Near miss: who wants the norm wants its columns only, so the row sum goes with the sum before it.
+    # Near miss: users of the norm need only their columns, so the row sum joins the call of the sum before it.
     run = run_pass(entry(body.replace(gather, "").replace("bf16[8,32]{1,0}", "bf16[8,8]{1,0}").replace("%full", "%n")))
     assert "reduce_sum" in run.verdicts[0]["row_program"]
     assert run.report["collectives_after"] == 2
@@ -333,7 +333,7 @@ LOOP_STATE = "(s32[], bf16[8,8]{1,0}, bf16[8,64]{1,0}, bf16[8]{0}, s32[])"
 
 
 def test_the_report_counts_what_one_round_of_a_loop_does() -> None:
-    """A scanned layer: the residual is loop state, in shards, and so is the offset that was moved out of the loop."""
+    """A scanned layer: the sharded residual is loop state, and so is the offset that was hoisted out of the loop."""
     slice_ = SLICE.replace("%origin", "%nothing").replace("%offset", "%hoisted")
     body = f"""
 %body (state: {LOOP_STATE}) -> {LOOP_STATE} {{

@@ -1,4 +1,4 @@
-"""What is nearly a norm of shards, or columns of a sum: it stays what it is, and the report says why."""
+"""Near misses of sharded norms and of column slices of a sum: they stay unchanged, and the report says why."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_slice_of_other_columns_ends_the_region(case: str) -> None:
     first, inner = run.verdicts
     assert first["verdict"] == "kept", "an all-reduce that only a slice reads is left to XLA"
     assert "%part, a slice" in first["reason"]
-    # What follows is a norm of shards all the same: they are gathered as they are.
+    # The rest is still a norm of shards, which a call gathers.
     assert "a0: gather bf16 row" in inner["row_program"]
     assert "all_reduce" not in inner["row_program"]
     also_read = BLOCK.replace(SLICE, spelling + "\n" + SLICE.replace("%offset", "%next")).replace(
@@ -56,7 +56,7 @@ def test_a_slice_of_other_columns_ends_the_region(case: str) -> None:
 
 @pytest.mark.parametrize("behind", ["copy", "convert"])
 def test_columns_of_a_sum_with_no_math_behind_them_are_left_to_reduce_scatter(behind: str) -> None:
-    """Near miss: XLA makes one of all that can be combined."""
+    """XLA combines all reduce-scatters that it can."""
     run = run_pass(entry(LAST_OF_A_LOOP.replace("add(%x, %part)", f"{behind}(%part)")))
     assert run.only["verdict"] == "kept"
     assert run.only["reason"].startswith("its only use is %part, a slice; XLA turns the pair into a reduce-scatter")
@@ -64,7 +64,7 @@ def test_columns_of_a_sum_with_no_math_behind_them_are_left_to_reduce_scatter(be
 
 
 def test_a_rank_s_own_row_sum_that_is_read_elsewhere_stays() -> None:
-    """The call has no such value, so the norm cannot be grown from its row sums."""
+    """The call cannot return it, so the norm cannot be grown from its row sums."""
     run = run_pass(
         entry(f"""
         %y = bf16[8,8]{{1,0}} parameter(0)
@@ -126,7 +126,7 @@ def test_a_slice_of_rows_ends_the_region() -> None:
 
 
 def test_columns_that_the_ranks_do_not_divide_end_the_region() -> None:
-    """Of 60 columns each of 8 ranks takes 8, the last ones overlapping: GSPMD pads instead, people may not."""
+    """Each of 8 ranks takes 8 of 60 columns, so the last ranks' overlap; GSPMD would pad, hand-written code may not."""
     run = run_pass(
         entry(f"""
         %dot = bf16[8,60]{{1,0}} parameter(0){OFFSET}
@@ -141,7 +141,7 @@ def test_columns_that_the_ranks_do_not_divide_end_the_region() -> None:
 
 
 def test_columns_of_what_may_differ_between_ranks_end_the_region() -> None:
-    """The ranks' columns of x + sum are gathered, and each rank's x may be its own: x + sum of rank 0 is not that."""
+    """Gathers each rank's columns of x + sum, where x may differ between ranks: not equal to any rank's own x + sum."""
     body = BLOCK.replace(
         SUM, f"{SUM}\n%x64 = bf16[8,64]{{1,0}} parameter(3)\n%z = bf16[8,64]{{1,0}} add(%x64, %ar)"
     ).replace(SLICE, SLICE.replace("%ar", "%z"))
@@ -168,20 +168,20 @@ def test_a_number_that_may_differ_between_ranks_does_not_scale_shards() -> None:
         ),
     )
     run = run_pass(entry(scaled))
-    # What it is broadcast to is columns of a row, which the exchange can carry.
+    # Its broadcast consists of columns of a row, which the exchange can gather.
     assert "a3: gather bf16 row" in run.verdicts[0]["row_program"]
     assert run.report["collectives_after"] == 1
 
 
 def test_a_row_sum_that_starts_from_another_number_is_left_alone() -> None:
-    """Every rank would add it once more than the sum of whole rows does."""
+    """Every rank adds the initial value, while a sum of whole rows adds it once."""
     run = run_pass(entry(BLOCK.replace("%zero = f32[] constant(0)", "%zero = f32[] constant(1)")))
     assert "reduce_sum" not in "".join(run.programs)
     assert run.report["collectives_after"] == 3
 
 
 def test_above_the_limit_of_bytes_everything_is_left_alone() -> None:
-    """The big all-reduce is; the small one behind it has no all-gather it could go with."""
+    """The large all-reduce is over the limit, and the small one has no all-gather within the limit to join."""
     run = run_pass(entry(BLOCK), max_bytes=100)
     assert run.verdicts[0]["verdict"] == "kept"
     assert "above the limit" in run.verdicts[0]["reason"]

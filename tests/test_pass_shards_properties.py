@@ -1,8 +1,8 @@
-"""Random regions of whole rows and shards. Out: proof that the pass keeps what every rank computes.
+"""Random regions of whole rows and shards: the pass must preserve every rank's results.
 
-Each region starts at an all-reduce and mixes, in any order, slices of columns (now and then of other columns than the
-rank's own), elementwise math, row sums with and without their all-reduce, and all-gathers, on parameters that differ
-between ranks. The module is computed by numpy before and after the pass.
+Each region starts at an all-reduce and mixes, in any order, slices of columns (sometimes not the rank's own),
+elementwise math, row sums with and without their all-reduce, and all-gathers, on parameters that differ between ranks.
+numpy evaluates the module before and after the pass.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARAMETERS = {"%dot": "whole", "%w": "whole", "%x": "shard", "%z": "shard", "%g"
 
 @dataclasses.dataclass
 class Region:
-    """A module under construction: `values` are names and what they are (whole, shard, rowsum, vec)."""
+    """A module under construction; `values` are (name, kind) with kinds whole, shard, rowsum and vec."""
 
     ranks: int
     rows: int
@@ -126,7 +126,7 @@ def test_every_rank_computes_what_it_did(region: Region, seed: int) -> None:
 
 
 def test_the_random_regions_reach_what_the_pass_does_with_shards() -> None:
-    """One of each must turn up: a row sum completed, a gather, a shard returned, one read, and none of it."""
+    """Each must occur: an absorbed all-reduce, an absorbed all-gather, a shard returned, a shard read, none of them."""
     wanted: list[Callable[[PassRun], bool]] = [
         lambda run: any(verdict["absorbed"]["all_reduces"] for verdict in run.verdicts),
         lambda run: any(verdict["absorbed"]["all_gathers"] for verdict in run.verdicts),

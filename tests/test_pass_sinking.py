@@ -1,4 +1,4 @@
-"""Golden tests: a sum goes behind what is linear in it where less is exchanged there, or one exchange less is left."""
+"""Golden tests: a sum moves after math that is linear in it if that exchanges fewer bytes, or saves an exchange."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXPERT = f"channel_id=2, replica_groups={MESH} {{'expert'}}, use_global_device_i
 
 
 def gathered(name: str, part: str, whole: str, number: int, groups: str = "[1,8]<=[8]") -> str:
-    """A parameter's parts side by side: the ranks of the group hold the same."""
+    """An all-gather of a parameter's parts: equal on the ranks of the group."""
     return f"""%part_{name} = {part} parameter({number})
     %{name} = {whole} all-gather(%part_{name}), channel_id={10 + number}, replica_groups={groups},
       use_global_device_ids=true, dimensions={{0}}""".replace(",\n      ", ", ")
@@ -33,7 +33,7 @@ NO_GATHER = "%rows = bf16[48,1,64]{2,1,0} reshape(%ar)"
 
 
 def mixture(*, index: str = INDEX, weights: str = WEIGHTS, rows: str = GATHER, zero: str = "0", end: str = "") -> str:
-    """Rows are gathered, weighted and added up behind the all-reduce %ar."""
+    """Rows are gathered, weighted and summed after the all-reduce %ar."""
     return entry(f"""
         %x = {MANY} parameter(0)
         {index}
@@ -152,7 +152,7 @@ def adapter(
     groups: str = "[1,8]<=[8]",
     both: str = "%both = " + FEW + " add(%ar, %up)",
 ) -> str:
-    """A row-parallel product, and the low-rank one of an adapter that is added to it."""
+    """A row-parallel product, and an adapter's low-rank product that is added to it."""
     small = f"channel_id=2, replica_groups={groups}, use_global_device_ids=true"
     return entry(f"""
         %dense = {FEW} parameter(0)
@@ -171,7 +171,7 @@ def adapter(
 
 def test_the_sum_of_an_adapter_goes_into_the_call_of_the_product_it_is_added_to() -> None:
     run = run_pass(adapter())
-    assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 2)  # an all-gather makes %b
+    assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 2)  # one is the all-gather for %b
     assert of(run, "ar")["row_program"] == of(run, "small")["row_program"]
     assert of(run, "ar")["row_program"] == (
         "v1 (a0: sum bf16 row, a1: sum f32 row, a2: local bf16 row) { x0: bf16 row = all_reduce a0; "
@@ -196,7 +196,7 @@ def test_the_sum_of_an_adapter_stays_before_its_product_where(name: str) -> None
 
 
 def two_axes(weights: str) -> str:
-    """A sum over one axis, scaled by rows, then one over the other."""
+    """A sum over one axis, scaled per row, then a sum over the other axis."""
     return entry(f"""
         %x = {FEW} parameter(0)
         {weights}
@@ -222,7 +222,7 @@ def test_what_an_expert_s_ranks_may_not_share_does() -> None:
 
 
 def test_the_product_of_an_adapter_may_be_spelled_as_a_weighted_sum_of_rows() -> None:
-    """XLA:GPU makes such of a product with weights of its own for every row."""
+    """XLA:GPU produces this form from a product whose weights differ per row."""
     run = run_pass(
         entry(f"""
         %dense = {FEW} parameter(0)

@@ -1,7 +1,7 @@
-"""Random linear chains behind an all-reduce. Out: proof that a sum taken behind them is as good as one rounding allows.
+"""Random linear chains after an all-reduce: a sum moved after them must be as accurate as one rounding allows.
 
-Each chain gathers, slices, reshapes, scales, adds up and multiplies rows, by weights and indices that all ranks hold.
-The module is computed by numpy in its own types and in float64, before and after the pass.
+Each chain gathers, slices, reshapes, scales, sums and multiplies rows, by weights and indices that are equal on all
+ranks. numpy evaluates the module in its own types and in float64, before and after the pass.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Chain:
         return name
 
     def same_everywhere(self, dtype: str, dims: Dims, bound: int = 0) -> str:
-        """A value that all ranks hold, because it was gathered."""
+        """A value that is equal on all ranks, because it was gathered."""
         part = self.parameter(dtype, (1, *dims), bound)
         gathered = f"%all{len(self.lines)}"
         whole = (RANKS, *dims)
@@ -140,7 +140,7 @@ def rewrite(chain: Chain) -> PassRun:
 
 
 def sinks(chain: Chain) -> bool:
-    """Whether the all-reduce went behind a step."""
+    """Whether the all-reduce moved after a step."""
     run = rewrite(chain)
     return run.after is not None and "%jax_oneshot_sum" in run.after
 
@@ -157,21 +157,21 @@ def inputs(chain: Chain, seed: int) -> list[hlo_ranks.Ranks]:
 
 
 def magnitude(chain: Chain, parameters: list[hlo_ranks.Ranks]) -> float:
-    """The largest result when nothing cancels: what errors of sums are in proportion to."""
+    """The largest result if nothing cancels, to which errors of sums are proportional."""
     text = entry("\n".join(line for line in chain.lines)).replace("negate(", "abs(")
     positive = [[np.abs(value) for value in of_rank] for of_rank in parameters]
     return float(np.abs(hlo_ranks.run(text, positive, exact=True)[0][0]).max())
 
 
 def rounds_once(run: PassRun) -> bool:
-    """Whether nothing but the sum is left behind the sum."""
+    """Whether nothing but converts and negations is left after the sum."""
     operations = set(re.findall(r"= (\w+)", run.programs[0]))
     outside = [line for line in run.body if line.startswith("%step") and "custom-call(" not in line]
     return operations <= {"all_reduce", "convert", "negate"} and not outside
 
 
 def half_a_unit(dtype: str, values: Any) -> Any:
-    """Half the distance of neighbours of `dtype` above each value."""
+    """Half the distance of neighbours of `dtype` just above each value."""
     epsilon = float(ml_dtypes.finfo(TYPES[dtype]).eps)  # type: ignore[no-untyped-call]
     return np.exp2(np.frexp(np.abs(values))[1]) * epsilon / 2
 
@@ -187,9 +187,9 @@ def test_a_sum_behind_a_chain_is_at_least_as_good(chain: Chain, seed: int) -> No
     after = hlo_ranks.run(run.after or "", parameters)
     narrowest = "bf16" if "bf16" in run.programs[0] else "f32"
     largest = magnitude(chain, exact)
-    allowed = half_a_unit(narrowest, want) + 64 * half_a_unit("f32", largest)  # and what f32 loses on the way
+    allowed = half_a_unit(narrowest, want) + 64 * half_a_unit("f32", largest)  # and the roundings in f32 before it
     if not rounds_once(run):
-        # What stays behind the sum rounds as before, starting from another value.
+        # Steps that stay after the sum round as before, but from another value.
         allowed = allowed + np.abs(off.astype(np.float64) - want).max() + 8 * half_a_unit(narrowest, largest)
     for (got,) in after:
         np.testing.assert_array_less(np.abs(got.astype(np.float64) - want), allowed + 1e-30, err_msg=run.after or "")
@@ -213,7 +213,7 @@ def test_sums_sink_behind_every_kind_of_step(word: str) -> None:
 
 
 def _made(chain: Chain, word: str) -> str:
-    """The instructions with this opcode that the pass put in front of the sum."""
+    """The instructions with this opcode that the pass placed before the sum."""
     return "\n".join(
         line
         for line in (rewrite(chain).after or "").splitlines()

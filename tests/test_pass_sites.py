@@ -1,4 +1,4 @@
-"""Golden tests: which all-reduces are taken, and the sentence each of the others gets."""
+"""Golden tests: which all-reduces become calls, and the reason for each of the others."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_two_all_reduces_of_a_parallel_block_are_summed_in_one_call() -> None:
     [
         # Another group.
         "channel_id=2, replica_groups=[2,4]<=[8], use_global_device_ids=true",
-        # The same ranks in another order: the sums would be taken in another order.
+        # The same ranks in another order, in which their values would be added.
         "channel_id=2, replica_groups={{1,0,2,3,4,5,6,7}}, use_global_device_ids=true",
     ],
 )
@@ -308,7 +308,7 @@ def test_the_same_group_in_two_notations_is_the_same_group() -> None:
 
 
 def test_an_all_reduce_that_waits_for_the_first_one_is_not_summed_with_it() -> None:
-    """Sequential blocks: the residual add after the next all-reduce belongs to that one."""
+    """Sequential blocks: the residual add after the second all-reduce belongs to that one."""
     run = run_pass(
         entry(f"""
         %a = bf16[8,64]{{1,0}} parameter(0)
@@ -326,7 +326,7 @@ def test_an_all_reduce_that_waits_for_the_first_one_is_not_summed_with_it() -> N
 
 
 def test_a_reader_that_also_waits_for_something_computed_from_the_region_stays_outside() -> None:
-    """Taking %z in would make a cycle through %d."""
+    """Absorbing %z would create a cycle through %d."""
     run = run_pass(
         entry(f"""
         %a = bf16[8,64]{{1,0}} parameter(0)

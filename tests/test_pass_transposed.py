@@ -1,6 +1,6 @@
-"""Golden tests: values that stand as [columns, rows], and near misses, which stay what they are.
+"""Golden tests: values in [columns, rows] order, and near misses, which are left unchanged.
 
-JAX's `dot_general` "...k,k->...k", which MaxText scales its norms with, becomes a multiplication of such values.
+MaxText scales its norms with the einsum "...k,k->...k", whose `dot_general` becomes a multiplication of such values.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def test_what_is_read_as_columns_outside_stays_with_all_that_is_made_of_it() -> 
 
 
 def test_a_transpose_that_is_read_outside_too_stays_beside_the_call() -> None:
-    """It is as free as a reshape: what the call returns is what it reads."""
+    """It costs as little as a reshape, since it reads a result of the call."""
     text = entry(f"{NORM}{THERE}\n{SCALE}\n{BACK}\nROOT %out = (f32[8,64]{{1,0}}, f32[64,8]{{1,0}}) tuple(%n, %t)")
     run = run_pass(text)
     assert run.only["outputs"] == 2
@@ -165,7 +165,7 @@ def test_as_many_rows_as_columns_are_told_apart_by_what_was_transposed(dimension
     )
 
 
-# As XLA:CPU hands over a norm of MaxText whose weight is sharded; batch and tokens are apart.
+# A norm of MaxText with a sharded weight, as XLA:CPU passes it to the hook; batch and tokens are separate dimensions.
 SHARDED_NORM = """
 %fused_sum (p0: bf16[8,1,32]) -> f32[8,1] {
   %p0 = bf16[8,1,32]{2,1,0} parameter(0)
@@ -252,7 +252,7 @@ def test_a_sharded_norm_scaled_as_columns_is_one_call(form: dict[str, str]) -> N
 
 
 def test_gathered_columns_that_are_read_as_they_are_stay() -> None:
-    """A dot may contract the first dimension: the call has no such value."""
+    """A dot may contract the first dimension, and the call cannot return such a value."""
     text = sharded_norm(COLUMNS_GATHERED).replace("ROOT %n =", "%n =")
     last = "ROOT %out = (bf16[8,256]{1,0}, f32[256,8,1]{2,1,0}) tuple(%n, %ag)\n}"
     text = text.rstrip().removesuffix("}") + last

@@ -1,4 +1,4 @@
-"""docs/performance.md: its figures are those of the committed results, and it explains what the benchmark prints."""
+"""docs/performance.md: its figures match the committed results, and it explains every method and ratio."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_one_shot_and_two_are_a_table_with_what_each_sends() -> None:
     page = fill_performance
     text = page.filled(page.BEGIN + page.END, {}, {}, {"two-shot": each})
     assert "### One shot and two: NVIDIA H200, a GPU per rank" in text
-    # 4 MiB of message: 3 times to others; 3 quarters of it twice; or once, and its two outputs.
+    # A message of 4 MiB: sent to 3 others; 3 quarters of it sent twice; or sent once, and then two outputs of it.
     assert (
         "| 4 ranks, 256x8192 | 12.00 | 6.00 | 9.00 | 20.00 | 10.00 | 30.00 | 8.00 | x | 629.15 | 1.25 | 0.33 |" in text
     )

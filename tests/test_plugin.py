@@ -1,4 +1,4 @@
-"""The plug-in from outside: a model in a process of its own, with and without the variable, on each supported JAX."""
+"""The plug-in, tested through a model in a subprocess, with and without JAX_ONESHOT, on each supported JAX."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_an_unmodified_model_is_fused_and_right(run_python: RunPython, jax_versi
     on = run_python.script(RUN_MODEL, jax=jax_version, env={"JAX_ONESHOT": "1"}).json()
     assert jax_version is None or jax_version.name == f"jax-{on['jax']}"
     assert on["calls"] == 1
-    # Two roundings to bf16 of values below 8: the sum's order may differ, nothing else.
+    # Two roundings to bf16 of values below 8: only the order of the sum may differ.
     assert largest_difference(on["output"], reference(run_python, jax_version)) <= 2 * 8 * 2**-8
 
 
@@ -65,7 +65,7 @@ def test_importing_the_entry_point_costs_less_than_5_ms(run_python: RunPython) -
         (line,) = (line for line in done.stderr.splitlines() if line.endswith(" jax_oneshot.plugin"))
         return int(line.split("|")[1])
 
-    # The best of several: a busy machine only ever adds to it.
+    # The minimum of several, since other load only adds to it.
     assert min(microseconds() for _ in range(5)) < 5000
 
 
@@ -152,7 +152,7 @@ def test_with_absl_logging_the_line_appears_at_verbosity_info(run_python: RunPyt
 
 
 def without_sources(text: str) -> list[str]:
-    """Lines without metadata, sorted: a reader numbers source locations anew and puts computations in another order."""
+    """Lines without metadata, sorted: parsing renumbers source locations and reorders computations."""
     return sorted(
         re.sub(r", metadata=\{[^}]*\}", "", line) for line in text.splitlines() if line.startswith(("%", " ", "ENT"))
     )

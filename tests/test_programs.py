@@ -9,14 +9,14 @@ from jax_process import JAX_VERSIONS
 from programs import generate
 from programs.pair import Outcome, Pair
 
-# Enough to hold every family of operations, shard_map and GSPMD, one and two mesh axes, and all dtypes.
+# Enough to cover every family of operations, shard_map and GSPMD, one and two mesh axes, and all dtypes.
 SEEDS = range(25)
 SEEDS_OF_THE_OLDEST_JAX = range(100, 106)
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Outcome]:
-    """Of every seed; two processes run them all."""
+    """The outcome of every seed, all run by the same two processes."""
     with Pair(tmp_path_factory.mktemp("programs")) as pair:
         return {seed: pair.run(generate.program(seed)) for seed in SEEDS}
 
@@ -37,7 +37,7 @@ def test_the_pass_takes_part_in_most_programs(outcomes: dict[int, Outcome]) -> N
 
 
 def test_programs_give_the_same_with_the_oldest_jax(tmp_path: pathlib.Path) -> None:
-    """On CPU only: JAX's CUDA plug-in is of one version."""
+    """On CPU only, since only one version of JAX's CUDA plug-in is installed."""
     with Pair(tmp_path, platforms=("cpu",), jax=JAX_VERSIONS["0.11.2"]) as pair:
         outcomes = {seed: pair.run(generate.program(seed)) for seed in SEEDS_OF_THE_OLDEST_JAX}
     assert not {seed: outcome.findings for seed, outcome in outcomes.items() if outcome.findings}

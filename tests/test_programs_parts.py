@@ -1,4 +1,4 @@
-"""The parts that make, run, compare and shrink random programs: what they must find is put in by hand."""
+"""The parts that generate, run, compare and shrink random programs, tested with hand-written programs and faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         yield made
 
 
-# --- what is made ----------------------------------------------------------------------------------------------------
+# --- generation ------------------------------------------------------------------------------------------------------
 
 
 def test_a_seed_gives_the_same_text_in_every_process() -> None:
@@ -83,7 +83,7 @@ def test_programs_have_every_style_dtype_and_extreme_size() -> None:
     assert any(program.donated for program in made)
 
 
-# --- what is found ---------------------------------------------------------------------------------------------------
+# --- findings --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

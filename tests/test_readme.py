@@ -1,4 +1,4 @@
-"""README: its figures are those of the committed results, and what it names exists."""
+"""README: its figures match the committed results, and the commands, variables and files that it names exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_variable_and_command_is_named_and_no_other() -> None:
 
 COMMANDS = re.findall(r"^ {4}([^#\n]+?)(?: +#.*)?$", README, re.MULTILINE)
 TARGETS = [command for command in COMMANDS if command.startswith("make ")]
-# Builds all again, for minutes: `make wheel` does what it does.
+# It rebuilds everything, which takes minutes; `make wheel` does the same.
 NOT_RUN = ["pip install ."]
 MODEL_COMMAND = "JAX_ONESHOT=1 JAX_ONESHOT_DUMP_TO=/tmp/oneshot python your_model.py"
 

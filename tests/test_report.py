@@ -1,4 +1,4 @@
-"""`jax-oneshot report`: what it reads, what its JSON, tables and page say, and what it does with broken folders."""
+"""`jax-oneshot report`: its input, its JSON, tables and page, and how it handles broken folders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def report(*arguments: object) -> int:
 
 
 def unpacked(page: str, module: int) -> dict[str, Any]:
-    """What the browser unpacks for a module."""
+    """The contents that the browser unpacks for a module."""
     found = re.search(rf'<script type="application/gzip" id="p{module}">([^<]*)</script>', page)
     assert found
     contents: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(found[1])))

@@ -38,7 +38,7 @@ def shared() -> Iterator[Any]:
 
 @pytest.fixture
 def driver(shared: Any, page: str) -> Iterator[Any]:
-    """The page, freshly loaded; what its console says must be nothing."""
+    """The page, freshly loaded; its console must stay empty."""
     shared.get("about:blank")
     shared.get(page)
     yield shared
@@ -145,7 +145,7 @@ def test_both_schemes_are_legible(driver: Any, scheme: str) -> None:
     assert min(contrasts.values()) >= 4.5, contrasts
 
 
-# Of every element that shows text: the contrast (WCAG 2) of its colour with the nearest opaque background.
+# For every element that shows text, the contrast (WCAG 2) of its colour with the nearest opaque background.
 _CONTRASTS = """
 const channel = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
 const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);

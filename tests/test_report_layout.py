@@ -1,4 +1,4 @@
-"""The drawing of a row program: layers point downwards, boxes of a layer never overlap, twenty boxes stay legible."""
+"""The drawing of a row program: edges point downwards, boxes of a layer never overlap, twenty boxes stay legible."""
 
 from __future__ import annotations
 

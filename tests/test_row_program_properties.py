@@ -1,8 +1,8 @@
 """Tests the scalar evaluator against numpy in float64 on random row programs, shapes and buffers.
 
-Values are compared exactly, without a tolerance: both sides compute in double and round to f32, so they part only where
-numpy's and the C library's functions fall on different sides of an f32 tie. NaN payloads and the signs of zeros are
-left out: the language leaves them open.
+Values are compared exactly, without a tolerance: both sides compute in double and round to f32, so they differ only if
+numpy's and the C library's functions fall on different sides of an f32 tie. NaN payloads and the signs of zeros are not
+compared, since the language does not specify them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jax_oneshot import _native
 from row_program_model import Array, Input, Program, Statement
 
 FLOATS = ["bf16", "f16", "f32", "f8e4m3fn", "f8e5m2"]
-# Role -> what reads it, its dtypes and its kinds; the other roles are read by all_reduce.
+# Role -> the op that reads it, its dtypes and its kinds; the other roles are read by all_reduce.
 SOURCES = {
     "local": ("load", list(model.DTYPES), list(model.KINDS)),
     "gather": ("all_gather", ["bf16", "f16", "f32"], ["row", "vec"]),
@@ -35,7 +35,7 @@ PROPERTY = settings(
 
 
 class Builder:
-    """Draws a valid program, statement after statement."""
+    """Draws a valid program, one statement after the other."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
@@ -54,7 +54,7 @@ class Builder:
         self.add(op, result, kind, attribute=len(self.inputs) - 1)
 
     def value(self, dtype: str | None = None) -> int:
-        """Any value; converted where it is not of the dtype asked for."""
+        """Any value, converted if it does not have the given dtype."""
         i = self.draw(st.integers(0, len(self.statements) - 1))
         if dtype in (None, self.statements[i].dtype):
             return i
@@ -225,7 +225,7 @@ def test_an_rms_norm_is_within_a_few_roundings_of_the_exact_one(rows: int, width
 
     total = parts.astype(np.float64).sum(axis=0)
     scale = 1 / np.sqrt((total**2).mean(axis=1, keepdims=True) + 1e-5)
-    # One rounding per addition over the ranks, of the largest partial sum; then about six more, relative.
+    # One rounding per addition over the ranks, of the largest partial sum; then about six relative ones.
     unit = 2.0**-24
     error = (np.abs(parts).astype(np.float64).sum(axis=0) * ranks + 8 * np.abs(total)) * scale * np.abs(gamma) * unit
     spread = np.abs(total * scale * gamma) * np.abs(parts).sum(axis=0).max() * ranks * np.sqrt(width) * scale * unit

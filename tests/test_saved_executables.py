@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from jax_process import MODEL, Finished, RunPython
 
-# What XLA says of a custom call that nobody has registered; docs/troubleshooting.md has it as a heading.
+# XLA's message for a custom call that is not registered; a heading of docs/troubleshooting.md.
 XLA_NOT_REGISTERED = "No FFI handler registered for jax_oneshot.all_reduce on a platform"
 
 OUTPUT = """
@@ -47,7 +47,7 @@ Run = Callable[..., Finished]
 
 
 def runner(run_python: RunPython, jax: pathlib.Path | None) -> Run:
-    """Runs a script behind the model's; `on`: JAX_ONESHOT. One folder for all, so that what is saved can be loaded."""
+    """Runs a script after the model's; `on`: JAX_ONESHOT. All share one folder, so that saved files can be loaded."""
 
     def run(script: str, on: int, before: str = "", **env: str) -> Finished:
         return run_python.script(before + MODEL + OUTPUT + script, jax=jax, env={"JAX_ONESHOT": str(on), **env})

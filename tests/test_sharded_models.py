@@ -1,4 +1,4 @@
-"""Whole models whose norm weights are split over the devices: the demo's, and Gemma as published."""
+"""Whole models whose norm weights are sharded over the devices: the demo's, and Gemma as published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GEMMA = str(pathlib.Path(__file__).with_name("gemma_model.py"))
 
 
 def compile_demo(variant: str, layers: int) -> dict[str, Any]:
-    """The report of the GPU module at real widths."""
+    """The report on the GPU module at real widths."""
     config = gpu_compile.real_widths(demo.model_config(variant, layers, shard_norms=True))
     (report,) = gpu_compile.compile_model(config).reports
     return report
@@ -43,7 +43,7 @@ def test_a_layer_of_the_demo_for_gpus_has_two_collectives_left(family: str) -> N
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
 def test_a_scanned_layer_for_gpus_has_two_collectives_left_too(family: str) -> None:
-    """The norm behind a layer's last all-reduce stands at the beginning of the next round: the loop is rotated."""
+    """The norm after a layer's last all-reduce is at the start of the next iteration, so the loop is rotated."""
     report = compile_demo(family + "-scan", 4)
     (loop,) = report["loops"]
     assert loop["collectives_before"] >= 6
@@ -57,7 +57,7 @@ def test_a_layer_of_gemma_for_gpus_has_two_collectives_left(model: str) -> None:
     (report,) = gpu_compile.compile_in_process([sys.executable, GEMMA, "gpu", model, "shard-norms"]).reports
     calls = [entry for entry in report["all_reduces"] if entry["outputs"] > 0]
     assert {entry["verdict"] for entry in report["all_reduces"]} == {"fused"}
-    assert len(calls) == 2 * GEMMA_LAYERS + 1  # and the embedding's
+    assert len(calls) == 2 * GEMMA_LAYERS + 1  # plus the embedding's
     gathers = report["collectives_before"] - len(report["all_reduces"])
     left = gathers - sum(entry["absorbed"]["all_gathers"] for entry in calls)
     assert report["collectives_after"] == len(calls) + left

@@ -1,4 +1,4 @@
-"""On GPUs slices stay apart from calls: XLA would make one fusion of both, and resolve the call's buffers wrongly."""
+"""On GPUs a barrier separates slices from calls: XLA would fuse them, and resolve the call's buffers wrongly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jax_oneshot.demo import gpu_compile
 
 
 def weighted(weight: str) -> str:
-    """All-reduce, then a product with a weight of [1,64] that `weight` makes of %stack and %i."""
+    """All-reduce, then a product with a weight of [1,64] that `weight` computes from %stack and %i."""
     return entry(f"""
         %x = bf16[8,64]{{1,0}} parameter(0)
         %stack = bf16[4,64]{{1,0}} parameter(1)
@@ -25,7 +25,7 @@ def weighted(weight: str) -> str:
 
 
 def stored(store: str) -> str:
-    """All-reduce whose result `store` puts into %all."""
+    """All-reduce whose result `store` writes into %all."""
     return entry(f"""
         %x = bf16[8,64]{{1,0}} parameter(0)
         %all = bf16[4,8,64]{{2,1,0}} parameter(1)
@@ -67,7 +67,7 @@ def test_what_is_no_slice_has_none() -> None:
 def test_a_result_and_the_update_that_stores_it_have_a_barrier_between_them() -> None:
     run = run_pass(stored(UPDATE))
     (barrier,) = [line for line in run.body if "opt-barrier(" in line]
-    assert barrier.split(" = ")[0].endswith("%ar")  # the name that readers know
+    assert barrier.split(" = ")[0].endswith("%ar")  # the name that its users read
     assert any("reshape(%ar)" in line for line in run.body)
 
 

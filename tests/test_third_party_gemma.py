@@ -19,7 +19,7 @@ MODELS = ("gemma2", "gemma3")
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """Attributes: the all-reduces of the GPU module, in its order; the folder with its dump."""
+    """Attributes: the all-reduces of the GPU module, in module order; the folder with its dump."""
 
     all_reduces: list[dict[str, Any]]
     folder: pathlib.Path
@@ -36,7 +36,7 @@ def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def all_reduces(compiled: Compiled) -> list[dict[str, Any]]:
-    """First the embedding's, then two of each block."""
+    """First the embedding's, then two per block."""
     return compiled.all_reduces
 
 
@@ -49,7 +49,7 @@ def test_the_report_names_the_source_of_every_call_and_draws_it(compiled: Compil
         assert "/gemma/gm/" in entry["source"]
         drawing = graph.draw(row_program.parse(entry["row_program"]), call.reads, call.returns)
         assert drawing.count("<rect") > len(call.reads) + len(call.returns)
-        # The pass counts instructions; the texts tell which. The texts also show the constants and broadcasts behind.
+        # The texts also show the constants and broadcasts, which the pass does not count.
         assert len(call.absorbed) > entry["absorbed"]["instructions"]
 
 
@@ -76,5 +76,5 @@ def test_the_small_model_on_the_cpu_gives_equal_tokens(model: str) -> None:
     assert done.tokens_equal, f"first differing step: {done.first_difference}"
     assert done.verdicts["fused"] >= 2 * LAYERS
     assert done.verdicts["kept"] == 0
-    # Small against what decides a token: the runs agree for a reason, not by luck.
+    # The difference is too small to change a token, so the runs do not agree by luck.
     assert 0 <= done.max_logit_difference < done.smallest_gap / 2

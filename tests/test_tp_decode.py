@@ -1,4 +1,4 @@
-"""The script that decodes through JAX on a GPU, without one: its worker on CPU, and what it calls wrong."""
+"""The script that decodes through JAX on GPUs, tested without one: its worker on CPU, and what it reports as wrong."""
 
 from __future__ import annotations
 

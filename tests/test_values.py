@@ -1,6 +1,6 @@
-"""A value has the same bits inside a call and outside it, where XLA:CPU computes it again (docs/row_program.md).
+"""A value has the same bits inside a call and outside it, where XLA:CPU recomputes it (docs/row_program.md).
 
-The programs are hypothesis's, in a process of their own (values_worker.py), each compiled with the pass and without it.
+A subprocess (values_worker.py) draws programs with hypothesis and compiles each with the pass and without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compares, for many random programs, what a call computes with what XLA:CPU computes again outside it.
+"""Compares, for many random programs, values computed inside a call with those that XLA:CPU recomputes outside it.
 
 Run as a script with JAX_ONESHOT=1 and JAX_ONESHOT_MODULES=^jit_on, so that each program is compiled with the pass and
 without it. Prints one JSON object: by property, a program that fails.
@@ -25,12 +25,12 @@ from jax.sharding import PartitionSpec as P
 Array = Any
 DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16, "f16": jnp.float16}
 SHAPES = [(32, 300), (5, 64), (1, 128), (64, 1000), (3, 7)]
-LARGEST = 3  # of a row are kept
+LARGEST = 3  # elements of a row that a top-k keeps
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Inputs on 8 ranks: partial sums, a residual, a vector to multiply by, one to add, a number per row."""
+    """Inputs on 8 ranks: partial sums, a residual, a vector to multiply by, one to add, one value per row."""
 
     dtype: str
     shape: tuple[int, int]
@@ -49,7 +49,7 @@ def data(dtypes: list[str]) -> st.SearchStrategy[Data]:
 
 
 def both(function: Callable[..., tuple[Array, ...]], inputs: Data) -> tuple[list[Array], list[Array]]:
-    """function(h, r, g, b, s), where h is the sum over ranks: its results with the pass and without."""
+    """Results of function(h, r, g, b, s), where h is the sum over ranks, with the pass and without."""
     mesh = jax.make_mesh((8,), ("tp",), axis_types=(AxisType.Auto,))
 
     def run(name: str) -> list[Array]:
@@ -66,7 +66,7 @@ def both(function: Callable[..., tuple[Array, ...]], inputs: Data) -> tuple[list
     return run("on"), run("off")
 
 
-# --- comparisons behind a norm ---
+# --- comparisons after a norm ---
 
 
 def rms(h: Array, r: Array, g: Array, b: Array, s: Array) -> Array:
@@ -109,8 +109,8 @@ NORMS: dict[str, Callable[..., Array]] = {
 }
 
 
-# Each gives how many of a row are at least a threshold, and how many above it, with the number of the largest that the
-# threshold is: at least so many, and fewer, whatever is equal to what.
+# Each returns (k, y >= threshold, y > threshold), where the threshold is the k-th largest of a row (`smallest`: in
+# reversed order). With or without ties, at least k elements reach it and fewer than k exceed it.
 def top_k(y: Array) -> tuple[int, Array, Array]:
     threshold = lax.top_k(y, LARGEST)[0][:, -1:]
     return LARGEST, y >= threshold, y > threshold
@@ -147,7 +147,7 @@ EXAMPLES = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],  # a program takes a second to compile: none smaller is looked for
+    phases=[Phase.generate],  # no shrinking: a program takes a second to compile
     suppress_health_check=list(HealthCheck),
 )
 
@@ -168,7 +168,7 @@ def comparisons_behind_a_norm_agree(norm: str, comparison: str, inputs: Data, ma
         return bool((results[0] >= place).all() and (results[1] < place).all())
 
     on, off = both(function, inputs)
-    assume(agree(off))  # in bf16 XLA:CPU compares what it has not rounded
+    assume(agree(off))  # in bf16 XLA:CPU may compare unrounded values
     assert agree(on), f"{norm}, {comparison}, {inputs}, masks={masks}: {on[0].tolist()}, {on[1].tolist()}"
 
 
@@ -197,7 +197,7 @@ def compute(term: Term, values: dict[str, Array]) -> Array:
 
 
 @EXAMPLES
-@given(st.lists(terms(), min_size=1, max_size=3), data(["f32"]))  # in f16 XLA:CPU rounds a sum over ranks at every rank
+@given(st.lists(terms(), min_size=1, max_size=3), data(["f32"]))  # in f16 XLA:CPU rounds after each rank's addition
 def sums_and_products_are_those_of_xla(outputs: list[Term], inputs: Data) -> None:
     def function(h: Array, r: Array, g: Array, b: Array, s: Array) -> tuple[Array, ...]:
         values = {"h": h, "r": r, "g": g, "b": b, "s": s}

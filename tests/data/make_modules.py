@@ -1,8 +1,8 @@
 """Writes the serialized HLO modules that the C++ tests and fuzz targets read, `tests/data/*.pb`.
 
-In:  JAX with the CPU backend (8 virtual devices) and, with `--gpu_target_config`, JAX's CUDA plug-in: modules as the
-     real compilers hand them to the pass, plus one from HLO text for the notations that JAX itself does not write.
-Out: one `.pb` file per module, in this folder.
+Writes one `.pb` file per module into this folder: modules as the compilers pass them to the hook, for 8 virtual CPU
+devices and, with `--gpu_target_config`, for GPUs through JAX's CUDA plug-in; and one from HLO text, for notations that
+JAX does not produce.
 
 Run it again after a change of jaxlib: `python tests/data/make_modules.py [--gpu_target_config FILE.txtpb]`, where the
 file describes the GPU (XLA's GpuTargetConfigProto as text). The results depend on the jaxlib that wrote them.
@@ -90,7 +90,7 @@ _captured: list[bytes] = []
 
 
 def _capture(module: bytes) -> None:
-    """Keeps every module with an all-reduce; changes none."""
+    """Records every module with an all-reduce, without changing it."""
     if b"all-reduce" in module:
         _captured.append(module)
 
@@ -119,7 +119,7 @@ def _unrolled(x: jax.Array, *layers: jax.Array) -> jax.Array:
 
 
 def _arguments(mesh: Mesh, shard_norms: bool) -> list[jax.ShapeDtypeStruct]:
-    """Abstract bf16 arguments of the two models, sharded over `mesh` (axes 'dp' and 'tp') as Megatron does."""
+    """Abstract bf16 arguments of the two models, with Megatron's sharding over `mesh` (axes 'dp' and 'tp')."""
 
     def abstract(shape: tuple[int, ...], *axes: str | None) -> jax.ShapeDtypeStruct:
         sharding = NamedSharding(mesh, PartitionSpec(*axes))
@@ -142,7 +142,7 @@ def _write(name: str, module: bytes) -> None:
 def _compile_and_write(
     name: str, model: Callable[..., jax.Array], devices: np.ndarray, *, shard_norms: bool = False
 ) -> None:
-    """Compiles `model` for `devices`, an array [dp, tp], and writes the module that the hook was given."""
+    """Compiles `model` for `devices`, an array [dp, tp], and writes the module that the hook received."""
     _captured.clear()
     mesh = Mesh(devices, ("dp", "tp"))
     sharding = NamedSharding(mesh, PartitionSpec("dp"))

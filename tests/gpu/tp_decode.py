@@ -1,12 +1,15 @@
 """A tensor-parallel decode through JAX on real GPUs: off, on, and with a rank that dies.
 
-In:  a machine with an NVIDIA GPU, JAX with its CUDA plug-in, jax_oneshot installed. Where the ranks are, --gpus says:
-       one       all on the first GPU, a process per rank. Takes an NCCL >= 2.30 (NCCL_MULTI_RANK_GPU_ENABLE). Starts
-                 MPS if it is there, so that the ranks' kernels run side by side; without it the GPU alternates between
-                 the processes, which is slow and just as correct.
-       each      a GPU and a process per rank
-       together  a GPU per rank, all in one process
-Out: a table; with --json FILE the same as JSON. Status 1 when tokens differ, nothing was fused, or a wait has no end.
+Needs an NVIDIA GPU, JAX with its CUDA plug-in, and jax_oneshot. --gpus says where the ranks are:
+
+    one       all on the first GPU, a process per rank. Needs NCCL >= 2.30 (NCCL_MULTI_RANK_GPU_ENABLE). Starts MPS if
+              available, so that the ranks' kernels run concurrently; without it the GPU alternates between the
+              processes, which is slow but just as correct.
+    each      a GPU and a process per rank
+    together  a GPU per rank, all in one process
+
+Prints a table; with --json FILE writes the same as JSON. Exit status 1 if tokens differ, nothing was fused, or a wait
+does not end.
 
     python tests/gpu/tp_decode.py --ranks 2 --json decode.json
     python tests/gpu/tp_decode.py --ranks 2 --gpus each --json decode.json
@@ -37,12 +40,12 @@ import numpy as np
 WORKER = pathlib.Path(__file__).with_name("tp_decode_worker.py")
 SIZES = ("ffn", "heads", "kv_heads", "head_dim", "vocab", "batch")  # of ModelConfig
 DEADLINE_S = 5.0
-GRACE_S = 15.0  # what a process may take to end after the deadline: JAX waits for the others, XLA frees what it has
+GRACE_S = 15.0  # time to exit after the deadline, in which JAX waits for other processes and XLA frees memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """One process that ended, or was ended after `seconds`."""
+    """A process that exited, or was killed (status None), after `seconds`."""
 
     status: int | None
     printed: str
@@ -51,7 +54,7 @@ class Ended:
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """What the runs share."""
+    """The settings that all runs share."""
 
     ranks: int
     steps: int
@@ -61,12 +64,12 @@ class Setup:
     gpus: str = "one"  # or "each", "together"
 
     def save(self, name: str) -> pathlib.Path:
-        """Where rank 0 of a run puts its results."""
+        """The file for the results of rank 0 of a run."""
         return self.folder / f"{name}.npz"
 
 
 def run_ranks(setup: Setup, name: str, env: dict[str, str], die: tuple[int, int] | None = None) -> list[Ended]:
-    """Starts the processes that have the ranks, and waits for all. `die`: (rank, step) of one that leaves early."""
+    """Starts the processes of all ranks, and waits for them. `die`: (rank, step) of one that exits early."""
     visible = visible_gpus(setup, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     address = f"localhost:{_free_port()}" if len(visible) > 1 else ""
     processes = []
@@ -81,7 +84,7 @@ def run_ranks(setup: Setup, name: str, env: dict[str, str], die: tuple[int, int]
 
 
 def visible_gpus(setup: Setup, visible: str) -> list[str]:
-    """CUDA_VISIBLE_DEVICES of every process. `visible`: the caller's own; empty: all GPUs, from 0 on."""
+    """CUDA_VISIBLE_DEVICES of each process. `visible`: the caller's own; empty: all GPUs."""
     gpus = visible.split(",") if visible else [str(gpu) for gpu in range(setup.ranks)]
     if setup.gpus == "one":
         return gpus[:1] * setup.ranks
@@ -91,14 +94,14 @@ def visible_gpus(setup: Setup, visible: str) -> list[str]:
 
 
 def run_reference(setup: Setup) -> Ended:
-    """The same decode on as many CPU devices in one process, with XLA's own collectives."""
+    """The same decode on the same number of CPU devices in one process, with XLA's own collectives."""
     job = {"ranks": setup.ranks, "rank": 0, "coordinator": "", "model": setup.model, "steps": setup.steps}
     env = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_force_host_platform_device_count={setup.ranks}"}
     return _run_all([(job | {"save": str(setup.save("cpu"))}, {"JAX_ONESHOT": "0"})], env, setup.limit_s)[0]
 
 
 def _run_all(jobs: Sequence[tuple[dict[str, Any], dict[str, str]]], env: dict[str, str], limit_s: float) -> list[Ended]:
-    """A process for each job, with variables of its own beside `env`."""
+    """Runs a process per job, with `env` and variables of its own."""
     start = time.monotonic()
     processes = []
     for job, own in jobs:
@@ -128,7 +131,7 @@ def _free_port() -> int:
 
 @contextlib.contextmanager
 def mps(folder: pathlib.Path) -> Iterator[bool]:
-    """Runs NVIDIA's multi-process service meanwhile, if it can be started; yields whether it runs."""
+    """Runs NVIDIA's multi-process service (MPS) in the context, if it can be started; yields whether it runs."""
     control = shutil.which("nvidia-cuda-mps-control")
     if control is None:
         yield False
@@ -149,15 +152,15 @@ def _today() -> str:
 
 
 class Checks:
-    """What was found wrong, and the table of what was found."""
+    """Collects errors and results."""
 
     def __init__(self) -> None:
-        """Nothing is wrong yet."""
+        """Starts without errors and results."""
         self.wrong: list[str] = []
         self.results: dict[str, Any] = {}
 
     def run(self, name: str, setup: Setup, ended: Sequence[Ended], reference: np.ndarray | None) -> None:
-        """Notes one run: its times, and whether its tokens are the reference's."""
+        """Records one run: its times, and whether its tokens are the reference's."""
         failed = [
             f"rank {rank}: status {one.status}\n{one.printed[-3000:]}" for rank, one in enumerate(ended) if one.status
         ]
@@ -181,7 +184,7 @@ class Checks:
                 self.fail(f"{name}: tokens differ from the CPU backend's")
 
     def fail(self, what: str) -> None:
-        """Notes something wrong and says so at once."""
+        """Records and prints an error."""
         self.wrong.append(what)
         print(f"WRONG {what}", flush=True)
 
@@ -195,7 +198,7 @@ def count_verdicts(folder: pathlib.Path) -> dict[str, int]:
 
 
 def check_decode(setup: Setup, checks: Checks) -> None:
-    """Off, on, on without command buffers: the same tokens as on CPU."""
+    """Off, on, and on without command buffers must give the same tokens as on CPU."""
     checks.run("cpu", setup, [run_reference(setup)], None)
     tokens = np.load(setup.save("cpu"))["tokens"] if "cpu" in checks.results else None
     dumps = setup.folder / "dumps"
@@ -212,12 +215,12 @@ def check_decode(setup: Setup, checks: Checks) -> None:
 
 
 def check_deadline(setup: Setup, checks: Checks) -> None:
-    """The last rank dies halfway: the others end with an error within the deadline, and it is said who was missing.
+    """The last rank dies halfway: the others must fail within the deadline, and one must say which rank was missing.
 
-    Not by every rank: under MPS the first kernel that gives up takes the others' with it, before they can say why.
+    Not every rank can: under MPS the first kernel that traps kills those of the other ranks, before they can say why.
     """
     kept = checks.results["verdicts"].get("kept", 0)
-    if kept:  # the ranks may be in one of those when one leaves
+    if kept:  # the other ranks may be waiting in one of those when a rank dies
         checks.results["deadline"] = f"not tried: NCCL, which waits without end, still has {kept} of the all-reduces"
         return
     missing = setup.ranks - 1
@@ -236,7 +239,7 @@ def check_deadline(setup: Setup, checks: Checks) -> None:
 
 
 def main() -> int:
-    """Runs all checks; the exit status."""
+    """Runs all checks; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--gpus", choices=("one", "each", "together"), default="one", help="see above")
@@ -266,7 +269,7 @@ def main() -> int:
             facts = {"ranks": setup.ranks, "gpus": setup.gpus, "mps": with_mps, "model": model, "date": _today()}
             checks.results["setup"] = facts
             check_decode(setup, checks)
-            if setup.gpus != "together":  # a rank does not die alone there
+            if setup.gpus != "together":  # there a rank cannot die alone
                 check_deadline(setup, checks)
     for what, result in checks.results.items():
         print(f"{what:28} {result}", flush=True)

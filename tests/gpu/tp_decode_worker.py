@@ -1,7 +1,7 @@
 """One process of a tensor-parallel decode: one rank, on the first GPU it sees (or on CPU devices, as a reference).
 
-In:  argv: a JSON object, see `Job`. Whether JAX_ONESHOT is set is up to the environment.
-Out: the job's `save` file (npz: tokens, logits, step_ms, ahead_ms, facts as JSON), written by rank 0.
+argv[1] is a `Job` as JSON; JAX_ONESHOT comes from the environment. Rank 0 writes the job's `save` file (npz: tokens,
+logits, step_ms, ahead_ms, facts as JSON).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax_oneshot.demo import models, weights
 
-AHEAD_ROUNDS = 8  # of as many steps as are decoded
-SHUTDOWN_S = 2  # how long a process that ends waits for the others; JAX's default is 5 minutes
+AHEAD_ROUNDS = 8  # each of as many steps as are decoded
+SHUTDOWN_S = 2  # how long a process waits for the others at exit; JAX's default is 5 minutes
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What one process does.
+    """The task of one process.
 
     Attributes:
-      ranks: processes that take part, one GPU rank each; on CPU one process has them all.
+      ranks: number of ranks, one process each; on CPU one process has them all.
       rank: which of them this is.
       coordinator: address for `jax.distributed`; empty: this process has all devices.
       model: fields of `ModelConfig`.
       steps: tokens to decode.
       save: file for rank 0's results.
-      die_at: this rank leaves, without a word, before this step; -1: it stays.
+      die_at: this rank exits, without an error, before this step; -1: never.
     """
 
     ranks: int
@@ -48,7 +48,7 @@ class Job:
 
 
 def main() -> None:
-    """Runs the job of argv."""
+    """Runs the job in argv[1]."""
     job = Job(**json.loads(sys.argv[1]))
     if job.coordinator:
         jax.distributed.initialize(
@@ -71,13 +71,13 @@ def main() -> None:
 
 @dataclasses.dataclass
 class Decoder:
-    """A model on its devices, and what it has decoded so far.
+    """A model on its devices, and the state of its decoding.
 
     Attributes:
       step: (params, cache, tokens, position) -> (tokens, logits, cache), compiled at its first call.
-      params: weights, laid out over the mesh.
-      cache: keys and values; each step takes it and gives a new one.
-      tokens: int32[batch], the last ones.
+      params: weights, sharded over the mesh.
+      cache: keys and values; each step takes it and returns a new one.
+      tokens: int32[batch], the last ones decoded.
       positions: int32[] on the devices, one per step.
     """
 
@@ -89,7 +89,7 @@ class Decoder:
 
     @classmethod
     def start(cls, config: models.ModelConfig, mesh: Mesh, steps: int) -> Decoder:
-        """Puts weights and first tokens onto the mesh."""
+        """Creates weights, cache and first tokens on the mesh."""
         whole = NamedSharding(mesh, PartitionSpec())
         abstract = weights.abstract_params(config, mesh), weights.abstract_cache(config, mesh)
         cache_shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract[1])
@@ -107,7 +107,7 @@ class Decoder:
         )
 
     def decode(self, die_at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(tokens, logits, milliseconds) of every step, each waited for before the next one is launched."""
+        """(tokens, logits, milliseconds) of every step, waiting for each before the next one is launched."""
         results: list[tuple[np.ndarray, np.ndarray]] = []
         times: list[float] = []
         for number, position in enumerate(self.positions):
@@ -121,7 +121,7 @@ class Decoder:
         return np.stack([one[0] for one in results]), np.stack([one[1] for one in results]), np.array(times)
 
     def run_ahead(self) -> np.ndarray:
-        """Milliseconds per step of every round, where steps are launched without waiting for the one before."""
+        """Milliseconds per step of every round, in which steps are launched without waiting for the one before."""
         times = []
         for _ in range(AHEAD_ROUNDS):
             start = time.perf_counter()
@@ -137,12 +137,12 @@ class Decoder:
 
 
 def first_tokens(config: models.ModelConfig) -> np.ndarray:
-    """The same on every rank."""
+    """Random tokens, equal on every rank."""
     return np.random.default_rng(0).integers(0, config.vocab, config.batch, dtype=np.int32)
 
 
 def place(tree: Any, like: Any) -> Any:
-    """Host arrays, of which every process has the whole, laid out as `like` says."""
+    """Puts host arrays, which every process has in full, on devices with the shardings of `like`."""
 
     def put(value: Any, target: Any) -> jax.Array:
         return jax.make_array_from_callback(np.shape(value), target.sharding, lambda index: np.asarray(value)[index])
@@ -151,7 +151,7 @@ def place(tree: Any, like: Any) -> Any:
 
 
 def local(array: jax.Array) -> np.ndarray:
-    """The value of an array that every device has whole."""
+    """The value of a replicated array."""
     return np.asarray(array.addressable_data(0))
 
 

@@ -1,1 +1,1 @@
-"""Random JAX programs as users write them, run with the pass off and on and compared; docs/developing.md says how."""
+"""Random JAX programs as users write them, run with the pass off and on and compared; see docs/developing.md."""

@@ -1,6 +1,6 @@
 """Fuzzes whole programs: `python -m programs --seconds 600` (with tests/ on the path; `make fuzz` does).
 
-Prints every program that goes wrong, as a file that runs by itself, and leaves it in the folder of findings.
+Prints every program that fails, as a self-contained file, and writes it into the folder of findings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from programs.program import Program
 
 
 def main() -> int:
-    """Status 1 when anything was found."""
+    """Returns exit status 1 if anything was found."""
     options = _options()
     tally: collections.Counter[str] = collections.Counter()
     end = time.monotonic() + options.seconds

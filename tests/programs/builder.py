@@ -1,7 +1,7 @@
-"""A program under construction: values with their shapes, and the statements that make them.
+"""A program under construction: values with their shapes, and the statements that compute them.
 
-Operations (see `operations`) pick values and emit statements; what they emit is Python text, so that a program can be
-printed and run by itself:
+Operations (see `operations`) pick values and emit statements as Python text, so that a program can be printed and run
+by itself:
 
     builder.emit(f"jnp.tanh({value})", like=value)      # appends `v7 = jnp.tanh(v3)`
 """
@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 MAX_ELEMENTS = 40_000
-MAX_BOUND = 64.0  # larger values are brought down before they are used again: f16 ends at 65504
+MAX_BOUND = 64.0  # larger values are reduced before they are used again: the largest f16 is 65504
 FLOATS = ("float32", "bfloat16", "float16")
 _NAME = re.compile(r"\b[vxp]\d+\b")
 
@@ -23,13 +23,13 @@ Shape = tuple[int, ...]
 
 
 class Unfit(Exception):
-    """An operation finds no value that it could work on."""
+    """An operation finds no value to work on."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Value:
     """Attributes: name in the text; shape (of one rank under shard_map, else of the whole array); dtype; a bound on
-    its elements; the mesh axes over which ranks may hold different ones (under shard_map only).
+    its elements; the mesh axes over which it may differ between ranks (under shard_map only).
     """
 
     name: str
@@ -52,7 +52,7 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """Lines of text that make `results`; `body` stands, indented, where a function needs statements of its own."""
+    """Lines of text that compute `results`; `body` is indented between `head` and `tail`, for a function definition."""
 
     results: tuple[Value, ...]
     head: str
@@ -60,12 +60,12 @@ class Statement:
     tail: str = ""
 
     def lines(self) -> list[str]:
-        """The text, without indentation of its own."""
+        """The text, not indented itself."""
         inner = ["    " + line for statement in self.body for line in statement.lines()]
         return [*self.head.splitlines(), *inner, *self.tail.splitlines()]
 
     def reads(self) -> set[str]:
-        """Names in the text, its own results among them."""
+        """Names in the text, including its own results."""
         return names_in("\n".join(self.lines()))
 
 
@@ -99,16 +99,16 @@ class Builder:
         names: Names | None = None,
         depth: int = 0,
     ) -> None:
-        """A function without statements.
+        """Starts a function without statements.
 
         Args:
-          source: every choice comes from here.
+          source: of all random choices.
           axes: the mesh axes and their sizes.
           low: dtype of the activations.
-          manual: whether the function runs under shard_map, where values are of one rank and collectives are explicit.
-          visible: what statements may read.
+          manual: whether the function runs under shard_map, where values are per rank and collectives are explicit.
+          visible: the values that statements may read.
           names: shared by all functions of a program.
-          depth: how many functions this one is nested in.
+          depth: how many functions enclose this one.
         """
         self.random = source
         self.axes = axes
@@ -121,7 +121,7 @@ class Builder:
         self._known = {value.name: value for value in visible}
 
     def nested(self, parameters: Sequence[Value]) -> Builder:
-        """A function inside this one; it reads `parameters` first of all."""
+        """A function inside this one, which reads `parameters`."""
         inner = Builder(
             self.random,
             self.axes,
@@ -138,7 +138,7 @@ class Builder:
         return self.random.random() < probability
 
     def pick(self, fits: Callable[[Value], bool] = lambda value: value.is_float and value.size > 0) -> Value:
-        """A value that fits, a late one rather than an early one, brought down when it is large."""
+        """A value that fits, more often a recent one, reduced if it is large."""
         fitting = [value for value in self.pool if fits(value)]
         if not fitting:
             raise Unfit
@@ -146,7 +146,7 @@ class Builder:
         return self.tamed(chosen)
 
     def tamed(self, value: Value) -> Value:
-        """The value, or one of bounded size made from it."""
+        """The value, or a bounded one computed from it."""
         if not value.is_float or value.bound <= MAX_BOUND:
             return value
         text = self.random.choice(["jnp.tanh({0} * 0.01)", "jnp.clip({0}, -3, 3)", "{0} / (1 + jnp.abs({0}))"])
@@ -162,7 +162,7 @@ class Builder:
         bound: float | None = None,
         varies: frozenset[str] | None = None,
     ) -> Value:
-        """Appends `new = text`. What is not given is as in `like`; `varies` follows from the values read."""
+        """Appends `new = text`. Properties not given are those of `like`; `varies` follows from the values read."""
         (value,) = self.emit_several(text, [(like.shape if shape is None else shape, dtype or like.dtype)])
         value = dataclasses.replace(
             value,
@@ -179,7 +179,7 @@ class Builder:
         bound: float = 4.0,
         same_along: frozenset[str] = frozenset(),
     ) -> list[Value]:
-        """Appends `new, new = text` for a text that gives a tuple; `same_along`: axes that it exchanges over."""
+        """Appends `new, new = text` for a text that returns a tuple, equal on ranks along the axes `same_along`."""
         if any(math.prod(shape) > MAX_ELEMENTS for shape, _ in kinds):
             raise Unfit
         varies = self.varies_of(text) - same_along
@@ -206,7 +206,7 @@ class Builder:
 
 
 def cast(value: Value, dtype: str) -> str:
-    """Text of the value in that dtype."""
+    """Text of the value, cast to the dtype."""
     return value.name if value.dtype == dtype else f"{value}.astype(jnp.{dtype})"
 
 

@@ -1,4 +1,4 @@
-"""Exchanges between the ranks of one mesh axis or several, under shard_map."""
+"""Collectives over one or several mesh axes, under shard_map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from programs.operations import operation
 
 
 def _axes(b: Builder) -> tuple[str, frozenset[str], int]:
-    """Axes as text, as a set, and the number of ranks that exchange."""
+    """Axes as text and as a set, and the number of ranks in a group."""
     names = list(b.axes)
     if len(names) > 1 and b.chance(0.2):
         text = "(" + ", ".join(f'"{name}"' for name in names) + ")"
@@ -19,7 +19,7 @@ def _axes(b: Builder) -> tuple[str, frozenset[str], int]:
 
 
 def _partial(b: Builder) -> Value:
-    """What ranks are likely to sum: a value that varies, made smaller."""
+    """A value to sum over ranks: usually one that varies, often made smaller."""
     value = b.pick(lambda v: v.is_float and (bool(v.varies) or b.chance(0.2)))
     if b.chance(0.5):
         value = b.emit(b.random.choice(["{0} * 0.25", "jnp.tanh({0}) * 0.3"]).format(value), like=value)
@@ -106,7 +106,7 @@ def all_gather(b: Builder) -> None:
     value = b.pick(lambda v: v.is_float and len(v.shape) >= 1)
     axes, names, ranks = _axes(b)
     place = b.random.choice([0, len(value.shape) - 1])
-    if not value.shape[place]:  # JAX refuses to gather along no elements
+    if not value.shape[place]:  # JAX cannot gather along an empty dimension
         raise Unfit
     tiled = b.chance(0.8)
     grown = tuple(size * (ranks if i == place else 1) for i, size in enumerate(value.shape))
@@ -162,7 +162,7 @@ def own_columns(b: Builder) -> None:
 
 @operation(4, automatic=False, collective=True, smooth=True)
 def sharded_norm(b: Builder) -> None:
-    """A norm whose columns are shared out over the ranks, as GSPMD writes it."""
+    """A norm whose columns are sharded over the ranks, as GSPMD writes it."""
     axis = list(b.axes)[-1] if b.chance(0.8) else b.random.choice(list(b.axes))
     value = _splittable(b, axis)
     shard = _own_columns(b, value, axis)

@@ -1,4 +1,4 @@
-"""Loops, branches, gradients: operations that hold a function with statements of its own."""
+"""Loops, branches, gradients: operations that contain a function with statements of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _carried(b: Builder) -> Value:
 
 
 def _result_like(inner: Builder, like: Value) -> Value:
-    """What a function returns that must give the shape and dtype of `like`: the last such value, kept small."""
+    """The result of a function that must return the shape and dtype of `like`: the last such value, kept small."""
     fitting = [v for v in inner.pool if v.shape == like.shape and v.is_float]
     last = inner.tamed(fitting[-1])
     return inner.emit(f"{cast(last, like.dtype)} * 0.5 + {like} * 0.25", like=like, bound=last.bound + like.bound)
@@ -46,7 +46,7 @@ def _as_parameter(b: Builder, value: Value, *, varies: frozenset[str] | None = N
 
 
 def _all_axes(b: Builder) -> frozenset[str]:
-    """What a loop carries may come to vary over any axis."""
+    """All axes, since a loop's carry may come to vary over any of them."""
     return frozenset(b.axes) if b.manual else frozenset()
 
 
@@ -66,7 +66,7 @@ def loop_of_known_length(b: Builder) -> None:
 
 @operation(2, collective=True, max_depth=1)
 def loop_while(b: Builder) -> None:
-    """A loop whose length an input says."""
+    """A loop whose trip count is an input."""
     value = _carried(b)
     parameter = _as_parameter(b, value, varies=_all_axes(b))
     rounds = b.pick(lambda v: v.dtype == "int32" and v.shape == () and not v.varies)
@@ -81,7 +81,7 @@ def loop_while(b: Builder) -> None:
 
 @operation(4, collective=True, max_depth=1)
 def scanned_layers(b: Builder) -> None:
-    """Layers whose weights are stacked; every layer returns something too."""
+    """A scan over layers with stacked weights, in which every layer also returns an output."""
     value = _carried(b)
     stack = b.pick(lambda v: v.is_float and len(v.shape) >= 2 and 1 <= v.shape[0] <= 8 and v.size > 0)
     parameter = _as_parameter(b, value, varies=_all_axes(b))
@@ -111,7 +111,7 @@ def branch_all_ranks_take(b: Builder) -> None:
 
 @operation(1, automatic=False, max_depth=1)
 def branch_some_ranks_take(b: Builder) -> None:
-    """Without collectives inside: the ranks would wait for each other."""
+    """Without collectives inside, in which ranks would wait for those that take the other branch."""
     value = _carried(b)
     parameter = _as_parameter(b, value, varies=_all_axes(b))
     function = _function(b, value, parameter, collectives=False)

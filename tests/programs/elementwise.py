@@ -5,7 +5,7 @@ from __future__ import annotations
 from programs.builder import FLOATS, Builder, Value, cast, fits_into
 from programs.operations import operation
 
-# Text of an activation, and the bound of its results for operands within `b`.
+# (text of an activation, bound of its result for an operand bounded by `b`).
 _ACTIVATIONS = [
     ("jnp.tanh({0})", "1"),
     ("jax.nn.silu({0})", "b"),
@@ -135,7 +135,7 @@ def causal_mask(b: Builder) -> None:
 
 @operation(1, automatic=False)
 def different_on_each_rank(b: Builder) -> None:
-    """Adds what depends on the rank: nothing after it may be taken to be replicated."""
+    """Adds a value that depends on the rank, so that no later value may be taken for replicated."""
     value = b.pick()
     axis = b.random.choice(list(b.axes))
     text = b.random.choice(

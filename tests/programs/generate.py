@@ -1,4 +1,4 @@
-"""The program of a seed: mesh, sizes, dtypes, inputs, operations, outputs. One seed always gives one text."""
+"""The program of a seed: mesh, sizes, dtypes, inputs, operations, outputs. A seed always gives the same text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Sequence
 
-# The modules below fill the table of operations when they are imported.
+# Importing these modules fills the table of operations.
 from programs import collectives, control, elementwise, moves, norms, placed, selecting
 from programs.builder import Builder, Unfit, Value
 from programs.operations import add_random
@@ -86,7 +86,7 @@ def _varies(entry: Input, axes: dict[str, int], manual: bool) -> frozenset[str]:
 
 
 def _local(entry: Input, axes: dict[str, int], manual: bool) -> tuple[int, ...]:
-    """Shape of one rank's part."""
+    """Shape of one rank's shard."""
     if not manual:
         return entry.shape
     shape = list(entry.shape)
@@ -104,17 +104,17 @@ def _split(spec: str) -> list[str]:
 
 
 def _unpack(builder: Builder) -> list[Value]:
-    """The first input holds a partial result per rank: its leading dimension goes."""
+    """The first input has a partial result per rank: drops its leading dimension."""
     first, *others = builder.pool
     partial = builder.emit(f"{first}[0]", like=first, shape=first.shape[1:])
     return [*others, partial]
 
 
 def _donated(builder: Builder, values: Sequence[Value]) -> tuple[list[int], list[Value]]:
-    """Sometimes the state is updated in place: its buffer is donated and its new value is an output."""
+    """(donated inputs, new states): sometimes a state's buffer is donated and its new value is an output."""
     if not builder.chance(0.35):
         return [], []
-    old = values[-1] if builder.manual else values[0]  # made of input 0 or input 0 itself
+    old = values[-1] if builder.manual else values[0]  # computed from input 0, or input 0 itself
     fitting = [v for v in builder.pool if v.is_float and v.shape == old.shape and v.name != old.name]
     if not fitting:
         return [], []
@@ -123,7 +123,7 @@ def _donated(builder: Builder, values: Sequence[Value]) -> tuple[list[int], list
 
 
 def _outputs(builder: Builder, states: Sequence[Value]) -> list[Value]:
-    """The values that most others went into, some integers, and some others."""
+    """Some values with the most work behind them, some other values, some integers, and the states."""
     made = [value for statement in builder.statements for value in statement.results]
     behind = _behind(builder)
     deepest = sorted(made, key=lambda value: behind[value.name])[-6:]
@@ -135,7 +135,7 @@ def _outputs(builder: Builder, states: Sequence[Value]) -> list[Value]:
 
 
 def _behind(builder: Builder) -> dict[str, int]:
-    """For each value, how many statements it depends on, exchanges counted ten times."""
+    """For each value, how many statements it depends on, collectives and products counted ten times."""
     needs: dict[str, frozenset[int]] = {}
     weight: list[int] = []
     for number, statement in enumerate(builder.statements):

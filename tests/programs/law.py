@@ -1,11 +1,11 @@
-"""What results with the pass on must satisfy, given those without it and samples in float64 (`reference`).
+"""The law: what results with the pass on must satisfy, given those without it and samples in float64 (`reference`).
 
-- Integers and booleans: equal to XLA's own or to float64's, wherever no sample disagrees with float64.
-- Floats: an element may be off float64's by one share of what the samples are off at that element (they take up to
-  `reference.NOISE` roundings at every operation) and two units in the last place; or, where XLA's own result is worse
-  than that, by `FACTOR` times as many shares as XLA's worst element of the same array.
-- An infinity or a NaN stands only where float64, a sample, or XLA without the pass has one.
-- Ranks that hold equal bits without the pass hold equal bits with it.
+- Integers and booleans: equal to XLA's own or to float64's, unless some sample differs from float64 there.
+- Floats: the error against float64 of an element, in shares, is at most 1, or `FACTOR` times the largest error of XLA's
+  own array if that is more. A share is the largest error of the samples at that element (they take up to
+  `reference.NOISE` roundings at every operation) plus two units in the last place.
+- An infinity or a NaN only where float64, a sample, or XLA without the pass has one, or float64 is near overflow.
+- Ranks that have equal bits without the pass have equal bits with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Breach:
-    """Attributes: number of the output; what is wrong with it."""
+    """Attributes: index of the output; what is wrong with it."""
 
     output: int
     what: str
@@ -37,7 +37,7 @@ def breaches(
     Args:
       off: outputs without the pass.
       on: outputs with it.
-      samples: those in float64, undisturbed first.
+      samples: outputs in float64, the undisturbed ones first.
       ranks: whether the first dimension of every output is the rank.
     """
     found = []
@@ -53,7 +53,7 @@ def breaches(
 
 
 def jnp_float(array: Array) -> bool:
-    """Whether it holds floats, ml_dtypes' among them."""
+    """Whether the array has floats, including ml_dtypes' types."""
     return array.dtype.kind not in "iub"
 
 

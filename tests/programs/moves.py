@@ -1,4 +1,4 @@
-"""What moves elements and computes nothing: reshapes, transposes, slices, gathers, concatenations."""
+"""Data movement: reshapes, transposes, slices, gathers, concatenations; and a running sum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _array(b: Builder, rank: int = 1) -> Value:
 
 
 def _other_shapes(shape: Shape) -> list[Shape]:
-    """Reshapes that models make: dimensions merged, or the last one split into heads."""
+    """Shapes that models reshape to: dimensions merged, or the last one split into heads."""
     size = 1
     for extent in shape:
         size *= extent
@@ -143,7 +143,7 @@ def running_sum(b: Builder) -> None:
 
 @operation(3)
 def looked_up_rows(b: Builder) -> None:
-    """Rows by number, as an embedding does; numbers come from an input or are computed."""
+    """Rows by index, as in an embedding; indices come from an input or are computed."""
     table = _array(b, 2)
     try:
         ids = b.pick(lambda value: value.dtype == "int32" and 1 <= len(value.shape) <= 2)

@@ -1,4 +1,4 @@
-"""Norms in the spellings of model libraries, softmax and other statistics of rows."""
+"""Norms as model libraries spell them, softmax and other statistics of rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _rows(b: Builder) -> Value:
 
 
 def _wide(b: Builder, value: Value) -> Value:
-    """The value in f32, or as it is when squares of it can be summed in its own type."""
+    """The value in f32, or sometimes as it is, if its squares can be summed in its own type."""
     narrow_is_safe = value.dtype == "bfloat16" or value.bound**2 * value.shape[-1] < 3e4
     if value.dtype == "float32" or (narrow_is_safe and b.chance(0.15)):
         return value
@@ -103,7 +103,7 @@ def layer_norm(b: Builder) -> None:
 
 @operation(1, smooth=True)
 def group_norm(b: Builder) -> None:
-    """Norms each head or group by itself."""
+    """Normalizes each head or group separately."""
     value = b.pick(
         lambda other: other.is_float and len(other.shape) >= 1 and other.shape[-1] % 2 == 0 and other.size > 0
     )
@@ -146,7 +146,7 @@ def log_sum_exp(b: Builder) -> None:
 
 @operation(1)
 def standardized_columns(b: Builder) -> None:
-    """Statistics over the rows instead of within one."""
+    """Statistics over rows instead of within a row."""
     value = _rows(b)
     wide = cast(value, "float32")
     text = f"(({wide} - jnp.mean({wide}, 0)) * lax.rsqrt(jnp.var({wide}, 0) + 1e-3)).astype(jnp.{value.dtype})"
@@ -168,7 +168,7 @@ def statistic(b: Builder) -> None:
 
 @operation(1)
 def quantized(b: Builder) -> None:
-    """Rows as integers with one scale each."""
+    """Quantizes rows to integers with one scale per row."""
     value = _rows(b)
     wide = cast(value, "float32")
     shape = (*value.shape[:-1], 1)

@@ -1,4 +1,4 @@
-"""The table of operations: functions that emit a statement or a few, by how often a program should have them."""
+"""The table of operations: functions that emit one or a few statements, each with a weight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Function = Callable[[Builder], None]
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """Attributes: the function; its weight among all; where it may stand."""
+    """Attributes: the function, and the arguments of `operation`."""
 
     function: Function
     weight: float
@@ -35,15 +35,15 @@ def operation(
     smooth: bool = False,
     max_depth: int = 9,
 ) -> Callable[[Function], Function]:
-    """Enters the function below into TABLE.
+    """Adds the decorated function to TABLE.
 
     Args:
-      weight: how often it is chosen.
-      manual: it may stand under shard_map.
-      automatic: it may stand where GSPMD places values.
+      weight: relative frequency.
+      manual: allowed under shard_map.
+      automatic: allowed where GSPMD partitions.
       collective: all ranks of a group must reach it together.
-      smooth: it has gradients that mean something.
-      max_depth: how deep in nested functions it may stand.
+      smooth: its gradients are meaningful.
+      max_depth: of nested functions in which it is allowed.
     """
 
     def enter(function: Function) -> Function:
@@ -57,7 +57,7 @@ def operation(
 
 
 def add_random(builder: Builder, steps: int, *, collectives: bool = True, smooth_only: bool = False) -> None:
-    """Adds `steps` operations that fit."""
+    """Adds `steps` random operations that fit."""
     chosen = [
         entry
         for entry in TABLE.values()

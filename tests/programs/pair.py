@@ -1,7 +1,7 @@
-"""A process with the pass off and one with it on, and what each program comes to in both.
+"""Runs each program in a process with the pass off and in one with it on, and compares the outcomes.
 
-A process that ends (a crash, a limit) or does not answer is a finding about the program it was given; the next program
-gets a new one.
+A process that ends (a crash, a limit) or does not answer is a finding on its program; the next program gets a new
+process.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import Any, Self
 from programs import law
 from programs.program import Program
 
-PROGRAMS_PER_PROCESS = 60  # compilers keep some memory
+PROGRAMS_PER_PROCESS = 60  # the compilers' memory grows
 _WORKER = pathlib.Path(__file__).with_name("worker.py")
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one part of one program (a compile and two runs, mostly) may take in one process.
+    """Limits of one part of one program (usually a compile and two runs) in one process.
 
-    Attributes: CPU time; memory beyond what the process has mapped before its first program; and, for processes that
-    wait for nothing that comes, wall time of all parts, generous since others use the machine too.
+    Attributes: CPU time; memory beyond what the process has mapped before its first program; and, to detect deadlocks,
+    wall time of all parts, generous since the machine may be shared.
     """
 
     cpu_seconds: float = 120
@@ -45,14 +45,14 @@ _LIMITS = Limits()
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Attributes: what kind of thing went wrong (`KINDS`); on which platform; one or a few lines about it."""
+    """Attributes: the kind (one of `KINDS`); the platform; one or a few lines of details."""
 
     kind: str
     platform: str
     what: str
 
 
-# What a finding can be, worst first.
+# Kinds of findings, worst first.
 KINDS = {
     "limit": "a process ended or did not answer",
     "error": "it compiles and runs without the pass only",
@@ -66,18 +66,18 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Attributes: what was found; one-shot calls per platform."""
+    """Attributes: findings; number of one-shot calls per platform."""
 
     findings: tuple[Finding, ...]
     calls: dict[str, int]
 
 
 class Ended(Exception):
-    """A worker ended or was ended."""
+    """A worker exited, or was killed."""
 
 
 class Process:
-    """One worker, started when first needed."""
+    """One worker, started on first use."""
 
     def __init__(self, *, on: bool, log: pathlib.Path, limits: Limits, jax: pathlib.Path | None) -> None:
         self._on, self._log, self._limits, self._jax = on, log, limits, jax
@@ -85,7 +85,7 @@ class Process:
         self._jobs = 0
 
     def run(self, file: pathlib.Path, parts: Sequence[str], results: pathlib.Path) -> dict[str, Any]:
-        """What the worker says each part came to. Raises Ended."""
+        """The worker's result for each part. Raises Ended."""
         if self._child is None or self._jobs >= PROGRAMS_PER_PROCESS:
             self.close()
             self._child, self._jobs = self._start(), 0
@@ -108,7 +108,7 @@ class Process:
             raise Ended(f"part {part}: {error}") from None
 
     def close(self) -> None:
-        """Ends the worker."""
+        """Kills the worker."""
         if self._child is not None:
             self._child.kill()
             self._child.communicate()
@@ -165,7 +165,7 @@ class Pair:
         limits: Limits = _LIMITS,
         jax: pathlib.Path | None = None,
     ) -> None:
-        """A pair that starts when it is first needed.
+        """Creates a pair whose processes start on first use.
 
         Args:
           folder: for program files, results and logs.
@@ -186,7 +186,7 @@ class Pair:
         self._on.close()
 
     def run(self, program: Program, platforms: Sequence[str] = ()) -> Outcome:
-        """Runs one program in both processes and compares; `platforms`: on those only."""
+        """Runs one program in both processes and compares; `platforms`: only on those, if given."""
         platforms = platforms or self._platforms
         file = self._folder / f"program_{program.seed}.py"
         file.write_text(program.text())
@@ -231,7 +231,7 @@ def _compare(
 
 
 def compare_part(platform: str, plain: dict[str, Any], fused: dict[str, Any]) -> list[Finding]:
-    """What the two processes' answers about one platform say."""
+    """Findings from the two processes' answers on one platform."""
     if "error" in plain:
         return [Finding("invalid", platform, plain["error"])]
     findings = [Finding("pass failed", platform, text) for text in fused["messages"]]

@@ -1,4 +1,4 @@
-"""Products and sharding constraints where GSPMD places values; it decides which collectives there are."""
+"""Products and sharding constraints for programs that GSPMD partitions; GSPMD chooses the collectives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from programs.operations import operation
 
 
 def constraint(b: Builder, value: Value, *, replicated: bool = False) -> Value:
-    """The value, told to lie split over an axis where a dimension divides, or whole."""
+    """The value with a sharding constraint: over axes that divide a dimension, or replicated."""
     spec: list[str] = ["None"] * len(value.shape)
     if not replicated:
         for axis in b.random.sample(list(b.axes), len(b.axes)):
@@ -42,7 +42,7 @@ def product_with_weight(b: Builder) -> None:
 
 @operation(6, manual=False, smooth=True)
 def feed_forward(b: Builder) -> None:
-    """Column-parallel, activation, row-parallel, residual: the block whose end is an all-reduce."""
+    """Column-parallel product, activation, row-parallel product, residual: a block that ends in an all-reduce."""
     value = b.pick(lambda v: v.is_float and len(v.shape) >= 2 and v.size > 0)
     up = b.pick(lambda w: w.is_float and len(w.shape) == 2 and w.shape[0] == value.shape[-1])
     down = b.pick(lambda w: w.is_float and len(w.shape) == 2 and w.shape == up.shape[::-1])
@@ -56,7 +56,7 @@ def feed_forward(b: Builder) -> None:
 
 @operation(2, smooth=True)
 def attention(b: Builder) -> None:
-    """Scores of the rows against each other, softmax, and their mixture."""
+    """Self-attention of the rows: scores, softmax, weighted sum."""
     value = b.pick(lambda v: v.is_float and len(v.shape) in (2, 3) and v.size > 0 and v.shape[-2] <= 64)
     rows = value.shape[-2]
     scale = 1 / math.sqrt(value.shape[-1])

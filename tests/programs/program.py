@@ -1,4 +1,4 @@
-"""A whole program: its mesh, inputs, statements and outputs, and its text as a file that runs by itself."""
+"""A whole program: its mesh, inputs, statements and outputs, and its text as a self-contained file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEMPLATE = pathlib.Path(__file__).with_name("template.py.txt")
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """Attributes: the parameter; the shape of the whole array; how it lies on the mesh; how its elements are made."""
+    """Attributes: the parameter; shape of the whole array; dtype; PartitionSpec; how its elements are generated."""
 
     parameter: str
     shape: tuple[int, ...]
@@ -25,7 +25,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """Attributes: `manual`: under shard_map; the others are what stands in the text, see template.py.txt."""
+    """Attributes: `manual`: whether it runs under shard_map; the others are parts of the text, see template.py.txt."""
 
     seed: int
     axes: Mapping[str, int]
@@ -36,7 +36,7 @@ class Program:
     outputs: Sequence[Value]
 
     def text(self) -> str:
-        """A Python file."""
+        """The program as a Python file."""
         names = ", ".join(entry.parameter for entry in self.inputs)
         results = [f"{value}[None]" if self.manual else value.name for value in self.outputs]
         body = [f"def program({names}):"]

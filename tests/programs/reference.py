@@ -1,13 +1,13 @@
-"""A program in float64, alone and with every rounding that its dtypes allow for taken at random.
+"""A program in float64, exact and with random rounding errors of its declared dtypes.
 
 The text of `program` is rewritten:
 
     v4 = v3.astype(jnp.float32) * x2   ->   v4 = rounded(1, rounded(0, v3.astype(jnp.float64)) * x2)
 
-First it is traced as it stands, so that each place learns the dtype its value is declared to have. Then it runs in
-float64; a sample moves the value of each place by up to `NOISE` roundings of that dtype and rounds it. How far samples
-lie apart says what an implementation that rounds at other moments may differ by; an integer or a boolean on which
-samples disagree is one that rounding decides.
+First it is traced with its own dtypes, to record the declared dtype of the value at each place. Then it runs in
+float64; a sample perturbs the value at each place by up to `NOISE` roundings of that dtype and rounds it. The spread of
+the samples says how much an implementation that rounds at other points may differ; an integer or a boolean on which
+samples disagree depends on rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOISE = 4.0  # roundings: half a unit in the last place each
 
 _MOVED = "rounded"
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow, ast.Mod)
-# Calls that compute; all others (slices, maxima, selections, exchanges without arithmetic) hand bits on as they are.
+# Calls that round; all others (slices, maxima, selections, collectives without arithmetic) preserve bits.
 _COMPUTING = frozenset(
     (
         *("astype", "tanh", "silu", "gelu", "sigmoid", "softplus", "exp", "square", "sqrt", "log1p", "rsqrt", "sin"),
@@ -38,7 +38,7 @@ _FLOATS = ("float32", "bfloat16", "float16")
 
 
 class _Rewrite(ast.NodeTransformer):
-    """Puts a numbered call around what computes; `wide`: makes every float dtype float64."""
+    """Wraps every operation that rounds in a numbered call; `wide`: makes every float dtype float64."""
 
     def __init__(self, wide: bool) -> None:
         self._wide = wide
@@ -66,11 +66,11 @@ class _Rewrite(ast.NodeTransformer):
 
 
 class _Places:
-    """What the numbered calls do, while a program is traced."""
+    """Implements the numbered calls while a program is traced."""
 
     def __init__(self) -> None:
         self.dtypes: dict[int, np.dtype[Any]] = {}
-        self.sample: Any = None  # a traced number: 0 for none
+        self.sample: Any = None  # a traced number; 0: do not perturb
 
     def record(self, place: int, value: Any) -> Any:
         for leaf in jax.tree.leaves(value):
@@ -94,7 +94,7 @@ class _Places:
 
 
 def samples(text: str, name: str) -> list[list[np.ndarray[Any, Any]]]:
-    """The outputs of a program's text in float64: undisturbed first, then SAMPLES disturbed ones."""
+    """The outputs of a program's text in float64: first unperturbed, then SAMPLES perturbed ones."""
     places = _Places()
     plain = _module(text, name, wide=False, call=places.record)
     function, shardings = plain["build"](jax.devices()[:8])
@@ -109,7 +109,7 @@ def samples(text: str, name: str) -> list[list[np.ndarray[Any, Any]]]:
             return function(*inputs)
 
         wide = [jax.device_put(_widened(a), s) for a, s in zip(module["arrays"](), shardings, strict=True)]
-        # LLVM takes minutes to optimise some of these, and 1 to 2 s to translate them as they are (2026-11-27, EPYC).
+        # LLVM takes minutes to optimise some of these, and 1 to 2 s to compile them unoptimised (2026-11-27, EPYC).
         quick = {"xla_backend_optimization_level": 0}
         compiled = jax.jit(run).lower(0.0, *wide).compile(compiler_options=quick)
         return [[np.asarray(r) for r in compiled(float(sample), *wide)] for sample in range(SAMPLES + 1)]

@@ -1,4 +1,4 @@
-"""Comparisons, top-k, argmax, sorting: where one wrong bit becomes another answer."""
+"""Comparisons, top-k, argmax, sorting: operations in which one wrong bit can change the result."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def largest_of_each_row(b: Builder) -> None:
 
 @operation(1)
 def routed(b: Builder) -> None:
-    """A router: softmax, the best k, their weights made to sum to one."""
+    """A router: softmax, top-k, and weights that sum to one."""
     value = _rows(b)
     k = _some(b, value)
     shape = (*value.shape[:-1], k)

@@ -1,6 +1,6 @@
-"""Makes a program that goes wrong smaller, as long as it goes wrong in the same way.
+"""Shrinks a failing program as long as it fails in the same way.
 
-A program is cut at its statements, not at the choices that made it: what is left reads like the original.
+Statements are removed, rather than the generator's choices changed, so the result reads like the original.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def shrunk(program: Program, fails: Fails) -> Program:
 
 
 def _smaller(program: Program) -> Iterator[Program]:
-    """Programs with less in them: one output, outputs fewer by one, statements bypassed, last first."""
+    """Smaller programs: with only one output, or with a statement, or one in its body, bypassed; the last one first."""
     if len(program.outputs) > 1:
         for output in program.outputs:
             yield without_unread(dataclasses.replace(program, outputs=[output], donated=()))
@@ -57,7 +57,7 @@ def _values(program: Program) -> Iterator[Value]:
 
 
 def _bypassed(program: Program, number: int) -> Iterator[Program]:
-    """The program without one statement: its result is replaced by something of its shape and dtype that it reads."""
+    """The program without one statement, whose result is replaced by an operand of the same shape and dtype."""
     for statements, renamed in _bypass(program.statements, number, list(_values(program))):
         by_name = {value.name: value for value in _values(program)}
         outputs = [by_name.get(renamed(value.name), value) for value in program.outputs]
@@ -92,7 +92,7 @@ def _renamed(statement: Statement, renamed: Callable[[str], str]) -> Statement:
 
 
 def _needed(statements: Sequence[Statement], text: str) -> list[Statement]:
-    """Those statements whose results `text`, or a statement that is needed, reads."""
+    """The statements whose results are read by `text` or by another needed statement."""
     read = set(re.findall(r"\bv\d+\b", text))
     kept: list[Statement] = []
     for statement in reversed(statements):

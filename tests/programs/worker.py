@@ -1,9 +1,9 @@
-"""One process with the pass off or on: runs program files that its parent names, one JSON object a line.
+"""One process with the pass off or on: runs the program files that its parent sends, one JSON object per line.
 
     worker.py CPU_SECONDS MEMORY_BYTES < {"file": FILE, "parts": ["cpu", "gpu", "reference"], "results": FILE}
 
-answers one line when a part begins, {"begins": PART}, and one at the end: what each part came to. Every part has a
-limit of CPU time, and the process one of memory (`pair.Limits`); they hold inside the compiler too.
+prints a line when a part begins, {"begins": PART}, and one at the end, with the result of each part. Every part has a
+limit on CPU time, and the process one on memory (`pair.Limits`); they apply inside the compiler too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CALL = 'custom_call_target="jax_oneshot'
 
 
 class _Messages(logging.Handler):
-    """Keeps what jax_oneshot says went wrong."""
+    """Collects jax_oneshot's warnings and its messages about failures."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -54,14 +54,14 @@ def _namespace(path: pathlib.Path) -> dict[str, Any]:
 
 
 def last_lines(text: str) -> str:
-    """The end of a traceback: the error itself, without where JAX says it comes from."""
+    """The end of a traceback: the error itself, without JAX's note on where it comes from."""
     kept = [line for line in text.splitlines() if line.strip()]
     start = max((i for i, line in enumerate(kept) if re.match(r"[\w.]+(Error|Exception)\b", line)), default=0)
     return "\n".join(kept[start:])[:2000]
 
 
 def run_cpu(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
-    """Runs the program twice; its outputs go into `results`."""
+    """Runs the program twice; writes its outputs into `results`."""
     import jax
     import numpy as np
 
@@ -77,7 +77,7 @@ def run_cpu(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
 
 
 def run_gpu(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
-    """Compiles the program for 8 GPUs that are not there."""
+    """Compiles the program for 8 abstract GPUs."""
     import jax
     from jax_oneshot.demo import gpu_compile
 
@@ -91,7 +91,7 @@ def run_gpu(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
 
 
 def run_reference(path: pathlib.Path, results: pathlib.Path) -> dict[str, Any]:
-    """Runs the program in float64; the samples go into `results` with the suffix `.reference`."""
+    """Runs the program in float64; writes the samples into `results` with the suffix `.reference`."""
     from programs import reference
 
     samples = reference.samples(path.read_text(), str(path))
@@ -103,13 +103,13 @@ PARTS = {"cpu": run_cpu, "gpu": run_gpu, "reference": run_reference}
 
 
 def limit_memory(more: int) -> None:
-    """Lets this process map `more` bytes beyond what it has mapped; malloc fails then, also XLA's and the pass's."""
+    """Limits this process to `more` bytes beyond those already mapped; then malloc fails, in XLA and the pass too."""
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, resource.RLIM_INFINITY))
 
 
 def main() -> None:
-    """Serves the parent until it closes the pipe."""
+    """Serves the parent until it closes stdin."""
     cpu_seconds, memory_bytes = float(sys.argv[1]), int(sys.argv[2])
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
     answers = sys.stdout
