@@ -93,7 +93,7 @@ SHARDED = (
 )
 SHAPES = ((3, 48), (8, 1024))
 # For one row, XLA:CPU moves the instructions between all-gather and sum into a separate computation, whose full-size
-# work the pass does not take in.
+# work the pass does not absorb.
 ONE_ROW = [name for name in SHARDED if name != "gathered_residual_and_weights"]
 
 

@@ -1,4 +1,4 @@
-"""Writes the figures of docs/performance.md from benchmarks/results/kernel-*.json; none is typed by hand.
+"""Writes the figures of docs/performance.md from results in benchmarks/results; no figure is typed by hand.
 
 python tools/fill_performance.py            writes docs/performance.md
 python tools/fill_performance.py --check    exit status 1 if it would change

@@ -1,4 +1,4 @@
-"""Finds the first rewrite that makes a program wrong, by running it with fewer and fewer rewrites.
+"""Finds the first rewrite that makes a program wrong, by bisection over the number of rewrites.
 
 With limit N only the first N rewrites are made. The program is right with 0 rewrites and wrong with all of them, so
 bisection finds an N that is wrong while N - 1 is right. Rewrite N is then at fault, alone or together with earlier

@@ -44,7 +44,7 @@ class Exchange:
 
 
 def measure(rounds: int, progress: Callable[[str], None]) -> list[Exchange]:
-    """Times every shape; off and on take `rounds` turns each. Raises WorkerError when a process fails."""
+    """Times every shape; off and on take `rounds` turns each. Raises WorkerError if a process fails."""
     with Worker(_COMMAND, cpu_environment(False)) as off, Worker(_COMMAND, cpu_environment(True)) as on:
         for worker in (off, on):
             worker.answer()

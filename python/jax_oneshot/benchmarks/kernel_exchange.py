@@ -72,7 +72,7 @@ class Request:
       competitors: libraries of public kernels (ffi_kernels/cuda/bench/competitor.h).
       ranks: numbers of ranks; None: those of RANKS for which there are GPUs.
       shapes: (rows, width) of each message.
-      nccl: whether to measure NCCL where each rank has a GPU.
+      nccl: whether to measure NCCL if each rank has a GPU.
       methods: of METHODS; none: all. Competitors are always measured.
     """
 
@@ -120,7 +120,7 @@ class Exchange:
         return self.us.get(method)
 
     def ratio(self, name: str) -> float | None:
-        """A ratio of RATIOS, or None where one of its sides was not measured."""
+        """A ratio of RATIOS, or None if one of its sides was not measured."""
         above, below = (self.time(method) for method in RATIOS[name])
         return None if above is None or below is None else above / below
 

@@ -60,7 +60,7 @@ def abstract_params(config: ModelConfig, mesh: Mesh) -> Params:
 
 
 def init_params(config: ModelConfig, seed: int) -> Params:
-    """Random bf16 weights on the host.
+    """Random bf16 weights on the host, shaped as `param_shapes` says; layers are stacked if `scan`, else a list.
 
     Matrices are normal with variance 1/fan-in; the last of each branch, and the scale of a post-norm, are smaller by
     sqrt(2 * layers), as in GPT-2's initialisation, so that the residual does not grow with depth. The head is the
@@ -80,7 +80,10 @@ def init_params(config: ModelConfig, seed: int) -> Params:
 
 
 def init_on_devices(config: ModelConfig, mesh: Mesh, seed: int) -> Params:
-    """Weights of the same distribution, created on the devices by one jitted function per shape and sharding."""
+    """Weights of the same distribution and structure, in config.dtype, created on the devices.
+
+    One function is jitted per shape and sharding.
+    """
     shapes = param_shapes(config)
     layer_shapes = shapes.pop("layers")
     seeds = itertools.count(seed)
