@@ -1,7 +1,7 @@
 # Developers' tasks. Each target is self-contained: it first installs what it needs, once.
 # Output is quiet: what the tools print goes to build/logs/ and is shown only if something fails.
 .DEFAULT_GOAL := help
-.PHONY: help build test test-gpu demo bench fuzz sanitize tsan lint format wheel clean
+.PHONY: help build bench-module test test-gpu demo bench fuzz sanitize tsan lint format wheel clean
 
 PYTHON_ENV := .venv/bin/python
 export JAX_SKIP_CUDA_CONSTRAINTS_CHECK := 1# the CUDA plug-in is used to compile, not to run
@@ -22,7 +22,11 @@ build:  ## .venv and the native module
 	@tools/step 'Building the native module' tools/bazel build //python/native:_native.abi3.so
 	@tools/setup install
 
-test: build  ## all tests, C++ (through bazel test) and Python, on both supported versions of jax
+bench-module: build
+	@tools/step 'Building the kernel benchmark' tools/bazel build //python/native:_bench.abi3.so
+	@tools/setup bench
+
+test: bench-module  ## all tests, C++ (through bazel test) and Python, on both supported versions of jax
 	@tools/setup demo third_party
 	@tools/setup browser || echo 'Without a browser the tests of the report in one are left out.'
 	@tools/step 'Building the C++ tests' tools/bazel build --keep_going --build_tests_only //... || true
@@ -37,7 +41,7 @@ demo: build  ## runs a tensor-parallel decoder with the pass off and on; compare
 	@rm -rf build/demo
 	@$(PYTHON_ENV) -m jax_oneshot demo --dump build/demo $(ARGS)
 
-bench: build  ## the benchmarks; tables on the screen, figures in benchmarks/results/
+bench: bench-module  ## the benchmarks; tables on the screen, figures in benchmarks/results/
 	@tools/setup demo plot
 	@$(PYTHON_ENV) -m jax_oneshot bench $(ARGS)
 
@@ -67,4 +71,4 @@ wheel: build  ## a wheel in dist/, built as `pip install .` builds it
 
 clean:  ## removes what was built; keeps .venv
 	@if [ -s build/tools/bazel.choice ]; then tools/bazel clean; fi
-	@rm -rf build/bazel-* build/logs build/tidy dist python/*.egg-info python/jax_oneshot/_native*.so
+	@rm -rf build/bazel-* build/logs build/tidy dist python/*.egg-info python/jax_oneshot/_*.abi3.so

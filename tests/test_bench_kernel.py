@@ -9,8 +9,10 @@ import sys
 from typing import Any
 
 import pytest
+from jax_oneshot import native
 from jax_oneshot.benchmarks import kernel_exchange, kernel_plot, kernel_tables
 from jax_oneshot.benchmarks.kernel_exchange import Exchange, Request
+from jax_oneshot.commands import bench
 from jax_oneshot.demo.compare import WorkerError
 from jax_process import RunPython
 from rich.console import Console
@@ -210,10 +212,36 @@ def test_curves_are_drawn_over_the_rows(tmp_path: pathlib.Path) -> None:
         assert label in text
 
 
+@pytest.mark.skipif(not native.has_bench(), reason="jax_oneshot._bench is not built: `make bench-module` does")
 def test_without_a_gpu_the_command_says_what_is_missing(run_python: RunPython) -> None:
     done = run_python(["-m", "jax_oneshot", "bench", "kernel", "--out", "out.json"], env={"CUDA_VISIBLE_DEVICES": ""})
     assert done.status == 1
     assert "the CUDA driver" in done.stderr or "CUDA_ERROR_NO_DEVICE" in done.stderr
+
+
+def test_without_its_native_module_the_command_says_how_to_get_it() -> None:
+    missing = "import sys; sys.modules['jax_oneshot._bench'] = None\nfrom jax_oneshot.benchmarks import kernel_worker\n"
+    worker = [sys.executable, "-c", missing + "sys.exit(kernel_worker.main())"]
+    with pytest.raises(
+        WorkerError, match=r"jax_oneshot\._bench does not load: .*`make bench ARGS=kernel`"
+    ):
+        kernel_exchange.measure(Request(), 1, lambda text: None, command=worker)
+
+
+def test_all_benchmarks_leave_out_the_kernel_without_its_native_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "gpu_count", lambda: 1)
+    console = Console(record=True, file=io.StringIO(), width=200)
+    monkeypatch.setattr(bench, "has_bench", lambda: True)
+    assert "kernel" in bench._chosen("all", console)
+    assert console.export_text() == ""
+    monkeypatch.setattr(bench, "has_bench", lambda: False)
+    assert "kernel" not in bench._chosen("all", console)
+    assert "`make bench` in a source tree builds it" in console.export_text()
+    assert bench._chosen("kernel", console) == ("kernel",)  # asked for by name: it fails, and says why
+
+
+def test_the_benchmark_is_in_no_module_of_users() -> None:
+    assert not hasattr(native.load(), "KernelBench")
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,17 @@
-"""Loads the native module `jax_oneshot._native`, or raises an error that says how to get it."""
+"""Loads the native modules, or raises an error that says how to get them."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import importlib
+import importlib.util
 import pathlib
 from typing import Any
 
 
 class NativeMissingError(ImportError):
-    """The native module is missing or does not load."""
+    """A native module is missing or does not load."""
 
 
 def load() -> Any:
@@ -19,13 +20,28 @@ def load() -> Any:
     Raises:
       NativeMissingError: it was not built, or was built for another Python or machine.
     """
+    return _load("_native", "In a source tree run `make build`; else reinstall jax-oneshot.")
+
+
+def load_bench() -> Any:
+    """The native module of the kernel benchmark; see `_bench.pyi` for its class. Wheels do not hold it.
+
+    Raises:
+      NativeMissingError: it was not built, or was built for another Python or machine.
+    """
+    return _load("_bench", "Wheels do not hold it: in a source tree run `make bench ARGS=kernel`.")
+
+
+def has_bench() -> bool:
+    """Whether the kernel benchmark's native module is there; it is not loaded."""
+    return importlib.util.find_spec("jax_oneshot._bench") is not None
+
+
+def _load(name: str, remedy: str) -> Any:
     try:
-        return importlib.import_module("jax_oneshot._native")
+        return importlib.import_module(f"jax_oneshot.{name}")
     except ImportError as error:
-        raise NativeMissingError(
-            f"the native module jax_oneshot._native does not load: {error}. "
-            "In a source tree run `make build`; else reinstall jax-oneshot."
-        ) from error
+        raise NativeMissingError(f"the native module jax_oneshot.{name} does not load: {error}. {remedy}") from error
 
 
 @functools.cache

@@ -11,7 +11,6 @@ namespace jax_oneshot {
 void BindPass(nanobind::module_& module);           // xla_pass/run_pass.h
 void BindRowProgram(nanobind::module_& module);     // row_program
 void BindHandlers(nanobind::module_& module);       // ffi_kernels/cpu/handler.h, ffi_kernels/cuda/handler
-void BindKernelBench(nanobind::module_& module);    // ffi_kernels/cuda/bench
 void BindKernelCompile(nanobind::module_& module);  // ffi_kernels/cuda/kernel
 
 // Converts an error message to Python's ValueError.

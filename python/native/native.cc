@@ -8,6 +8,5 @@ NB_MODULE(_native, module) {
   jax_oneshot::BindPass(module);
   jax_oneshot::BindRowProgram(module);
   jax_oneshot::BindHandlers(module);
-  jax_oneshot::BindKernelBench(module);
   jax_oneshot::BindKernelCompile(module);
 }

@@ -25,7 +25,7 @@ def main() -> int:
         request = json.loads(line)
         try:
             if bench is None:
-                bench = native.load().KernelBench(**request)
+                bench = native.load_bench().KernelBench(**request)
                 answer = bench.device()
             else:
                 answer = bench.measure(**request)

@@ -5,8 +5,8 @@
     demo    a decoding step of the demo's models, on against off, with the norms' weights replicated and sharded
     import  start-up cost of a process that does not use jax-oneshot
     kernel  the CUDA kernel with several ranks on this machine's GPU, against its parts, its floor and other kernels;
-            with --gpus each, one GPU per rank, and against NCCL too. Writes files of its own; left out of `all` if
-            there is no GPU
+            with --gpus each, one GPU per rank, and against NCCL too. Writes files of its own. It needs a source tree,
+            where `make bench` builds its native module; left out of `all` if there is no GPU, or no such module
     decode  a decoding step of full-size models on this machine's GPUs, off and on and with XLA's alternatives, driven
             in three ways, and where the time goes; a file per number of GPUs. It takes minutes per model, so it is left
             out of `all`. Without a GPU: on CPU devices, with --size tiny
@@ -31,7 +31,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from jax_oneshot.benchmarks.arguments import numbers, positive, shapes
-from jax_oneshot.native import NativeMissingError
+from jax_oneshot.native import NativeMissingError, has_bench
 from jax_oneshot.nvidia_driver import gpu_count
 
 if TYPE_CHECKING:
@@ -129,6 +129,9 @@ def _chosen(what: str, console: Console) -> tuple[str, ...]:
     left_out = {"decode"}
     if gpu_count() == 0:
         console.print("no GPU here: leaving out kernel")
+        left_out.add("kernel")
+    elif not has_bench():
+        console.print("leaving out kernel: its native module is not in wheels; `make bench` in a source tree builds it")
         left_out.add("kernel")
     return tuple(name for name in _BENCHMARKS if name not in left_out)
 

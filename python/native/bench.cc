@@ -1,4 +1,5 @@
-// Binds the kernel benchmark: KernelBench(competitors=..., gpus=..., nccl=...), .device(), .measure(...).
+// The module jax_oneshot._bench, the kernel benchmark: KernelBench(competitors=..., gpus=..., nccl=...), .device(),
+// .measure(...). A module of its own, because programs that only run the pass do not need it. _bench.pyi documents it.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
@@ -10,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "ffi_kernels/cuda/bench/kernel_bench.h"
-#include "python/native/bindings.h"
 
 namespace jax_oneshot {
 namespace {
@@ -66,8 +67,6 @@ class PyKernelBench {
   std::unique_ptr<KernelBench> bench_;
 };
 
-}  // namespace
-
 void BindKernelBench(nb::module_& module) {
   nb::class_<PyKernelBench>(module, "KernelBench",
                             "Several ranks on this machine's first GPU, or on a GPU each; see kernel_bench.h.")
@@ -79,4 +78,10 @@ void BindKernelBench(nb::module_& module) {
            "Microseconds per call of every method, one value per turn; and what was skipped, and why.");
 }
 
+}  // namespace
 }  // namespace jax_oneshot
+
+NB_MODULE(_bench, module) {
+  module.doc() = "The benchmark of the CUDA kernels of jax_oneshot.";
+  jax_oneshot::BindKernelBench(module);
+}
