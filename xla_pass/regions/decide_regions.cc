@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "xla_pass/graph/op_table.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -46,7 +46,7 @@ class Decider {
   }
 
   void Decide(SiteRef seed) {
-    Result<Region> region = Grow(seed);
+    Decision<Region> region = Grow(seed);
     if (!region) return Keep(seed, region.error());
     if (std::optional<Region> norm = FindSplitNorm(*region); norm && Take(*std::move(norm))) {
       if (order_.region(sites_.element(seed).results[0]) >= 0) return;
@@ -54,27 +54,28 @@ class Decider {
       if (!region) return Keep(seed, region.error());
     }
     if (IsReduceScatter(*region)) {
-      region->kept_because = reason::FeedsReduceScatter(graph_.at(sites_.site(seed.site).only_slice).name);
+      region->kept_because =
+          MakeReason<ReasonId::kFeedsReduceScatter>(graph_.at(sites_.site(seed.site).only_slice).name);
     }
-    if (!region->kept_because.empty()) return Keep(seed, region->kept_because);
+    if (region->kept_because) return Keep(seed, *region->kept_because);
     if (!Take(*std::move(region))) Keep(seed, WaitsForItself());
   }
 
   // Errors are reasons.
-  Result<Region> Grow(SiteRef seed) const {
-    Result<Region> region = GrowRegion(graph_, sites_, order_, seed, options_.grow);
-    if (order_.steps()->IsSpent()) return Err(reason::OutOfSteps(order_.steps()->all()));
-    if (!region) return Err(reason::Surprise(region.error()));
+  Decision<Region> Grow(SiteRef seed) const {
+    Decision<Region> region = GrowRegion(graph_, sites_, order_, seed, options_.grow);
+    if (order_.steps()->IsSpent()) return Refuse<ReasonId::kOutOfSteps>(order_.steps()->all());
+    if (!region) return Refuse<ReasonId::kPassFailed>(region.error().text);
     return region;
   }
 
   // The reason when Contract has refused a region.
-  std::string WaitsForItself() const {
-    if (order_.steps()->IsSpent()) return reason::OutOfSteps(order_.steps()->all());
-    return reason::Surprise("the call would wait for itself");
+  Reason WaitsForItself() const {
+    if (order_.steps()->IsSpent()) return MakeReason<ReasonId::kOutOfSteps>(order_.steps()->all());
+    return MakeReason<ReasonId::kPassFailed>("the call would wait for itself");
   }
 
-  void Keep(SiteRef seed, std::string why) { decisions_.kept.emplace_back(seed, std::move(why)); }
+  void Keep(SiteRef seed, Reason why) { decisions_.kept.emplace_back(seed, std::move(why)); }
 
   bool Take(Region region) {
     if (!order_.Contract(region.members, region.InputLeaves())) return false;
@@ -101,8 +102,8 @@ class Decider {
         const std::vector<SiteRef>& seeds = decisions_.regions[r].seeds;
         const bool sums = std::any_of(seeds.begin(), seeds.end(), [&](const SiteRef& s) { return s.site == site; });
         if (!sums) continue;
-        decisions_.regions = WithoutRegion(std::move(decisions_.regions), r, reason::OutOfSteps(order_.steps()->all()),
-                                           &decisions_.kept);
+        decisions_.regions = WithoutRegion(std::move(decisions_.regions), r,
+                                           MakeReason<ReasonId::kOutOfSteps>(order_.steps()->all()), &decisions_.kept);
         break;  // this removed all regions that sum elements of the all-reduce
       }
     }
@@ -114,8 +115,8 @@ class Decider {
     for (const Node output : region.outputs) {
       const SiteRef sum = SumThatAloneReads(output);
       if (sum.site < 0 || order_.region(sites_.element(sum).results[0]) >= 0) continue;
-      Result<Region> norm = Grow(sum);
-      if (norm && norm->kept_because.empty() && !norm->all_gathers.empty() && Contains(norm->members, output)) {
+      Decision<Region> norm = Grow(sum);
+      if (norm && !norm->kept_because && !norm->all_gathers.empty() && Contains(norm->members, output)) {
         return *std::move(norm);
       }
     }
@@ -161,8 +162,8 @@ Decisions DecideRegions(const Graph& graph, const SiteTable& sites, const Decide
   return Decider(graph, sites, options, order).Run();
 }
 
-std::vector<Region> WithoutRegion(std::vector<Region> regions, size_t index, const std::string& why,
-                                  std::vector<std::pair<SiteRef, std::string>>* kept) {
+std::vector<Region> WithoutRegion(std::vector<Region> regions, size_t index, const Reason& why,
+                                  std::vector<std::pair<SiteRef, Reason>>* kept) {
   std::vector<bool> goes(regions.size(), false);
   std::vector<size_t> work = {index};
   goes[index] = true;

@@ -24,6 +24,7 @@
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/regions/grow_region.h"
 #include "xla_pass/regions/region.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -34,7 +35,7 @@ struct DecideOptions {
 
 struct Decisions {
   std::vector<Region> regions;  // in the order they were found
-  std::vector<std::pair<SiteRef, std::string>> kept;
+  std::vector<std::pair<SiteRef, Reason>> kept;
 };
 
 Decisions DecideRegions(const Graph& graph, const SiteTable& sites, const DecideOptions& options,
@@ -42,8 +43,8 @@ Decisions DecideRegions(const Graph& graph, const SiteTable& sites, const Decide
 
 // Removes region `index`, and all regions connected to it through shared all-reduces. Appends the all-reduces that are
 // now kept to `kept`, with reason `why`.
-std::vector<Region> WithoutRegion(std::vector<Region> regions, size_t index, const std::string& why,
-                                  std::vector<std::pair<SiteRef, std::string>>* kept);
+std::vector<Region> WithoutRegion(std::vector<Region> regions, size_t index, const Reason& why,
+                                  std::vector<std::pair<SiteRef, Reason>>* kept);
 
 }  // namespace jax_oneshot
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "xla_pass/regions/test_regions.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -190,8 +191,8 @@ TEST(WithoutRegion, TakesAwayWhateverSumsAnotherValueOfAnAllReduceThatGoes) {
   regions[1].seeds = {{0, 1}, {1, 0}};
   regions[2].seeds = {{1, 1}};
   regions[3].seeds = {{2, 0}};
-  std::vector<std::pair<SiteRef, std::string>> kept;
-  const std::vector<Region> left = WithoutRegion(regions, 0, "because", &kept);
+  std::vector<std::pair<SiteRef, Reason>> kept;
+  const std::vector<Region> left = WithoutRegion(regions, 0, MakeReason<ReasonId::kLoneRank>(), &kept);
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0].seeds[0].site, 2);
   EXPECT_EQ(kept.size(), 4u);

@@ -17,7 +17,7 @@
 #include "xla_pass/shards/shard_source.h"
 #include "xla_pass/translate/readable_operand.h"
 #include "xla_pass/translate/row_translator.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -34,18 +34,19 @@ class Grower {
   Grower(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, const GrowOptions& options)
       : graph_(graph), sites_(sites), order_(order), options_(options) {}
 
-  Result<Region> Run(SiteRef seed) {
+  Decision<Region> Run(SiteRef seed) {
     sums_.seeds = {seed};
     const Site& site = sites_.site(seed.site);
     computation_ = graph_.computation_index(site.all_reduce);
     sums_.extent = {sites_.element(seed).rows, sites_.element(seed).width};
     AddElementsLike(seed);
     const bool may_grow = site.reducer == Reducer::kSum;
-    if (!may_grow) ends_ = reason::NoEpilogueForReducer(site.reducer == Reducer::kMax ? "maximum" : "minimum");
+    if (!may_grow)
+      ends_ = MakeReason<ReasonId::kNoEpilogueForReducer>(site.reducer == Reducer::kMax ? "maximum" : "minimum");
     const RowExtent rows_of_sums = sums_.extent;
     if (may_grow && GrowFromShards(site)) {
-      Result<Region> norm = Finish();
-      if (norm && norm->kept_because.empty()) return norm;
+      Decision<Region> norm = Finish();
+      if (norm && !norm->kept_because) return norm;
       source_.reset();
       sums_.extent = rows_of_sums;
     }
@@ -162,7 +163,7 @@ class Grower {
   bool GrowOnce() {
     Reset();
     end_node_ = kNoNode;
-    ends_ = reason::RegionComplete();
+    ends_ = MakeReason<ReasonId::kRegionComplete>();
     frontier_.clear();
     for (Node member : members_.keys()) PushUsers(member);
     if (source_) PushUsers(source_->node);
@@ -171,15 +172,12 @@ class Grower {
       const Node unit = PopLowest();
       if (unit == last || members_.Contains(unit) || order_.region(unit) >= 0) continue;
       last = unit;
-      const Result<void> added = TryAdd(unit);
-      if (restart_) {
-        restart_ = false;
-        return false;
-      }
-      if (!added) {
-        NoteEnd(unit, added.error());
+      const Decision<Attempt> attempt = TryAdd(unit);
+      if (!attempt) {
+        NoteEnd(unit, attempt.error());
         continue;
       }
+      if (*attempt == Attempt::kFoundAnotherSum) return false;
       members_.Insert(unit);
       PushUsers(unit);
     }
@@ -202,25 +200,25 @@ class Grower {
     return node;
   }
 
-  Result<void> TryAdd(Node unit) {
-    if (!order_.steps()->Spend()) return Err("the pass has spent its steps");
-    if (static_cast<int>(members_.size()) >= kMaxMembers) return Err("the region has reached its size limit");
-    if (graph_.has_control_edges(unit)) return Err("it has control dependencies");
+  // What became of a unit that was not refused.
+  enum class Attempt : uint8_t { kAdded, kFoundAnotherSum };
+
+  Decision<Attempt> TryAdd(Node unit) {
+    if (!order_.steps()->Spend()) return Refuse<ReasonId::kStepsSpent>();
+    if (static_cast<int>(members_.size()) >= kMaxMembers) return Refuse<ReasonId::kRegionSize>();
+    if (graph_.has_control_edges(unit)) return Refuse<ReasonId::kHasControlDependencies>();
     const size_t operands_before = translator_->operands().size();
-    if (Result<void> translated = translator_->TranslateUnit(unit); !translated) return translated;
+    if (Decision<void> translated = translator_->TranslateUnit(unit); !translated) return Refuse(translated.error());
     for (size_t i = operands_before; i < translator_->operands().size(); ++i) {
       for (Node leaf : translator_->operands()[i].leaves) {
-        if (Join(leaf)) {
-          restart_ = true;
-          return Err("joined");
-        }
+        if (Join(leaf)) return Attempt::kFoundAnotherSum;
         if (order_.DependsOn(leaf, members_)) {
           translator_->TakeBackLastUnit();
-          return Err("its operand %" + std::string(graph_.at(leaf).name) + " is computed from the region");
+          return Refuse<ReasonId::kOperandFromRegion>(graph_.at(leaf).name);
         }
       }
     }
-    return {};
+    return Attempt::kAdded;
   }
 
   // Searches behind an operand for an all-reduce that can be summed in the same exchange, and makes it a seed.
@@ -242,17 +240,17 @@ class Grower {
     return false;
   }
 
-  void NoteEnd(Node unit, const std::string& why) {
+  void NoteEnd(Node unit, const Reason& why) {
     if (end_node_ != kNoNode) return;
     end_node_ = unit;
-    ends_ = reason::RegionEnds(graph_.at(unit).name, why);
+    ends_ = RegionEnds(graph_.at(unit).name, why);
   }
 
   // The region ends at a dropped transposed value if that comes before all other values that stay outside.
   void NoteTransposed(Node node) {
     if (node == kNoNode || (end_node_ != kNoNode && order_.level(end_node_) <= order_.level(node))) return;
     end_node_ = kNoNode;
-    NoteEnd(node, reason::StaysTransposed());
+    NoteEnd(node, MakeReason<ReasonId::kStaysTransposed>());
   }
 
   // The results of the summed all-reduces.
@@ -269,35 +267,35 @@ class Grower {
     return TrimRegion(graph_, *translator_, order_, members_, seed_results, options_.compiler_fuses_later);
   }
 
-  Result<Region> Finish() {
+  Decision<Region> Finish() {
     const NodeSet seed_results = SeedResults();
     const TrimmedRegion trimmed = Trim(seed_results);
     NoteTransposed(trimmed.transposed);
     if (trimmed.members.size() != members_.size()) {
-      if (Result<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Err(ok.error());
+      if (Decision<void> ok = TranslateAgain(trimmed, seed_results); !ok) return Refuse(ok.error());
     }
     return Emit(trimmed, seed_results);
   }
 
   // Builds the program again for the remaining members.
-  Result<void> TranslateAgain(const TrimmedRegion& trimmed, const NodeSet& seed_results) {
+  Decision<void> TranslateAgain(const TrimmedRegion& trimmed, const NodeSet& seed_results) {
     Reset();
     for (Node member : trimmed.members) {
       if (seed_results.Contains(member)) continue;
-      if (Result<void> ok = translator_->TranslateUnit(member); !ok) {
-        return Err("%" + std::string(graph_.at(member).name) + " lost its row form: " + ok.error());
+      if (Decision<void> ok = translator_->TranslateUnit(member); !ok) {
+        return Refuse<ReasonId::kLostRowForm>(graph_.at(member).name, ok.error().text);
       }
     }
     return {};
   }
 
-  Result<Region> Emit(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
+  Decision<Region> Emit(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
     Region region;
     region.seeds = sums_.seeds;
     region.extent = sums_.extent;
     region.ends = ends_;
     region.kept_because = LayoutProblem(trimmed, seed_results);
-    if (!region.kept_because.empty()) return region;
+    if (region.kept_because) return region;
     auto kept = trimmed.also_kept.begin();  // in the order of members
     region.members.reserve(trimmed.members.size());
     for (Node member : trimmed.members) {
@@ -308,13 +306,13 @@ class Grower {
       region.members.push_back(member);
       if (!seed_results.Contains(member)) region.absorbed_instructions += translator_->InstructionCount(member);
     }
-    Result<std::vector<Output>> outputs = EmitOutputs(trimmed, seed_results, &region);
-    if (!outputs) return Err(outputs.error());
+    Decision<std::vector<Output>> outputs = EmitOutputs(trimmed, seed_results, &region);
+    if (!outputs) return Refuse(outputs.error());
     NoteCollectives(&region);
     ProgramBuilder::Finished finished = translator_->builder().Finish(*outputs);
-    if (!Exchanges(finished.program)) return Err("its call would exchange nothing");
-    const Result<const std::string*> text = options_.programs->TextOf(finished.program);
-    if (!text) return Err(text.error());
+    if (!Exchanges(finished.program)) return Refuse<ReasonId::kExchangesNothing>();
+    const Decision<const std::string*> text = options_.programs->TextOf(finished.program);
+    if (!text) return Refuse(text.error());
     region.program = std::move(finished.program);
     region.program_text = **text;
     region.operands.reserve(finished.kept_inputs.size());
@@ -324,18 +322,18 @@ class Grower {
 
   // An all-reduce with another layout is accepted if it has no outside users in that layout and its operand can be read
   // row by row. If one exchange carries several values, another layout costs a copy but no exchange.
-  std::string LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
-    if (sums_.seeds.size() > 1) return "";
+  std::optional<Reason> LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
+    if (sums_.seeds.size() > 1) return std::nullopt;
     const std::vector<Input>& inputs = translator_->builder().program().inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const hlo::Shape& shape = *graph_.at(translator_->operands()[i].node).shape;
-      if (IsCombined(inputs[i].role) && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
+      if (IsCombined(inputs[i].role) && !shape.IsRowMajor()) return MakeReason<ReasonId::kLayout>(shape.ToString());
     }
     for (Node node : trimmed.outputs) {
       const hlo::Shape& shape = *graph_.at(node).shape;
-      if (seed_results.Contains(node) && !shape.IsRowMajor()) return reason::Layout(shape.ToString());
+      if (seed_results.Contains(node) && !shape.IsRowMajor()) return MakeReason<ReasonId::kLayout>(shape.ToString());
     }
-    return "";
+    return std::nullopt;
   }
 
   // All operands of a norm of shards may turn out to be replicated, so that nothing is left to exchange.
@@ -345,14 +343,14 @@ class Grower {
   }
 
   // Instructions that return the same value in the same shape (e.g. two all-gathers of one value) share an output.
-  Result<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, const NodeSet& seed_results,
-                                          Region* region) const {
+  Decision<std::vector<Output>> EmitOutputs(const TrimmedRegion& trimmed, const NodeSet& seed_results,
+                                            Region* region) const {
     std::vector<Output> outputs;
     std::map<std::tuple<int, Kind, bool, std::string_view>, int> known;
     for (Node node : trimmed.outputs) {
       const bool is_seed = seed_results.Contains(node);
-      Result<Output> output = translator_->ExportOf(node, is_seed ? LayoutRule::kAny : LayoutRule::kRowMajor);
-      if (!output) return Err(output.error());
+      Decision<Output> output = translator_->ExportOf(node, is_seed ? LayoutRule::kAny : LayoutRule::kRowMajor);
+      if (!output) return Refuse(output.error());
       const auto key = std::tuple(output->value, output->kind, output->shard, graph_.at(node).shape->bytes);
       const auto [found, is_new] = known.emplace(key, static_cast<int>(outputs.size()));
       if (is_new) outputs.push_back(*output);
@@ -386,14 +384,13 @@ class Grower {
   NodeSet members_;                             // in insertion order: operands first
   std::vector<std::pair<int, Node>> frontier_;  // a heap: level, unit
   Node end_node_ = kNoNode;
-  std::string ends_;
-  bool restart_ = false;
+  Reason ends_;
 };
 
 }  // namespace
 
-Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
-                          const GrowOptions& options) {
+Decision<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
+                            const GrowOptions& options) {
   return Grower(graph, sites, order, options).Run(seed);
 }
 

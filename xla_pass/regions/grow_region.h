@@ -10,13 +10,13 @@
 #ifndef XLA_PASS_REGIONS_GROW_REGION_H_
 #define XLA_PASS_REGIONS_GROW_REGION_H_
 
-#include "base/result.h"
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/replication.h"
 #include "xla_pass/regions/region.h"
 #include "xla_pass/sites/message_limits.h"
 #include "xla_pass/translate/known_programs.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -30,8 +30,8 @@ struct GrowOptions {
 
 // Fails only on an internal error: an all-reduce alone is a region, unless its layout is not row-major
 // (Region::kept_because).
-Result<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
-                          const GrowOptions& options);
+Decision<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
+                            const GrowOptions& options);
 
 }  // namespace jax_oneshot
 

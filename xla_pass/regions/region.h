@@ -2,6 +2,7 @@
 #ifndef XLA_PASS_REGIONS_REGION_H_
 #define XLA_PASS_REGIONS_REGION_H_
 
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "xla_pass/rows/row_shape.h"
 #include "xla_pass/sites/site.h"
 #include "xla_pass/translate/external_values.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -35,9 +37,9 @@ struct Region {
   std::vector<Node> all_gathers;        // members, and those that operands were read through
   int64_t absorbed_instructions = 0;
   bool ends_graph = false;  // GPU: its call is not recorded into a command buffer (graph_segments.h)
-  std::string ends;         // where and why it ends; the verdict's reason
-  // If not empty: why the all-reduce cannot be rewritten after all. The other fields are then invalid.
-  std::string kept_because;
+  Reason ends;              // where and why it ends; the verdict's reason
+  // If set: why the all-reduce cannot be rewritten after all. The other fields are then invalid.
+  std::optional<Reason> kept_because;
 
   std::vector<Node> InputLeaves() const;  // every instruction it reads
 };

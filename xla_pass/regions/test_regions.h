@@ -12,6 +12,7 @@
 #include "xla_pass/regions/decide_regions.h"
 #include "xla_pass/regions/grow_region.h"
 #include "xla_pass/sites/site.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -40,7 +41,7 @@ class Growth {
     for (Node node = first; node < test_.graph().size(); ++node) {
       if (test_.graph().at(node).opcode != hlo::Opcode::kAllReduce) continue;
       const auto groups = DecodeReplicaGroups(test_.graph().at(node));
-      if (Result<Site> site = CheckSite(test_.graph(), node, groups, {options_.max_bytes}); site) {
+      if (Decision<Site> site = CheckSite(test_.graph(), node, groups, {options_.max_bytes}); site) {
         sites_.Add(*std::move(site));
       }
     }
@@ -48,7 +49,7 @@ class Growth {
 
   // The region grown from this all-reduce's result.
   Region Grow(const std::string& all_reduce) {
-    const Result<Region> region = GrowRegion(test_.graph(), sites_, order_, sites_.Find(test_[all_reduce]), options_);
+    const Decision<Region> region = GrowRegion(test_.graph(), sites_, order_, sites_.Find(test_[all_reduce]), options_);
     EXPECT_TRUE(region) << Refusal(region);
     return region.value_or(Region());
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -35,7 +36,7 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
   translator.AddAllReduce(Reducer::kSum, test["d"], {test["ar"]}, DType::kBF16);
   NodeSet members = {test["ar"]};
   for (const std::string& unit : units) {
-    const Result<void> done = translator.TranslateUnit(test[unit]);
+    const Decision<void> done = translator.TranslateUnit(test[unit]);
     if (!done) return unit + ": " + done.error();
     members.Insert(test[unit]);
   }

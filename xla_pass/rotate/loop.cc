@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -35,9 +35,9 @@ bool IsTupleLike(const Graph& graph, Node tuple, const hlo::Shape& shape) {
 
 }  // namespace
 
-Result<Loop> ReadLoop(const Graph& graph, Node loop) {
+Decision<Loop> ReadLoop(const Graph& graph, Node loop) {
   const hlo::Instruction& instruction = graph.at(loop);
-  Result<Loop> refused = Err(reason::LoopStateIsNoTuple());
+  Decision<Loop> refused = Refuse<ReasonId::kLoopStateIsNoTuple>();
   if (instruction.opcode != Opcode::kWhile || instruction.called_computations.size() != 2 ||
       instruction.operands.size() != 1 || graph.has_control_edges(loop)) {
     return refused;

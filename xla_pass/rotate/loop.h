@@ -10,8 +10,8 @@
 #ifndef XLA_PASS_ROTATE_LOOP_H_
 #define XLA_PASS_ROTATE_LOOP_H_
 
-#include "base/result.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -26,7 +26,7 @@ struct Loop {
 };
 
 // Fails with a sentence about the loop.
-Result<Loop> ReadLoop(const Graph& graph, Node loop);
+Decision<Loop> ReadLoop(const Graph& graph, Node loop);
 
 // The index of the state element that `node` reads; -1 if it reads none.
 int ElementOf(const Graph& graph, const Loop& loop, Node node);

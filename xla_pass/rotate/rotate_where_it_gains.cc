@@ -10,7 +10,7 @@
 #include "xla_pass/rotate/loop.h"
 #include "xla_pass/rotate/moved_part.h"
 #include "xla_pass/rotate/rotate_loop.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -67,7 +67,7 @@ class Trial {
       if (!AnyLeft()) break;
       const Result<std::vector<MadeRegion>> regions = run_pass_(rotated);
       if (!regions) {
-        DropAll(reason::RotatedModuleFails(regions.error()));
+        DropAll(MakeReason<ReasonId::kRotatedModuleFails>(regions.error()));
         break;
       }
       settled = true;
@@ -84,14 +84,14 @@ class Trial {
     return std::any_of(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return !c.is_dropped; });
   }
 
-  static void Drop(Candidate* candidate, std::string why) {
+  static void Drop(Candidate* candidate, Reason why) {
     candidate->is_dropped = true;
     candidate->rotation.reason = std::move(why);
     candidate->rotation.moved.clear();
     candidate->rotation.carried.clear();
   }
 
-  void DropAll(const std::string& why) {
+  void DropAll(const Reason& why) {
     for (Candidate& candidate : candidates_) {
       if (!candidate.is_dropped) Drop(&candidate, why);
     }
@@ -102,13 +102,13 @@ class Trial {
     candidate.rotation.loop = std::string(graph.at(node).name);
     const int body = graph.at(node).called_computations[0];
     candidate.rotation.computation = std::string(graph.module().computations[body].name);
-    const Result<Loop> loop = ReadLoop(graph, node);
+    const Decision<Loop> loop = ReadLoop(graph, node);
     if (!loop) {
       Drop(&candidate, loop.error());
     } else if (FindMovedPart(graph, *loop, [](Node) { return true; }).values.empty()) {
       return;  // nothing that looks like a norm starts its iteration
     } else if (++found_ > kMaxLoops) {
-      Drop(&candidate, reason::TooManyLoops(kMaxLoops));
+      Drop(&candidate, MakeReason<ReasonId::kTooManyLoops>(kMaxLoops));
     }
     candidates_.push_back(std::move(candidate));
   }
@@ -126,19 +126,19 @@ class Trial {
       if (module) {
         Rotate(Graph(*module), &candidate, &bytes);
       } else {
-        DropAll(reason::RotatedModuleFails(module.error()));
+        DropAll(MakeReason<ReasonId::kRotatedModuleFails>(module.error()));
       }
     }
     return bytes;
   }
 
   void Rotate(const Graph& graph, Candidate* candidate, std::string* bytes) const {
-    const Result<Loop> loop = FindAgain(graph, candidate->rotation.computation);
+    const Decision<Loop> loop = FindAgain(graph, candidate->rotation.computation);
     if (!loop) return Drop(candidate, loop.error());
     const MovedPart part = FindMovedPart(graph, *loop, [&](Node node) {
       return !candidate->may_move || candidate->may_move->count(std::string(graph.at(node).name)) != 0;
     });
-    if (part.values.empty()) return Drop(candidate, reason::NoRegionTakesItIn());
+    if (part.values.empty()) return Drop(candidate, MakeReason<ReasonId::kNoRegionTakesItIn>());
     candidate->rotated = RotateLoop(graph, *loop, part, after_copy_insertion_);
     Rotation& rotation = candidate->rotation;
     rotation.carried.clear();
@@ -147,13 +147,13 @@ class Trial {
     *bytes = std::move(candidate->rotated.module);
   }
 
-  static Result<Loop> FindAgain(const Graph& graph, const std::string& body) {
+  static Decision<Loop> FindAgain(const Graph& graph, const std::string& body) {
     for (const hlo::Computation& computation : graph.module().computations) {
       if (computation.name != body) continue;
       const Node caller = graph.only_caller(computation.index);
       if (caller != kNoNode) return ReadLoop(graph, caller);
     }
-    return Err(reason::LoopStateIsNoTuple());
+    return Refuse<ReasonId::kLoopStateIsNoTuple>();
   }
 
   // True if the rotation is kept.
@@ -200,14 +200,14 @@ class Trial {
 
   // Keeps only the part that regions took in, for one more try.
   static void Shrink(const std::vector<const MadeRegion*>& regions, Candidate* candidate) {
-    if (candidate->may_move) return Drop(candidate, reason::NoRegionTakesItIn());
+    if (candidate->may_move) return Drop(candidate, MakeReason<ReasonId::kNoRegionTakesItIn>());
     candidate->may_move.emplace();
     for (const auto& [name, before] : candidate->rotated.old_names) {
       for (const MadeRegion* region : regions) {
         if (region->members.count(name) != 0) candidate->may_move->insert(before);
       }
     }
-    if (candidate->may_move->empty()) Drop(candidate, reason::NoRegionTakesItIn());
+    if (candidate->may_move->empty()) Drop(candidate, MakeReason<ReasonId::kNoRegionTakesItIn>());
   }
 
   const hlo::Module& module_;

@@ -9,6 +9,7 @@
 #define XLA_PASS_ROTATE_ROTATE_WHERE_IT_GAINS_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,7 +25,7 @@ namespace jax_oneshot {
 // A loop that was rotated, or that had something to move but was not rotated.
 struct Rotation {
   std::string loop, computation;     // names of the while and its body
-  std::string reason;                // why it was not rotated; empty if it was
+  std::optional<Reason> reason;      // why it was not rotated
   std::string all_reduce;            // the all-reduce whose call took in the moved part
   std::vector<std::string> moved;    // instructions in order
   std::vector<std::string> carried;  // shapes of the new state elements

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "xla_pass/rotate/test_loop.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -36,7 +36,7 @@ TEST(RotateWhereItGains, KeepsARotationWhoseValueACallReturns) {
   ASSERT_TRUE(rotations.any_made);
   ASSERT_EQ(rotations.loops.size(), 1u);
   const Rotation& rotation = rotations.loops[0];
-  EXPECT_EQ(rotation.reason, "");
+  EXPECT_FALSE(rotation.reason.has_value());
   EXPECT_EQ(rotation.loop + " " + rotation.computation + " " + rotation.all_reduce, "loop body ar");
   EXPECT_EQ(rotation.moved, (std::vector<std::string>{"q", "s", "sb", "m", "row", "g", "gb", "n"}));
   EXPECT_EQ(rotation.carried, std::vector<std::string>{"f32[8,64]"});
@@ -51,7 +51,7 @@ TEST(RotateWhereItGains, DropsARotationThatNoCallTakesIn) {
   EXPECT_FALSE(rotations.any_made);
   EXPECT_EQ(runs, 1);
   ASSERT_EQ(rotations.loops.size(), 1u);
-  EXPECT_EQ(rotations.loops[0].reason, reason::NoRegionTakesItIn());
+  EXPECT_EQ(rotations.loops[0].reason->id, ReasonId::kNoRegionTakesItIn);
   EXPECT_TRUE(rotations.loops[0].carried.empty());
 }
 
@@ -102,7 +102,7 @@ TEST(RotateWhereItGains, RotatesNothingWhereThePassFails) {
   const Rotations rotations =
       Rotate(HandLoop(), false, [](const std::string&) -> Result<std::vector<MadeRegion>> { return Err("of a test"); });
   EXPECT_FALSE(rotations.any_made);
-  EXPECT_EQ(rotations.loops[0].reason, "the pass fails on the module with rotated loops: of a test");
+  EXPECT_EQ(rotations.loops[0].reason->text, "the pass fails on the module with rotated loops: of a test");
 }
 
 TEST(RotateWhereItGains, RotatesTheFirstLoopsOfVeryMany) {
@@ -127,8 +127,8 @@ TEST(RotateWhereItGains, RotatesTheFirstLoopsOfVeryMany) {
   const Rotations rotations = Rotate(kReducers + computations + main + calls + "}", false,
                                      [](const std::string&) { return std::vector<MadeRegion>{}; });
   ASSERT_EQ(rotations.loops.size(), 18u);
-  EXPECT_EQ(rotations.loops[15].reason, reason::NoRegionTakesItIn());
-  EXPECT_EQ(rotations.loops[16].reason, "only the first 16 such loops of a module are rotated");
+  EXPECT_EQ(rotations.loops[15].reason->id, ReasonId::kNoRegionTakesItIn);
+  EXPECT_EQ(rotations.loops[16].reason->text, "only the first 16 such loops of a module are rotated");
 }
 
 TEST(RotateWhereItGains, RunsNothingForAModuleWithoutLoops) {

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "xla_pass/verdict/reason.h"
+
 namespace jax_oneshot {
 namespace {
 
@@ -118,25 +120,24 @@ std::optional<RowLayout> RowLayoutAfterBitcast(const hlo::Shape& from, const Row
   return reshaped ? RowLayoutAfterTranspose(after.dims, *reshaped, *back) : std::nullopt;
 }
 
-Result<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold) {
+Decision<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold) {
   const hlo::Instruction& instruction = graph.at(move);
   const hlo::Shape& from = *graph.at(graph.operand(move, 0)).shape;
   const hlo::Shape& to = *instruction.shape;
-  if (from.element_type != to.element_type) return Err("a bitcast changes the type");
+  if (from.element_type != to.element_type) return Refuse<ReasonId::kBitcastChangesType>();
   if (instruction.opcode == Opcode::kTranspose) {
     const auto after = FoldOfTransposed(from.dimensions, fold, instruction.dimensions, to.dimensions);
-    if (!after) return Err("transpose moves elements between rows");
+    if (!after) return Refuse<ReasonId::kMovesRows>();
     return *after;
   }
   if (instruction.opcode == Opcode::kBitcast && !BitcastReshapes(from, to)) {
     const auto after = RowLayoutAfterBitcast(from, fold, to);
-    if (!after) return Err("bitcast changes the layout");
+    if (!after) return Refuse<ReasonId::kBitcastChangesLayout>();
     return *after;
   }
   const auto after = RowLayoutAfterReshape(from.dimensions, fold, to.dimensions);
   if (!after) {
-    return Err(std::string(instruction.opcode_name) + " from " + from.ToString() + " to " + to.ToString() +
-               " mixes rows and width");
+    return Refuse<ReasonId::kMixesRowsAndWidth>(instruction.opcode_name, from.ToString(), to.ToString());
   }
   return *after;
 }

@@ -8,15 +8,15 @@
 
 #include <optional>
 
-#include "base/result.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/rows/row_shape.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
 // RowLayoutAfterMove: the row layout of the result, given that of the operand. RowLayoutBeforeMove: the reverse. The
 // move has one operand.
-Result<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold);
+Decision<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowLayout& fold);
 std::optional<RowLayout> RowLayoutBeforeMove(const Graph& graph, Node move, const RowLayout& fold);
 
 std::optional<RowLayout> RowLayoutAfterTranspose(const Dims& from, const RowLayout& fold, const Dims& permutation);

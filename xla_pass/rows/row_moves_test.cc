@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -90,7 +91,7 @@ TEST(RowLayoutAfterBitcast, RefusesWhatMovesElements) {
 // The row layout after %m, the only move.
 std::string After(const std::string& move, const RowLayout& fold) {
   const TestGraph test("main { x = f32[2,4,96] parameter(0) " + move + " }");
-  const Result<RowLayout> after = RowLayoutAfterMove(test.graph(), test["m"], fold);
+  const Decision<RowLayout> after = RowLayoutAfterMove(test.graph(), test["m"], fold);
   if (!after) return after.error();
   return (after->columns_first ? "columns first at " : "rows first at ") + std::to_string(after->split);
 }

@@ -3,14 +3,16 @@
 #include <cmath>
 #include <string>
 
+#include "xla_pass/verdict/reason.h"
+
 namespace jax_oneshot {
 
 using hlo::Opcode;
 
-Result<Op> RowReductionOp(const Graph& graph, Node reduce) {
+Decision<Op> RowReductionOp(const Graph& graph, Node reduce) {
   const hlo::Instruction& instruction = graph.at(reduce);
   if (graph.operand_count(reduce) != 2 || instruction.called_computations.size() != 1) {
-    return Err(std::string(instruction.opcode_name) + " of several values has no row form");
+    return Refuse<ReasonId::kSeveralValues>(instruction.opcode_name);
   }
   switch (ClassifyReducer(graph.module().computations[instruction.called_computations[0]])) {
     case Reducer::kSum:
@@ -22,7 +24,7 @@ Result<Op> RowReductionOp(const Graph& graph, Node reduce) {
     case Reducer::kOther:
       break;
   }
-  return Err("its reduction is not a sum, maximum or minimum");
+  return Refuse<ReasonId::kUnsupportedReduction>();
 }
 
 Op CombiningOp(Op reduction) {
@@ -40,29 +42,29 @@ double IdentityOf(Op reduction) {
   return reduction == Op::kReduceMax ? -HUGE_VAL : HUGE_VAL;
 }
 
-Result<double> InitialValue(const Graph& graph, Node reduce) {
+Decision<double> InitialValue(const Graph& graph, Node reduce) {
   Node node = graph.operand(reduce, 1);
   for (Node outer = graph.Outer(node); outer != kNoNode; outer = graph.Outer(node)) node = outer;
   const hlo::Instruction& initial = graph.at(node);
-  if (initial.opcode != Opcode::kConstant) return Err("its initial value is not a constant");
+  if (initial.opcode != Opcode::kConstant) return Refuse<ReasonId::kInitialNotConstant>();
   Result<double> number = ScalarLiteral(initial);
-  if (!number) return Err("its initial value is not a constant");
-  return number;
+  if (!number) return Refuse<ReasonId::kInitialNotConstant>();
+  return *number;
 }
 
-Result<void> CheckWindows(const Graph& graph, Node reduce_window, const RowLayout& fold) {
+Decision<void> CheckWindows(const Graph& graph, Node reduce_window, const RowLayout& fold) {
   const hlo::Instruction& instruction = graph.at(reduce_window);
   const Dims from = graph.at(graph.operand(reduce_window, 0)).shape->dimensions;
   const auto window = DecodeWindow(instruction);
   if (!window || window->size() != from.size() || instruction.shape->dimensions.size() != from.size())
-    return Err("its window cannot be read");
+    return Refuse<ReasonId::kUnreadableWindow>();
   for (int i = 0; i < static_cast<int>(from.size()); ++i) {
     const hlo::WindowDimension& w = (*window)[i];
     const bool tiles = w.size == w.stride && w.window_dilation == 1 && w.base_dilation == 1 && !w.reversed &&
                        w.padding_low >= 0 && w.padding_high >= 0 &&
                        w.padding_low + from[i] + w.padding_high == w.size * instruction.shape->dimensions[i];
     const bool leaves_rows_alone = w.size == 1 && w.padding_low == 0 && w.padding_high == 0;
-    if (!tiles || (fold.IsRow(i) && !leaves_rows_alone)) return Err("its window does not tile the row");
+    if (!tiles || (fold.IsRow(i) && !leaves_rows_alone)) return Refuse<ReasonId::kWindowNotTiling>();
   }
   return {};
 }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "xla_pass/graph/rank_expression.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -53,61 +53,61 @@ std::optional<Distribution> Shards::SpreadOf(const Dims& dims, const RowLayout& 
   return std::nullopt;
 }
 
-Result<void> Shards::CheckSlice(Node dynamic_slice, const RowLayout& fold) const {
+Decision<void> Shards::CheckSlice(Node dynamic_slice, const RowLayout& fold) const {
   const hlo::Instruction& instruction = graph_.at(dynamic_slice);
   const hlo::Shape& from = *graph_.at(graph_.operand(dynamic_slice, 0)).shape;
   const Dims to = instruction.shape->dimensions;
   const int dimension = ColumnDimension(from.dimensions, to, fold);
   if (dimension < 0 || graph_.operand_count(dynamic_slice) != 1 + static_cast<int>(to.size())) {
-    return Err(reason::SliceNotOfColumns());
+    return Refuse<ReasonId::kSliceNotOfColumns>();
   }
   const int64_t width = ExtentAt(to, fold).width;
   if (shard_.width == 0 || width != shard_.width) {
-    return Err(reason::SliceOfOtherWidth(width, whole_.width, ranks_));
+    return Refuse<ReasonId::kSliceOfOtherWidth>(width, whole_.width, ranks_);
   }
   return CheckOffset(dynamic_slice, dimension);
 }
 
-Result<void> Shards::CheckOffset(Node dynamic_slice, int dimension) const {
+Decision<void> Shards::CheckOffset(Node dynamic_slice, int dimension) const {
   const int64_t size = graph_.at(dynamic_slice).shape->dimensions[dimension];
   const int64_t last = graph_.at(graph_.operand(dynamic_slice, 0)).shape->dimensions[dimension] - size;
   for (const Group& group : groups_.groups) {
     for (size_t place = 0; place < group.size(); ++place) {
       RankExpression expression(graph_, groups_.mode, group[place]);
       const Result<int64_t> offset = expression.Evaluate(graph_.operand(dynamic_slice, 1 + dimension));
-      if (!offset) return Err(reason::SliceOffsetUnknown(offset.error()));
+      if (!offset) return Refuse<ReasonId::kSliceOffsetUnknown>(offset.error());
       const int64_t expected = static_cast<int64_t>(place) * size;
       const int64_t taken = std::clamp<int64_t>(*offset, 0, last);
-      if (taken != expected) return Err(reason::SliceAtOtherOffset(taken, group[place], expected));
+      if (taken != expected) return Refuse<ReasonId::kSliceAtOtherOffset>(taken, group[place], expected);
     }
   }
   return {};
 }
 
-Result<void> Shards::CheckGather(Node all_gather, const RowLayout& fold) const {
+Decision<void> Shards::CheckGather(Node all_gather, const RowLayout& fold) const {
   const hlo::Instruction& instruction = graph_.at(all_gather);
-  if (graph_.operand_count(all_gather) != 1 || instruction.shape->IsTuple()) return Err(reason::GathersSeveral());
+  if (graph_.operand_count(all_gather) != 1 || instruction.shape->IsTuple()) return Refuse<ReasonId::kGathersSeveral>();
   const Dims from = graph_.at(graph_.operand(all_gather, 0)).shape->dimensions;
   const Dims to = instruction.shape->dimensions;
   const int dimension = ColumnDimension(from, to, fold);
   if (dimension < 0 || ExtentAt(to, fold).width != whole_.width || instruction.dimensions.size() != 1 ||
       instruction.dimensions[0] != dimension) {
-    return Err(reason::GatherNotOfColumns());
+    return Refuse<ReasonId::kGatherNotOfColumns>();
   }
   const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction);
-  if (!groups) return Err(reason::UnknownGroup(groups.error()));
-  if (!SameGroups(groups_, *groups, /*ordered=*/true)) return Err(reason::OtherGroup());
+  if (!groups) return Refuse<ReasonId::kUnknownGroups>(groups.error());
+  if (!SameGroups(groups_, *groups, /*ordered=*/true)) return Refuse<ReasonId::kOtherGroup>();
   return {};
 }
 
-Result<void> Shards::CheckReduce(Node all_reduce, Reducer reducer) const {
+Decision<void> Shards::CheckReduce(Node all_reduce, Reducer reducer) const {
   const hlo::Instruction& instruction = graph_.at(all_reduce);
   const Result<hlo::ReplicaGroups> groups = DecodeReplicaGroups(instruction);
-  if (!groups) return Err(reason::UnknownGroup(groups.error()));
-  if (!SameGroups(groups_, *groups, /*ordered=*/false)) return Err(reason::OtherGroup());
+  if (!groups) return Refuse<ReasonId::kUnknownGroups>(groups.error());
+  if (!SameGroups(groups_, *groups, /*ordered=*/false)) return Refuse<ReasonId::kOtherGroup>();
   if (instruction.called_computations.size() != 1 ||
       ClassifyReducer(graph_.module().computations[instruction.called_computations[0]]) != reducer) {
-    return Err("it does not reduce as the row reduction before it does");
+    return Refuse<ReasonId::kReducesDifferently>();
   }
   return {};
 }

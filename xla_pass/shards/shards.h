@@ -12,11 +12,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/result.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/reducer.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/rows/row_shape.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -35,12 +35,12 @@ class Shards {
   std::optional<Distribution> SpreadOf(const Dims& dims, const RowLayout& fold) const;
 
   // `fold` is the row layout of the operand. A failure is a sentence about the instruction.
-  Result<void> CheckSlice(Node dynamic_slice, const RowLayout& fold) const;
-  Result<void> CheckGather(Node all_gather, const RowLayout& fold) const;
-  Result<void> CheckReduce(Node all_reduce, Reducer reducer) const;
+  Decision<void> CheckSlice(Node dynamic_slice, const RowLayout& fold) const;
+  Decision<void> CheckGather(Node all_gather, const RowLayout& fold) const;
+  Decision<void> CheckReduce(Node all_reduce, Reducer reducer) const;
 
  private:
-  Result<void> CheckOffset(Node dynamic_slice, int dimension) const;
+  Decision<void> CheckOffset(Node dynamic_slice, int dimension) const;
 
   const Graph& graph_;
   const hlo::ReplicaGroups& groups_;

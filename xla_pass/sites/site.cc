@@ -3,7 +3,7 @@
 #include <string>
 
 #include "xla_pass/rows/row_shape.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -11,56 +11,55 @@ namespace {
 using hlo::Opcode;
 using hlo::PrimitiveType;
 
-Result<void> CheckGroups(Site* site) {
+Decision<void> CheckGroups(Site* site) {
   if (site->groups.mode == hlo::GroupMode::kCrossReplicaAndPartition) {
-    return Err(reason::UnsupportedGroupMode(GroupModeName(site->groups.mode)));
+    return Refuse<ReasonId::kUnsupportedGroupMode>(GroupModeName(site->groups.mode));
   }
-  if (site->groups.groups.empty()) return Err(reason::GroupOfUnknownSize());
+  if (site->groups.groups.empty()) return Refuse<ReasonId::kGroupOfUnknownSize>();
   site->group_size = static_cast<int64_t>(site->groups.groups[0].size());
   if (site->group_size < kMinGroupSize || site->group_size > kMaxGroupSize) {
-    return Err(reason::GroupSize(site->group_size, kMinGroupSize, kMaxGroupSize));
+    return Refuse<ReasonId::kGroupSize>(site->group_size, kMinGroupSize, kMaxGroupSize);
   }
   return {};
 }
 
-Result<SiteElement> CheckElement(const hlo::Shape& shape) {
+Decision<SiteElement> CheckElement(const hlo::Shape& shape) {
   SiteElement element;
-  const Result<DType> dtype = ToDType(shape.element_type);
+  const Decision<DType> dtype = ToDType(shape.element_type);
   if (!dtype || (*dtype != DType::kBF16 && *dtype != DType::kF16 && *dtype != DType::kF32)) {
-    return Err(reason::UnsupportedDtype(PrimitiveTypeName(shape.element_type)));
+    return Refuse<ReasonId::kUnsupportedSumType>(PrimitiveTypeName(shape.element_type));
   }
   element.dtype = *dtype;
-  if (!shape.is_plain) return Err(reason::Layout(shape.ToString()));
-  if (shape.ElementCount() == 0) return Err(reason::Empty());
+  if (!shape.is_plain) return Refuse<ReasonId::kLayout>(shape.ToString());
+  if (shape.ElementCount() == 0) return Refuse<ReasonId::kEmpty>();
   const RowExtent extent = ExtentAt(shape.dimensions, FoldBeforeTheRow(shape.dimensions));
   element.rows = extent.rows;
   element.width = extent.width;
   return element;
 }
 
-Result<void> CheckElements(const Graph& graph, Site* site) {
+Decision<void> CheckElements(const Graph& graph, Site* site) {
   const hlo::Instruction& all_reduce = graph.at(site->all_reduce);
   const bool is_tuple = all_reduce.shape->IsTuple();
   const size_t count = is_tuple ? all_reduce.shape->tuple_shapes.size() : 1;
   if (count != all_reduce.operands.size()) {
-    return Err("the all-reduce has " + std::to_string(all_reduce.operands.size()) + " operands but " +
-               std::to_string(count) + " results");
+    return Refuse<ReasonId::kOperandCount>(all_reduce.operands.size(), count);
   }
   for (size_t i = 0; i < count; ++i) {
     const hlo::Shape& operand_shape = *graph.at(graph.operand(site->all_reduce, static_cast<int>(i))).shape;
-    if (!operand_shape.is_plain) return Err(reason::Layout(operand_shape.ToString()));
-    Result<SiteElement> element = CheckElement(is_tuple ? all_reduce.shape->tuple_shapes[i] : *all_reduce.shape);
-    if (!element) return Err(element.error());
+    if (!operand_shape.is_plain) return Refuse<ReasonId::kLayout>(operand_shape.ToString());
+    Decision<SiteElement> element = CheckElement(is_tuple ? all_reduce.shape->tuple_shapes[i] : *all_reduce.shape);
+    if (!element) return Refuse(element.error());
     element->operand = static_cast<int>(i);
     if (!is_tuple) element->results = {site->all_reduce};
     site->elements.push_back(*std::move(element));
   }
   if (!is_tuple) return {};
-  if (graph.is_root(site->all_reduce)) return Err(reason::TupleUsedWhole());
+  if (graph.is_root(site->all_reduce)) return Refuse<ReasonId::kTupleUsedWhole>();
   for (Node user : graph.users(site->all_reduce)) {
     const hlo::Instruction& gte = graph.at(user);
     if (gte.opcode != Opcode::kGetTupleElement || gte.number < 0 || gte.number >= static_cast<int64_t>(count)) {
-      return Err(reason::TupleUsedWhole());
+      return Refuse<ReasonId::kTupleUsedWhole>();
     }
     site->elements[gte.number].results.push_back(user);
   }
@@ -100,7 +99,7 @@ Node OnlySlice(const Graph& graph, Node value) {
 
 }  // namespace
 
-Result<DType> ToDType(PrimitiveType type) {
+Decision<DType> ToDType(PrimitiveType type) {
   switch (type) {
     case PrimitiveType::kPred:
       return DType::kPred;
@@ -115,7 +114,7 @@ Result<DType> ToDType(PrimitiveType type) {
     case PrimitiveType::kF8E5M2:
       return DType::kF8E5M2;
     default:
-      return Err(std::string("type ") + PrimitiveTypeName(type) + " is not one of a row program's");
+      return Refuse<ReasonId::kUnsupportedType>(PrimitiveTypeName(type));
   }
 }
 
@@ -126,23 +125,23 @@ int64_t MessageBytes(const hlo::Shape& shape) {
   return bytes;
 }
 
-Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
-                       const SiteLimits& limits) {
+Decision<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
+                         const SiteLimits& limits) {
   const hlo::Instruction& instruction = graph.at(all_reduce);
   Site site;
   site.all_reduce = all_reduce;
-  if (instruction.called_computations.size() != 1) return Err(reason::UnsupportedReducer("(none)"));
+  if (instruction.called_computations.size() != 1) return Refuse<ReasonId::kUnsupportedReducer>("(none)");
   const hlo::Computation& reducer = graph.module().computations[instruction.called_computations[0]];
   site.reducer = ClassifyReducer(reducer);
-  if (site.reducer == Reducer::kOther) return Err(reason::UnsupportedReducer(reducer.name));
-  if (!groups) return Err(reason::UnknownGroup(groups.error()));
+  if (site.reducer == Reducer::kOther) return Refuse<ReasonId::kUnsupportedReducer>(reducer.name);
+  if (!groups) return Refuse<ReasonId::kUnknownGroups>(groups.error());
   site.groups = *groups;
-  if (Result<void> ok = CheckGroups(&site); !ok) return Err(ok.error());
-  if (Result<void> ok = CheckElements(graph, &site); !ok) return Err(ok.error());
+  if (Decision<void> ok = CheckGroups(&site); !ok) return Refuse(ok.error());
+  if (Decision<void> ok = CheckElements(graph, &site); !ok) return Refuse(ok.error());
   const int64_t bytes = MessageBytes(*instruction.shape);
   const int64_t limit = limits.max_bytes.at(static_cast<size_t>(site.group_size));
-  if (bytes > limit) return Err(reason::TooLarge(bytes, limit, site.group_size));
-  if (graph.has_control_edges(all_reduce)) return Err(reason::ControlDependency());
+  if (bytes > limit) return Refuse<ReasonId::kTooLarge>(bytes, limit, site.group_size);
+  if (graph.has_control_edges(all_reduce)) return Refuse<ReasonId::kControlDependency>();
   if (site.elements.size() == 1) site.only_slice = OnlySlice(graph, all_reduce);
   return site;
 }

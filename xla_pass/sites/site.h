@@ -15,6 +15,7 @@
 #include "xla_pass/graph/reducer.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/sites/message_limits.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -43,14 +44,14 @@ struct SiteLimits {
 
 // The row is the last dimension of a size other than one; a scalar is one row of width one. Any layout is accepted
 // here: what counts is the layout of the call's operands and results (grow_region.h).
-Result<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
-                       const SiteLimits& limits);
+Decision<Site> CheckSite(const Graph& graph, Node all_reduce, const Result<hlo::ReplicaGroups>& groups,
+                         const SiteLimits& limits);
 
 // The message size of an all-reduce, for the report too, whether or not it is a site.
 int64_t MessageBytes(const hlo::Shape& shape);
 
 // The row program type of an HLO element type, if there is one.
-Result<DType> ToDType(hlo::PrimitiveType type);
+Decision<DType> ToDType(hlo::PrimitiveType type);
 
 }  // namespace jax_oneshot
 

@@ -7,6 +7,7 @@
 
 #include "xla_pass/graph/test_graph.h"
 #include "xla_pass/hlo_view/fields.h"
+#include "xla_pass/verdict/reason.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
@@ -15,7 +16,7 @@ namespace {
 constexpr char kPair[] = ", replica_groups={{0,1},{2,3}}, to_apply=add";
 
 // The site of %ar.
-Result<Site> SiteOf(const TestGraph& test, int64_t max_bytes = 1 << 20) {
+Decision<Site> SiteOf(const TestGraph& test, int64_t max_bytes = 1 << 20) {
   SiteLimits limits;
   limits.max_bytes.fill(max_bytes);
   const Node all_reduce = test["ar"];
@@ -35,7 +36,7 @@ std::string WhyKept(const std::string& shape, const std::string& attributes = kP
 
 TEST(CheckSite, TakesTheLastDimensionForTheRow) {
   const TestGraph test = AllReduceOf("bf16[2,4,512]");
-  const Result<Site> site = SiteOf(test);
+  const Decision<Site> site = SiteOf(test);
   ASSERT_TRUE(site) << site.error();
   EXPECT_EQ(site->reducer, Reducer::kSum);
   EXPECT_EQ(site->group_size, 2);
@@ -47,14 +48,14 @@ TEST(CheckSite, TakesTheLastDimensionForTheRow) {
 }
 
 TEST(CheckSite, CountsNoDimensionOfOneBehindTheRow) {
-  const Result<Site> site = SiteOf(AllReduceOf("bf16[64,8,1,1]"));
+  const Decision<Site> site = SiteOf(AllReduceOf("bf16[64,8,1,1]"));
   ASSERT_TRUE(site) << site.error();
   EXPECT_EQ(site->elements[0].rows, 64);
   EXPECT_EQ(site->elements[0].width, 8);
 }
 
 TEST(CheckSite, TakesAScalarForOneRowOfWidthOne) {
-  const Result<Site> site = SiteOf(AllReduceOf("f32[]", ", replica_groups={{0,1}}, to_apply=max"));
+  const Decision<Site> site = SiteOf(AllReduceOf("f32[]", ", replica_groups={{0,1}}, to_apply=max"));
   ASSERT_TRUE(site) << site.error();
   EXPECT_EQ(site->reducer, Reducer::kMax);
   EXPECT_EQ(site->elements[0].rows, 1);
@@ -69,7 +70,7 @@ TEST(CheckSite, GivesEachElementOfATupleItsReaders) {
     wide = f32[8,64] get-tuple-element(ar), index=0
     narrow = f32[8,8] get-tuple-element(ar), index=1
     again = f32[8,8] get-tuple-element(ar), index=1)");
-  const Result<Site> site = SiteOf(test);
+  const Decision<Site> site = SiteOf(test);
   ASSERT_TRUE(site) << site.error();
   ASSERT_EQ(site->elements.size(), 2u);
   EXPECT_EQ(test.Names(site->elements[0].results), "wide");
@@ -159,7 +160,7 @@ std::string OnlySlice(const std::string& behind) {
            i = s32[] parameter(1)
            ar = f32[8,64] all-reduce(x), replica_groups={{0,1}}, to_apply=add )" +
                        behind + "}");
-  const Result<Site> site = SiteOf(test);
+  const Decision<Site> site = SiteOf(test);
   if (!site) return site.error();
   return site->only_slice == kNoNode ? "none" : std::string(test.graph().at(site->only_slice).name);
 }

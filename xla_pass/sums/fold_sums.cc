@@ -11,7 +11,7 @@
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/sums/all_reduce_bytes.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -160,7 +160,7 @@ class Folder {
     if (!between.empty()) result_.edit.SetOperands(between[0], {from});
     result_.edit.Replace(pair.outer, AllReduceAmong(graph_.at(pair.outer), pair.groups, {graph_.at(reads).id}));
     result_.edit.Remove(pair.inner);
-    result_.moved.push_back({pair.inner, pair.outer, reason::FoldedInto(graph_.at(pair.outer).name)});
+    result_.moved.push_back({pair.inner, pair.outer, MakeReason<ReasonId::kFoldedInto>(graph_.at(pair.outer).name)});
   }
 
   void TakeOuterAlone(const Pair& pair) {
@@ -176,7 +176,7 @@ class Folder {
     const InstructionIdentity identity = {std::string(outer.name), outer.id, outer.metadata()};
     result_.edit.Replace(
         pair.outer, CopyBytes(identity, std::string(outer.shape->bytes), graph_.at(graph_.operand(pair.outer, 0)).id));
-    result_.moved.push_back({pair.outer, pair.inner, reason::FoldedInto(inner.name)});
+    result_.moved.push_back({pair.outer, pair.inner, MakeReason<ReasonId::kFoldedInto>(inner.name)});
   }
 
   const Graph& graph_;

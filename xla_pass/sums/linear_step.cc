@@ -33,7 +33,7 @@ bool IsSumFromZero(const Graph& graph, Node reduce) {
   if (graph.operand_count(reduce) != 2 || instruction.called_computations.size() != 1) return false;
   const auto& computation = graph.module().computations[instruction.called_computations[0]];
   if (ClassifyReducer(computation) != Reducer::kSum) return false;
-  const Result<double> initial = InitialValue(graph, reduce);
+  const Decision<double> initial = InitialValue(graph, reduce);
   return initial && *initial == 0;
 }
 

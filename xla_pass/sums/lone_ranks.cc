@@ -6,7 +6,7 @@
 #include "xla_pass/hlo_view/reachable.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -58,7 +58,7 @@ StageResult DropLoneRanks(const Graph& graph) {
     for (int i = 0; i < static_cast<int>(count); ++i) {
       const Node node = graph.node(reachable.computation, i);
       if (graph.at(node).opcode != Opcode::kAllReduce || !IsInGroupsOfOne(graph.at(node))) continue;
-      if (Drop(graph, node, &result.edit)) result.moved.push_back({node, kNoNode, reason::LoneRank()});
+      if (Drop(graph, node, &result.edit)) result.moved.push_back({node, kNoNode, MakeReason<ReasonId::kLoneRank>()});
     }
   }
   return result;

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "xla_pass/hlo_view/hlo_view.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -16,7 +17,7 @@ namespace jax_oneshot {
 struct GoneSum {
   std::string name, computation, shape;
   std::string into;  // the all-reduce that replaces it; empty: none is needed
-  std::string why;   // one of verdict/reasons.h
+  Reason why;
   int64_t bytes = 0, group_size = 0;
   bool in_loop = false;
 };

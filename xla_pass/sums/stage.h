@@ -8,6 +8,7 @@
 
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/sums/module_edit.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -15,7 +16,7 @@ namespace jax_oneshot {
 struct MovedSum {
   Node all_reduce = kNoNode;
   Node into = kNoNode;  // the all-reduce that replaces it; kNoNode: none is needed
-  std::string why;      // one of verdict/reasons.h
+  Reason why;
 };
 
 struct StageResult {

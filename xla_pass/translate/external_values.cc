@@ -9,7 +9,7 @@
 #include "xla_pass/rows/row_moves.h"
 #include "xla_pass/sites/site.h"
 #include "xla_pass/translate/contraction.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -39,10 +39,10 @@ bool IsWidening(const hlo::Shape& from, const hlo::Shape& to) {
 
 }  // namespace
 
-Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands) {
+Decision<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands) {
   // For pred, total order is the only order, and IEEE comparison of 0 and 1 agrees with it.
   if (compare.is_total_order() && operands != hlo::PrimitiveType::kPred) {
-    return Err("a total-order comparison has no row form");
+    return Refuse<ReasonId::kTotalOrder>();
   }
   static constexpr std::pair<std::string_view, Direction> kDirections[] = {
       {"EQ", Direction::kEq}, {"NE", Direction::kNe}, {"LT", Direction::kLt},
@@ -51,7 +51,7 @@ Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::Primitive
   for (const auto& [name, direction] : kDirections) {
     if (name == spelled) return direction;
   }
-  return Err("unknown comparison direction '" + std::string(spelled) + "'");
+  return Refuse<ReasonId::kUnknownDirection>(spelled);
 }
 
 void ExternalValues::Rollback(const ProgramBuilder::Checkpoint& mark) {
@@ -75,7 +75,7 @@ void ExternalValues::Know(uint64_t key, int value) {
   if (known_.Insert(key)) known_values_.push_back(value);
 }
 
-Result<int> ExternalValues::Read(Node node, const RowLayout& fold, Distribution distribution) {
+Decision<int> ExternalValues::Read(Node node, const RowLayout& fold, Distribution distribution) {
   return ReadAt(node, {fold, distribution});
 }
 
@@ -90,16 +90,15 @@ std::vector<Node> ExternalValues::AllGathers() const {
   return gathers;
 }
 
-Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
+Decision<int> ExternalValues::ReadAt(Node node, const Use& use) {
   for (Node outer = graph_.Outer(node); outer != kNoNode; outer = graph_.Outer(node)) {
     if (graph_.computation_index(node) == scope_.computation) break;
     node = outer;
   }
-  if (scope_.in_region(node))
-    return Err("%" + std::string(graph_.at(node).name) + " is used in two different foldings");
+  if (scope_.in_region(node)) return Refuse<ReasonId::kTwoLayouts>(graph_.at(node).name);
   const uint64_t key = KeyOf(node, use.fold, use.distribution);
   if (const int known = known_.Find(key); known >= 0) return known_values_[known];
-  if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
+  if (!scope_.steps->Spend()) return Refuse<ReasonId::kStepsSpent>();
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
   std::optional<int> seen;
   if (use.depth < kMaxDepth && !scope_.is_opaque(node)) seen = LookThrough(node, use);
@@ -111,20 +110,20 @@ Result<int> ExternalValues::ReadAt(Node node, const Use& use) {
     if (CanHoist(node, &leaves)) seen.reset();
   }
   if (!seen) Rollback(mark);
-  Result<int> value = seen ? Result<int>(*seen) : Load(node, use);
+  Decision<int> value = seen ? Decision<int>(*seen) : Load(node, use);
   if (value) Know(key, *value);
   return value;
 }
 
 std::optional<int> ExternalValues::TryReadAt(Node node, const Use& use) {
-  const Result<int> value = ReadAt(node, use);
+  const Decision<int> value = ReadAt(node, use);
   return value ? std::optional<int>(*value) : std::nullopt;
 }
 
 std::optional<int> ExternalValues::LookThrough(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   if (instruction.opcode == Opcode::kConstant) {
-    const Result<DType> dtype = ToDType(instruction.shape->element_type);
+    const Decision<DType> dtype = ToDType(instruction.shape->element_type);
     const Result<double> value = ScalarLiteral(instruction);
     if (!dtype || !value) return std::nullopt;  // not a scalar constant
     return builder_->Constant(*dtype, static_cast<float>(*value));
@@ -167,7 +166,7 @@ std::optional<int> ExternalValues::LookThroughMove(Node node, const Use& use) {
 std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
   const std::optional<Op> op = ElementwiseOp(instruction.opcode);
-  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  const Decision<DType> dtype = ToDType(instruction.shape->element_type);
   if (!op || !dtype || graph_.operand_count(node) != OperandCount(*op)) return std::nullopt;  // not elementwise
   const auto kind = KindAt(instruction.shape->dimensions, use.fold, scope_.shards->extent(use.distribution));
   if (!kind) return std::nullopt;  // the shape does not fit the rows
@@ -188,7 +187,7 @@ std::optional<int> ExternalValues::LookThroughElementwise(Node node, const Use& 
   }
   Direction direction = Direction::kEq;
   if (*op == Op::kCompare) {
-    const Result<Direction> parsed =
+    const Decision<Direction> parsed =
         ParseDirection(instruction, graph_.at(graph_.operand(node, 0)).shape->element_type);
     if (!parsed) return std::nullopt;
     direction = *parsed;
@@ -238,42 +237,39 @@ bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
   return true;
 }
 
-Result<Role> ExternalValues::RoleOf(Node node, Kind kind, Distribution distribution) const {
+Decision<Role> ExternalValues::RoleOf(Node node, Kind kind, Distribution distribution) const {
   if (distribution == Distribution::kWhole) return Role::kLocal;
   const hlo::Instruction& instruction = graph_.at(node);
   if (!Widens(Kind::kVec, kind)) {
-    if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(instruction.name));
+    if (!scope_.is_same(node)) return Refuse<ReasonId::kMayDifferBetweenRanks>(instruction.name);
     return Role::kLocal;
   }
-  const Result<DType> dtype = ToDType(instruction.shape->element_type);
+  const Decision<DType> dtype = ToDType(instruction.shape->element_type);
   if (dtype && DTypeBytes(*dtype) >= 2) return Role::kGather;
-  return Err("operand %" + std::string(instruction.name) + ": columns of type " +
-             hlo::PrimitiveTypeName(instruction.shape->element_type) + " are not gathered; supported: bf16, f16, f32");
+  return Refuse<ReasonId::kUngatheredType>(instruction.name, hlo::PrimitiveTypeName(instruction.shape->element_type));
 }
 
-Result<int> ExternalValues::Load(Node node, const Use& use) {
+Decision<int> ExternalValues::Load(Node node, const Use& use) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const auto name = [&] { return "%" + std::string(instruction.name); };
-  const Result<DType> dtype = ToDType(instruction.shape->element_type);
-  if (!dtype) return Err("operand " + name() + ": " + dtype.error());
+  const Decision<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!dtype) return Refuse<ReasonId::kOperandOfType>(instruction.name, dtype.error().text);
   const RowExtent extent = scope_.shards->extent(use.distribution);
   const auto kind = KindAt(instruction.shape->dimensions, use.fold, extent);
   if (!kind) {
-    return Err("operand " + name() + " of shape " + instruction.shape->ToString() + " does not fit rows of width " +
-               std::to_string(extent.width));
+    return Refuse<ReasonId::kOperandDoesNotFit>(instruction.name, instruction.shape->ToString(), extent.width);
   }
-  if (*kind == Kind::kRow && use.fold.columns_first) return Err("operand " + name() + ": its rows are transposed");
+  if (*kind == Kind::kRow && use.fold.columns_first) return Refuse<ReasonId::kOperandTransposed>(instruction.name);
   // Other layouts are copied to row-major before the call; the copy is no larger than the message.
   if (!instruction.shape->is_plain) {
-    return Err("operand " + name() + ": it has a dynamic size, tiles, or a memory space of its own");
+    return Refuse<ReasonId::kOperandNotPlain>(instruction.name);
   }
-  const Result<Role> role = RoleOf(node, *kind, use.distribution);
-  if (!role) return Err(role.error());
+  const Decision<Role> role = RoleOf(node, *kind, use.distribution);
+  if (!role) return Refuse(role.error());
   CallOperand operand;
   operand.node = node;
   operand.hoisted = graph_.computation_index(node) != scope_.computation;
   if (!CanHoist(node, &operand.leaves)) {
-    return Err("operand " + name() + " (" + std::string(instruction.opcode_name) + ") has no row form");
+    return Refuse<ReasonId::kOperandHasNoRowForm>(instruction.name, instruction.opcode_name);
   }
   const int value = builder_->AddInput(*role, *dtype, *kind, *dtype);
   operands_.push_back(std::move(operand));

@@ -17,13 +17,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/ordered_set.h"
 #include "xla_pass/graph/step_budget.h"
 #include "xla_pass/rows/row_shape.h"
 #include "xla_pass/shards/shards.h"
 #include "xla_pass/translate/program_builder.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -51,7 +51,7 @@ class ExternalValues {
 
   // The program value of `node`, which has row layout `fold` where it is used, next to values with this distribution.
   // Values used together with shards must be sharded too, or be the same on every rank: each rank computes all columns.
-  Result<int> Read(Node node, const RowLayout& fold, Distribution distribution);
+  Decision<int> Read(Node node, const RowLayout& fold, Distribution distribution);
 
   // Operand i of the call feeds input i of the program under construction. Read appends kLocal and kGather inputs;
   // others are added with AddOperand.
@@ -71,15 +71,15 @@ class ExternalValues {
     Use As(Distribution other) const { return {fold, other, depth + 1}; }
   };
 
-  Result<int> ReadAt(Node node, const Use& use);
+  Decision<int> ReadAt(Node node, const Use& use);
   // Nothing if the value must be loaded.
   std::optional<int> LookThrough(Node node, const Use& use);
   std::optional<int> LookThroughMove(Node node, const Use& use);
   std::optional<int> LookThroughElementwise(Node node, const Use& use);
   std::optional<int> TryReadAt(Node node, const Use& use);
   void Know(uint64_t key, int value);
-  Result<int> Load(Node node, const Use& use);
-  Result<Role> RoleOf(Node node, Kind kind, Distribution distribution) const;
+  Decision<int> Load(Node node, const Use& use);
+  Decision<Role> RoleOf(Node node, Kind kind, Distribution distribution) const;
   bool IsSmallMath(Node node) const;
   bool CanHoist(Node node, std::vector<Node>* leaves) const;
   // Appends the nodes that a clone of an instruction inside a fusion needs; false if it cannot be cloned.
@@ -95,7 +95,7 @@ class ExternalValues {
 };
 
 // Parses HLO's comparison direction ("LT") for operands of this type.
-Result<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands);
+Decision<Direction> ParseDirection(const hlo::Instruction& compare, hlo::PrimitiveType operands);
 
 }  // namespace jax_oneshot
 

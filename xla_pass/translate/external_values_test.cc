@@ -9,6 +9,7 @@
 
 #include "row_program/text.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -25,14 +26,14 @@ class Reading {
                  [this](Node node) { return same.count(NameOf(node)) != 0; }, &steps_},
                 &builder_) {}
 
-  Result<int> Read(const std::string& name, const RowLayout& fold, Distribution distribution = Distribution::kWhole) {
+  Decision<int> Read(const std::string& name, const RowLayout& fold, Distribution distribution = Distribution::kWhole) {
     return values_.Read(test_[name], fold, distribution);
   }
 
   // The program that returns the value, and its operands.
   std::string Program(const std::string& name, const RowLayout& fold,
                       Distribution distribution = Distribution::kWhole) {
-    const Result<int> value = Read(name, fold, distribution);
+    const Decision<int> value = Read(name, fold, distribution);
     if (!value) return value.error();
     const ProgramBuilder::Finished finished = builder_.Finish({{*value, builder_.kind(*value)}});
     std::string text = PrintRowProgram(finished.program) + " of";

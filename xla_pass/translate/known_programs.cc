@@ -5,6 +5,7 @@
 
 #include "row_program/text.h"
 #include "row_program/validate.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -22,13 +23,13 @@ size_t HashOf(const RowProgram& program) {
 
 }  // namespace
 
-Result<const std::string*> KnownPrograms::TextOf(const RowProgram& program) {
+Decision<const std::string*> KnownPrograms::TextOf(const RowProgram& program) {
   const size_t hash = HashOf(program);
   const auto [begin, end] = known_.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
     if (it->second.program == program) return &it->second.text;
   }
-  if (Result<void> ok = ValidateRowProgram(program); !ok) return Err(ok.error());
+  if (Result<void> ok = ValidateRowProgram(program); !ok) return Refuse<ReasonId::kInvalidProgram>(ok.error());
   return &known_.emplace(hash, Known{program, PrintRowProgram(program)})->second.text;
 }
 

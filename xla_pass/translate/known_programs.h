@@ -7,15 +7,15 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/result.h"
 #include "row_program/row_program.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
 class KnownPrograms {
  public:
   // The text lives as long as this object. Fails with ValidateRowProgram's message.
-  Result<const std::string*> TextOf(const RowProgram& program);
+  Decision<const std::string*> TextOf(const RowProgram& program);
   size_t size() const { return known_.size(); }  // number of distinct programs
 
  private:

@@ -6,6 +6,7 @@
 
 #include "row_program/random_row_program.h"
 #include "row_program/text.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -34,7 +35,7 @@ TEST(KnownPrograms, TellsProgramsApartThatDifferInAConstantOnly) {
 
 TEST(KnownPrograms, RefusesAProgramThatBreaksARule) {
   KnownPrograms known;
-  const Result<const std::string*> text = known.TextOf(RowProgram());
+  const Decision<const std::string*> text = known.TextOf(RowProgram());
   ASSERT_FALSE(text);
   EXPECT_THAT(text.error(), testing::HasSubstr("output"));
   EXPECT_EQ(known.size(), 0u);

@@ -2,6 +2,7 @@
 
 #include "xla_pass/rows/row_moves.h"
 #include "xla_pass/sites/site.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -13,7 +14,7 @@ bool IsPromotion(const Graph& graph, Node node) {
   if (instruction.opcode != Opcode::kConvert || graph.operand_count(node) != 1 ||
       instruction.shape->element_type != hlo::PrimitiveType::kF32)
     return false;
-  const Result<DType> from = ToDType(graph.at(graph.operand(node, 0)).shape->element_type);
+  const Decision<DType> from = ToDType(graph.at(graph.operand(node, 0)).shape->element_type);
   return from && (*from == DType::kBF16 || *from == DType::kF16);
 }
 

@@ -9,17 +9,15 @@
 #include "xla_pass/rows/row_reduction.h"
 #include "xla_pass/sites/site.h"
 #include "xla_pass/translate/contraction.h"
-#include "xla_pass/verdict/reasons.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
 
 using hlo::Opcode;
 
-std::string Quote(const hlo::Instruction& instruction) { return "%" + std::string(instruction.name); }
-
-std::string NoRowForm(const hlo::Instruction& instruction) {
-  return std::string(instruction.opcode_name) + " has no row form";
+tl::unexpected<Reason> NoRowForm(const hlo::Instruction& instruction) {
+  return Refuse<ReasonId::kNoRowForm>(instruction.opcode_name);
 }
 
 Role RoleOf(Reducer reducer) {
@@ -28,7 +26,7 @@ Role RoleOf(Reducer reducer) {
 }
 
 // The direction of a comparison; ignored for other operations.
-Result<Direction> DirectionOf(const Graph& graph, Node node, Op op) {
+Decision<Direction> DirectionOf(const Graph& graph, Node node, Op op) {
   if (op != Op::kCompare) return Direction::kEq;
   return ParseDirection(graph.at(node), graph.at(graph.operand(node, 0)).shape->element_type);
 }
@@ -53,9 +51,9 @@ void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vecto
   }
 }
 
-Result<void> RowTranslator::AddShard(Node shard, const RowLayout& fold) {
-  const Result<int> id = externals_.Read(shard, fold, Distribution::kShard);
-  if (!id) return Err(id.error());
+Decision<void> RowTranslator::AddShard(Node shard, const RowLayout& fold) {
+  const Decision<int> id = externals_.Read(shard, fold, Distribution::kShard);
+  if (!id) return Refuse(id.error());
   Set(shard, {*id, fold, Distribution::kShard, std::nullopt});
   return {};
 }
@@ -78,10 +76,10 @@ std::optional<Distribution> RowTranslator::SpreadOf(Node node, const RowLayout& 
   return shards_.SpreadOf(graph_.at(node).shape->dimensions, fold);
 }
 
-Result<void> RowTranslator::CheckSame(int value) const {
+Decision<void> RowTranslator::CheckSame(int value) const {
   for (int input : builder_.LoadsBehind(value)) {
     const Node node = operands()[input].node;
-    if (!scope_.is_same(node)) return Err(reason::MayDifferBetweenRanks(graph_.at(node).name));
+    if (!scope_.is_same(node)) return Refuse<ReasonId::kMayDifferBetweenRanks>(graph_.at(node).name);
   }
   return {};
 }
@@ -94,17 +92,17 @@ void RowTranslator::Set(Node node, const RowValue& value) {
   }
 }
 
-Result<void> RowTranslator::TranslateUnit(Node unit) {
+Decision<void> RowTranslator::TranslateUnit(Node unit) {
   unit_mark_ = builder_.Mark();
   unit_first_value_ = values_.size();
-  Result<void> done;
+  Decision<void> done;
   const int fused = graph_.fused_computation(unit);
   if (fused >= 0) {
     done = TranslateFusion(unit, fused);
-  } else if (Result<RowValue> value = Translate(unit); value) {
+  } else if (Decision<RowValue> value = Translate(unit); value) {
     Set(unit, *value);
   } else {
-    done = Err(std::move(value.error()));
+    done = Refuse(std::move(value.error()));
   }
   if (!done) TakeBackLastUnit();
   return done;
@@ -116,7 +114,7 @@ void RowTranslator::TakeBackLastUnit() {
   values_.resize(unit_first_value_);
 }
 
-Result<void> RowTranslator::TranslateFusion(Node fusion, int fused) {
+Decision<void> RowTranslator::TranslateFusion(Node fusion, int fused) {
   const hlo::Computation& computation = graph_.module().computations[fused];
   for (int i = 0; i < static_cast<int>(computation.instructions.size()); ++i) {
     const Node node = graph_.node(fused, i);
@@ -124,25 +122,25 @@ Result<void> RowTranslator::TranslateFusion(Node fusion, int fused) {
     bool depends = false;
     for (int k = 0; k < graph_.operand_count(node); ++k) depends |= Find(graph_.operand(node, k)) != nullptr;
     if (!depends) continue;
-    if (!scope_.steps->Spend()) return Err("the pass has spent its steps");
-    Result<RowValue> value = Translate(node);
-    if (!value) return Err(value.error());
+    if (!scope_.steps->Spend()) return Refuse<ReasonId::kStepsSpent>();
+    Decision<RowValue> value = Translate(node);
+    if (!value) return Refuse(value.error());
     Set(node, *value);
   }
   const Node root = graph_.root(fused);
   if (graph_.at(root).opcode == Opcode::kTuple) {
     for (int k = 0; k < graph_.operand_count(root); ++k) {
-      if (Find(graph_.operand(root, k)) == nullptr) return Err("one of its results does not depend on the all-reduce");
+      if (Find(graph_.operand(root, k)) == nullptr) return Refuse<ReasonId::kOneIndependentResult>();
     }
     return {};
   }
   const RowValue* value = Find(root);
-  if (value == nullptr) return Err("its result does not depend on the all-reduce");
+  if (value == nullptr) return Refuse<ReasonId::kIndependentResult>();
   Set(fusion, *value);
   return {};
 }
 
-Result<RowTranslator::RowValue> RowTranslator::Translate(Node node) {
+Decision<RowTranslator::RowValue> RowTranslator::Translate(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   switch (instruction.opcode) {
     case Opcode::kBroadcast:
@@ -164,62 +162,62 @@ Result<RowTranslator::RowValue> RowTranslator::Translate(Node node) {
   }
   if (IsMove(instruction.opcode)) return TranslateMove(node);
   if (const std::optional<Op> op = ElementwiseOp(instruction.opcode); op) return TranslateElementwise(node, *op);
-  return Err(NoRowForm(instruction));
+  return NoRowForm(instruction);
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, Op op) {
+Decision<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node, Op op) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const Result<DType> dtype = ToDType(instruction.shape->element_type);
-  if (!dtype) return Err(dtype.error());
-  if (graph_.operand_count(node) != OperandCount(op)) return Err(NoRowForm(instruction));
+  const Decision<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!dtype) return Refuse(dtype.error());
+  if (graph_.operand_count(node) != OperandCount(op)) return NoRowForm(instruction);
   std::optional<RowLayout> fold;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const RowValue* value = Find(graph_.operand(node, i));
     if (value == nullptr) continue;
     if (value->partial) return PassPartial(node, *value);
     if (fold && !RowLayoutsAgree(instruction.shape->dimensions, *fold, value->fold)) {
-      return Err("its operands fold onto rows differently");
+      return Refuse<ReasonId::kOperandsDiffer>();
     }
     fold = value->fold;
   }
   const auto distribution = SpreadOf(node, *fold);
-  if (!distribution) return Err("its shape does not fit the rows");
+  if (!distribution) return Refuse<ReasonId::kShapeDoesNotFit>();
   OperandIds operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const Node operand = graph_.operand(node, i);
     if (const RowValue* value = Find(operand); value != nullptr) {
       if (*distribution == Distribution::kShard && value->distribution == Distribution::kWhole) {
-        if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+        if (Decision<void> same = CheckSame(value->id); !same) return Refuse(same.error());
       }
       operands.Add(value->id);
       continue;
     }
-    Result<int> value =
+    Decision<int> value =
         externals_.Read(operand, graph_.at(operand).shape->dimensions.empty() ? RowLayout{} : *fold, *distribution);
-    if (!value) return Err(value.error());
+    if (!value) return Refuse(value.error());
     operands.Add(*value);
   }
-  const Result<Direction> direction = DirectionOf(graph_, node, op);
-  if (!direction) return Err(direction.error());
+  const Decision<Direction> direction = DirectionOf(graph_, node, op);
+  if (!direction) return Refuse(direction.error());
   const int value = AddElementwise(graph_, node, {op, *dtype, operands, *direction}, &builder_);
   return RowValue{value, *fold, *distribution, std::nullopt};
 }
 
 // Sums of a rank's columns may be widened and narrowed before the all-reduce that completes them: XLA:CPU does so for
 // bf16 sums. The effect of rounding the partial sums or not is no larger than that of summing in another order.
-Result<RowTranslator::RowValue> RowTranslator::PassPartial(Node node, const RowValue& value) const {
-  const Result<DType> dtype = ToDType(graph_.at(node).shape->element_type);
+Decision<RowTranslator::RowValue> RowTranslator::PassPartial(Node node, const RowValue& value) const {
+  const Decision<DType> dtype = ToDType(graph_.at(node).shape->element_type);
   const bool is_float = dtype && *dtype != DType::kPred;
   if (value.partial->over_ranks && graph_.at(node).opcode == Opcode::kConvert && is_float) return value;
-  return Err("it reads a partial row reduction");
+  return Refuse<ReasonId::kReadsPartialReduction>();
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
+Decision<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
-  if (graph_.operand_count(node) != 1) return Err(NoRowForm(instruction));
+  if (graph_.operand_count(node) != 1) return NoRowForm(instruction);
   const Node operand = graph_.operand(node, 0);
   const RowValue* value = Find(operand);
-  if (value->partial) return Err("it reads a partial row reduction");
+  if (value->partial) return Refuse<ReasonId::kReadsPartialReduction>();
   const bool has_columns = Widens(Kind::kVec, builder_.kind(value->id));
   for (const Distribution distribution : {Distribution::kWhole, Distribution::kShard}) {
     const RowExtent extent = shards_.extent(distribution);
@@ -228,131 +226,131 @@ Result<RowTranslator::RowValue> RowTranslator::TranslateBroadcast(Node node) {
                                               instruction.shape->dimensions, extent);
     if (!fold) continue;
     if (distribution == Distribution::kShard && value->distribution == Distribution::kWhole) {
-      if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+      if (Decision<void> same = CheckSame(value->id); !same) return Refuse(same.error());
     }
     return RowValue{value->id, *fold, distribution, std::nullopt};
   }
-  return Err("broadcast to " + instruction.shape->ToString() + " is not along rows");
+  return Refuse<ReasonId::kBroadcastNotAlongRows>(instruction.shape->ToString());
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
-  if (graph_.operand_count(node) != 1) return Err(NoRowForm(graph_.at(node)));
+Decision<RowTranslator::RowValue> RowTranslator::TranslateMove(Node node) {
+  if (graph_.operand_count(node) != 1) return NoRowForm(graph_.at(node));
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value->partial && !value->partial->over_ranks) return Err("it reads a partial row reduction");
-  const Result<RowLayout> fold = RowLayoutAfterMove(graph_, node, value->fold);
-  if (!fold) return Err(fold.error());
+  if (value->partial && !value->partial->over_ranks) return Refuse<ReasonId::kReadsPartialReduction>();
+  const Decision<RowLayout> fold = RowLayoutAfterMove(graph_, node, value->fold);
+  if (!fold) return Refuse(fold.error());
   return RowValue{value->id, *fold, value->distribution, value->partial};
 }
 
-Result<int> RowTranslator::CombineWithInitial(Node reduce, Op reduction, int value) {
-  const Result<double> initial = InitialValue(graph_, reduce);
-  if (!initial) return Err(initial.error());
+Decision<int> RowTranslator::CombineWithInitial(Node reduce, Op reduction, int value) {
+  const Decision<double> initial = InitialValue(graph_, reduce);
+  if (!initial) return Refuse(initial.error());
   if (*initial == IdentityOf(reduction)) return value;
   const DType dtype = builder_.dtype(value);
   const int constant = builder_.Constant(dtype, static_cast<float>(*initial));
   return builder_.Elementwise(CombiningOp(reduction), dtype, {value, constant});
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
+Decision<RowTranslator::RowValue> RowTranslator::TranslateReduce(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
-  const Result<Op> op = RowReductionOp(graph_, node);
-  if (!op) return Err(op.error());
+  const Decision<Op> op = RowReductionOp(graph_, node);
+  if (!op) return Refuse(op.error());
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value == nullptr) return Err("its initial value depends on the all-reduce");
+  if (value == nullptr) return Refuse<ReasonId::kInitialFromRegion>();
   const Dims& from = graph_.at(graph_.operand(node, 0)).shape->dimensions;
-  if (!ReducesTheWidth(from, value->fold, instruction.dimensions)) return Err("reduce is not over the whole row");
+  if (!ReducesTheWidth(from, value->fold, instruction.dimensions)) return Refuse<ReasonId::kPartialReduction>();
   if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
-    return Err("it mixes two kinds of reduction");
+    return Refuse<ReasonId::kMixedReductions>();
   }
-  const Result<DType> dtype = ToDType(instruction.shape->element_type);
-  if (!dtype) return Err(dtype.error());
+  const Decision<DType> dtype = ToDType(instruction.shape->element_type);
+  if (!dtype) return Refuse(dtype.error());
   const RowLayout fold = RowLayoutAfterReduce(value->fold, instruction.dimensions, instruction.shape->dimensions);
   if (value->distribution == Distribution::kShard) {
-    const Result<double> initial = InitialValue(graph_, node);
-    if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
+    const Decision<double> initial = InitialValue(graph_, node);
+    if (!initial || *initial != IdentityOf(*op)) return Refuse<ReasonId::kInitialNotIdentity>();
     return RowValue{value->id, fold, Distribution::kWhole, Partial{*op, true}};
   }
-  const Result<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
-  if (!total) return Err(total.error());
+  const Decision<int> total = CombineWithInitial(node, *op, builder_.RowReduction(*op, value->id, *dtype));
+  if (!total) return Refuse(total.error());
   return RowValue{*total, fold, Distribution::kWhole, std::nullopt};
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) {
-  const Result<Op> op = RowReductionOp(graph_, node);
-  if (!op) return Err(op.error());
+Decision<RowTranslator::RowValue> RowTranslator::TranslateReduceWindow(Node node) {
+  const Decision<Op> op = RowReductionOp(graph_, node);
+  if (!op) return Refuse(op.error());
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value == nullptr) return Err("its initial value depends on the all-reduce");
+  if (value == nullptr) return Refuse<ReasonId::kInitialFromRegion>();
   if (value->partial && (value->partial->over_ranks || value->partial->op != *op)) {
-    return Err("it mixes two kinds of reduction");
+    return Refuse<ReasonId::kMixedReductions>();
   }
-  const Result<double> initial = InitialValue(graph_, node);
-  if (!initial || *initial != IdentityOf(*op)) return Err("its initial value is not the reduction's identity");
-  if (Result<void> ok = CheckWindows(graph_, node, value->fold); !ok) return Err(ok.error());
+  const Decision<double> initial = InitialValue(graph_, node);
+  if (!initial || *initial != IdentityOf(*op)) return Refuse<ReasonId::kInitialNotIdentity>();
+  if (Decision<void> ok = CheckWindows(graph_, node, value->fold); !ok) return Refuse(ok.error());
   const RowLayout fold = RowsFirstIfEither(graph_.at(node).shape->dimensions, value->fold);
   return RowValue{value->id, fold, value->distribution, Partial{*op, false}};
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
+Decision<RowTranslator::RowValue> RowTranslator::TranslateSlice(Node node) {
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value == nullptr) return Err("the offset of its slice is computed from the region");
-  if (value->partial || value->distribution == Distribution::kShard) return Err(reason::SliceNotOfColumns());
-  if (Result<void> ok = shards_.CheckSlice(node, value->fold); !ok) return Err(ok.error());
-  if (Result<void> same = CheckSame(value->id); !same) return Err(same.error());
+  if (value == nullptr) return Refuse<ReasonId::kOffsetFromRegion>();
+  if (value->partial || value->distribution == Distribution::kShard) return Refuse<ReasonId::kSliceNotOfColumns>();
+  if (Decision<void> ok = shards_.CheckSlice(node, value->fold); !ok) return Refuse(ok.error());
+  if (Decision<void> same = CheckSame(value->id); !same) return Refuse(same.error());
   return RowValue{value->id, value->fold, Distribution::kShard, std::nullopt};
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
-  if (graph_.operand_count(node) != 1) return Err(reason::GathersSeveral());
+Decision<RowTranslator::RowValue> RowTranslator::TranslateGather(Node node) {
+  if (graph_.operand_count(node) != 1) return Refuse<ReasonId::kGathersSeveral>();
   const RowValue* value = Find(graph_.operand(node, 0));
-  if (value->partial || value->distribution != Distribution::kShard) return Err(reason::GatherNotOfColumns());
-  if (Result<void> ok = shards_.CheckGather(node, value->fold); !ok) return Err(ok.error());
+  if (value->partial || value->distribution != Distribution::kShard) return Refuse<ReasonId::kGatherNotOfColumns>();
+  if (Decision<void> ok = shards_.CheckGather(node, value->fold); !ok) return Refuse(ok.error());
   return RowValue{value->id, value->fold, Distribution::kWhole, std::nullopt};
 }
 
 // An all-reduce that completes row reductions of shards. For a tuple, each get-tuple-element completes its element.
-Result<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
+Decision<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
   const hlo::Instruction& instruction = graph_.at(node);
   for (int i = 0; i < graph_.operand_count(node); ++i) {
     const RowValue* value = Find(graph_.operand(node, i));
     if (value == nullptr || !value->partial || !value->partial->over_ranks) {
-      return Err(std::string(instruction.opcode_name) + " does not complete a row reduction");
+      return Refuse<ReasonId::kDoesNotCompleteReduction>(instruction.opcode_name);
     }
-    Result<void> ok = shards_.CheckReduce(node, ReducerOf(value->partial->op));
-    if (!ok) return Err(ok.error());
+    Decision<void> ok = shards_.CheckReduce(node, ReducerOf(value->partial->op));
+    if (!ok) return Refuse(ok.error());
   }
   if (instruction.shape->IsTuple()) return RowValue{};
   return CompleteOverRanks(graph_.operand(node, 0), *instruction.shape);
 }
 
 // Reduces in the type of the reduced value; converts before the all-reduce may have changed the type.
-Result<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, const hlo::Shape& shape) {
+Decision<RowTranslator::RowValue> RowTranslator::CompleteOverRanks(Node operand, const hlo::Shape& shape) {
   const RowValue value = *Find(operand);
-  const Result<DType> dtype = ToDType(shape.element_type);
-  if (!dtype) return Err(dtype.error());
-  if (shape.dimensions != graph_.at(operand).shape->dimensions) return Err("its result is of another shape");
+  const Decision<DType> dtype = ToDType(shape.element_type);
+  if (!dtype) return Refuse(dtype.error());
+  if (shape.dimensions != graph_.at(operand).shape->dimensions) return Refuse<ReasonId::kOfAnotherShape>();
   const DType reduced_in = builder_.dtype(value.id);
   int total = builder_.RowReduction(value.partial->op, value.id, reduced_in);
   if (reduced_in != *dtype) total = builder_.Elementwise(Op::kConvert, *dtype, {total});
   return RowValue{total, value.fold, Distribution::kWhole, std::nullopt};
 }
 
-Result<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {
+Decision<RowTranslator::RowValue> RowTranslator::TranslateTupleElement(Node node) {
   const Node tuple = graph_.operand(node, 0);
   const hlo::Instruction& made_by = graph_.at(tuple);
   if (made_by.opcode == Opcode::kAllReduce && Computes(tuple)) {
     const auto element = static_cast<size_t>(graph_.at(node).number);
-    if (element >= made_by.operands.size()) return Err("its tuple is malformed");
+    if (element >= made_by.operands.size()) return Refuse<ReasonId::kMalformedTuple>();
     return CompleteOverRanks(graph_.operand(tuple, static_cast<int>(element)), *graph_.at(node).shape);
   }
   const int fused = graph_.fused_computation(tuple);
-  if (fused < 0) return Err("it reads a tuple made outside the region");
+  if (fused < 0) return Refuse<ReasonId::kTupleFromOutside>();
   const Node root = graph_.root(fused);
   const int64_t index = graph_.at(node).number;
   if (graph_.at(root).opcode != Opcode::kTuple || index < 0 || index >= graph_.operand_count(root)) {
-    return Err("its tuple is malformed");
+    return Refuse<ReasonId::kMalformedTuple>();
   }
   const RowValue* value = Find(graph_.operand(root, static_cast<int>(index)));
-  if (value == nullptr) return Err("the fusion it reads is outside the region");
+  if (value == nullptr) return Refuse<ReasonId::kFusionFromOutside>();
   return *value;
 }
 
@@ -376,9 +374,11 @@ const char* RowTranslator::FindProblem(Node node, LayoutRule layouts) const {
                                                                                     : " does not fit the rows";
 }
 
-Result<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {
+Decision<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {
   const hlo::Instruction& instruction = graph_.at(node);
-  if (const char* problem = FindProblem(node, layouts); problem != nullptr) return Err(Quote(instruction) + problem);
+  if (const char* problem = FindProblem(node, layouts); problem != nullptr) {
+    return Refuse<ReasonId::kNotExportable>(instruction.name, problem);
+  }
   const RowValue& value = *Find(node);
   const Kind kind = *KindAt(instruction.shape->dimensions, value.fold, shards_.extent(value.distribution));
   return Output{value.id, Join(kind, builder_.kind(value.id)), value.distribution == Distribution::kShard};

@@ -17,7 +17,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/result.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/reducer.h"
 #include "xla_pass/graph/step_budget.h"
@@ -25,6 +24,7 @@
 #include "xla_pass/shards/shards.h"
 #include "xla_pass/translate/external_values.h"
 #include "xla_pass/translate/program_builder.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 
@@ -49,15 +49,15 @@ class RowTranslator {
   // Seeds the region: each of `results` holds the ranks' combined `operand` values.
   void AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype);
   // Seeds a region without a sum: `shard` holds each rank's columns. Fails if it cannot be gathered.
-  Result<void> AddShard(Node shard, const RowLayout& fold);
+  Decision<void> AddShard(Node shard, const RowLayout& fold);
 
   // Changes nothing on failure.
-  Result<void> TranslateUnit(Node unit);
+  Decision<void> TranslateUnit(Node unit);
   // Undoes the last successful TranslateUnit.
   void TakeBackLastUnit();
 
   // The output that returns a value. Partial row sums, tuples and transposed values (IsTransposed) cannot be returned.
-  Result<Output> ExportOf(Node node, LayoutRule layouts = LayoutRule::kRowMajor) const;
+  Decision<Output> ExportOf(Node node, LayoutRule layouts = LayoutRule::kRowMajor) const;
   bool CanExport(Node node) const { return FindProblem(node, LayoutRule::kRowMajor) == nullptr; }
 
   // True if a value's columns come first. Its users may be returned once they have rows first again.
@@ -85,23 +85,23 @@ class RowTranslator {
     std::optional<Partial> partial;
   };
 
-  Result<void> TranslateFusion(Node fusion, int fused);
-  Result<RowValue> Translate(Node node);
-  Result<RowValue> TranslateElementwise(Node node, Op op);
-  Result<RowValue> PassPartial(Node node, const RowValue& value) const;
-  Result<RowValue> TranslateBroadcast(Node node);
-  Result<RowValue> TranslateMove(Node node);
-  Result<RowValue> TranslateReduce(Node node);
-  Result<RowValue> TranslateReduceWindow(Node node);
-  Result<RowValue> TranslateTupleElement(Node node);
-  Result<RowValue> TranslateSlice(Node node);
-  Result<RowValue> TranslateGather(Node node);
-  Result<RowValue> TranslateAllReduce(Node node);
-  Result<RowValue> CompleteOverRanks(Node operand, const hlo::Shape& shape);
-  Result<int> CombineWithInitial(Node reduce, Op reduction, int value);
+  Decision<void> TranslateFusion(Node fusion, int fused);
+  Decision<RowValue> Translate(Node node);
+  Decision<RowValue> TranslateElementwise(Node node, Op op);
+  Decision<RowValue> PassPartial(Node node, const RowValue& value) const;
+  Decision<RowValue> TranslateBroadcast(Node node);
+  Decision<RowValue> TranslateMove(Node node);
+  Decision<RowValue> TranslateReduce(Node node);
+  Decision<RowValue> TranslateReduceWindow(Node node);
+  Decision<RowValue> TranslateTupleElement(Node node);
+  Decision<RowValue> TranslateSlice(Node node);
+  Decision<RowValue> TranslateGather(Node node);
+  Decision<RowValue> TranslateAllReduce(Node node);
+  Decision<RowValue> CompleteOverRanks(Node operand, const hlo::Shape& shape);
+  Decision<int> CombineWithInitial(Node reduce, Op reduction, int value);
 
   // Each rank computes the shards of all ranks, so values used there must be the same on all ranks.
-  Result<void> CheckSame(int value) const;
+  Decision<void> CheckSame(int value) const;
   std::optional<Distribution> SpreadOf(Node node, const RowLayout& fold) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
   const RowValue* Find(Node node) const;

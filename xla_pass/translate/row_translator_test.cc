@@ -9,6 +9,7 @@
 
 #include "row_program/text.h"
 #include "xla_pass/graph/test_graph.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -41,7 +42,7 @@ class Translation {
   // The first error, or "".
   std::string Translate(const std::vector<std::string>& units) {
     for (const std::string& unit : units) {
-      if (Result<void> done = translator_.TranslateUnit(test_[unit]); !done) return done.error();
+      if (Decision<void> done = translator_.TranslateUnit(test_[unit]); !done) return done.error().text;
     }
     return "";
   }
@@ -50,8 +51,8 @@ class Translation {
   std::string Program(const std::vector<std::string>& names) const {
     std::vector<Output> outputs;
     for (const std::string& name : names) {
-      const Result<Output> output = translator_.ExportOf(test_[name]);
-      if (!output) return output.error();
+      const Decision<Output> output = translator_.ExportOf(test_[name]);
+      if (!output) return output.error().text;
       outputs.push_back(*output);
     }
     const std::string text = PrintRowProgram(translator_.builder().Finish(outputs).program);

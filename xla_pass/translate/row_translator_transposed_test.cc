@@ -8,6 +8,7 @@
 #include "row_program/text.h"
 #include "xla_pass/graph/test_graph.h"
 #include "xla_pass/translate/row_translator.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -37,15 +38,15 @@ class Square {
   // The first error, or "".
   std::string Translate(const std::vector<std::string>& units) {
     for (const std::string& unit : units) {
-      if (Result<void> done = translator_.TranslateUnit(test_[unit]); !done) return done.error();
+      if (Decision<void> done = translator_.TranslateUnit(test_[unit]); !done) return done.error().text;
     }
     return "";
   }
 
   // What the call returns for the value.
   std::string Program(const std::string& name) const {
-    const Result<Output> output = translator_.ExportOf(test_[name]);
-    if (!output) return output.error();
+    const Decision<Output> output = translator_.ExportOf(test_[name]);
+    if (!output) return output.error().text;
     const std::string text = PrintRowProgram(translator_.builder().Finish({*output}).program);
     return text.substr(text.find("all_reduce a0; ") + 15);
   }
