@@ -15,9 +15,7 @@ from jax_process import RunPython
 @pytest.mark.parametrize("size", [1, 1_000, 5_000])
 def test_a_repeated_module_has_the_size_asked_for_and_fuses_whole(size: int) -> None:
     module = hlo_worker.convert(repeated_layers(size).encode(), "to-proto")
-    run = native.load().run_pass(
-        module, platform="cuda", max_bytes=1 << 18, timeout_ms=1, single_process=True, keep_all_reason=""
-    )
+    run = native.load().run_pass(module, platform="cuda", max_bytes=1 << 18, timeout_ms=1, single_process=True)
     assert size <= run.report["instructions"] < size + 150
     verdicts = [entry["verdict"] for entry in run.report["all_reduces"]]
     assert verdicts == ["fused"] * repeated_layers(size).count("all-reduce(")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from jax_oneshot.config import Config, Platform
-from jax_oneshot.hook import EXCLUDED_REASON, Hook, HookDependencies
+from jax_oneshot.hook import Hook, HookDependencies
 from jax_oneshot.message_limits import NEVER, default_limits
 from jax_oneshot.rewrite_counter import RewriteCounter
 from report_fixture import NATIVE, VERDICT
@@ -70,14 +70,11 @@ def test_an_unchanged_module_is_none_and_silent(caplog: pytest.LogCaptureFixture
 
 
 def test_every_all_reduce_that_the_pass_failed_at_is_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    failed = {**VERDICT, "verdict": "kept", "reason": "the pass failed here, please report it: because"}
-    kept = {**VERDICT, "verdict": "kept", "reason": "the all-reduce has no elements"}
+    failed = {**VERDICT, "verdict": "kept", "reason": "because", "reason_id": "pass_failed"}
+    kept = {**VERDICT, "verdict": "kept", "reason": "the all-reduce has no elements", "reason_id": "empty"}
     fake = FakePass(report={**NATIVE, "all_reduces": [VERDICT, failed, kept]})
     assert hook(fake)(b"before") == b"after"
-    assert caplog.messages == [
-        "jax_oneshot: %all-reduce.3 of module jit_decode stays as it is: "
-        "the pass failed here, please report it: because"
-    ]
+    assert caplog.messages == ["jax_oneshot: %all-reduce.3 of module jit_decode stays as it is: because"]
 
 
 def test_the_pass_gets_the_configuration() -> None:
@@ -91,6 +88,7 @@ def test_the_pass_gets_the_configuration() -> None:
             "timeout_ms": 1500,
             "single_process": True,
             "keep_all_reason": "",
+            "keep_all_detail": "",
             "max_rewrites": -1,
             "combine": (31457287, 2048),
             "calls_per_graph": 5,
@@ -173,7 +171,7 @@ def test_a_module_without_all_reduces_is_not_dumped(tmp_path: pathlib.Path) -> N
 def test_a_module_whose_name_does_not_match_is_kept_with_that_reason() -> None:
     fake = FakePass()
     assert hook(fake, Config(modules=re.compile("prefill")))(b"before") is None
-    assert [call["keep_all_reason"] for call in fake.calls] == [EXCLUDED_REASON]
+    assert [call["keep_all_reason"] for call in fake.calls] == ["module_excluded"]
 
 
 def test_a_module_whose_name_matches_is_rewritten_in_one_run() -> None:
@@ -206,16 +204,16 @@ def test_what_counts_is_whether_the_modules_own_devices_are_this_processs(
     assert fake.calls[0]["single_process"] is is_local
 
 
-def test_modules_for_cuda_are_kept_where_something_stands_against_it() -> None:
+def test_modules_for_cuda_are_kept_if_the_calls_cannot_run() -> None:
     fake = FakePass()
     assert hook(fake, platform="cuda", obstacle="no NVRTC was found")(b"before") is None
-    assert [call["keep_all_reason"] for call in fake.calls] == [
-        "",
-        "the calls cannot run on this machine's GPUs: no NVRTC was found",
+    assert [(call["keep_all_reason"], call["keep_all_detail"]) for call in fake.calls] == [
+        ("", ""),
+        ("gpu_obstacle", "no NVRTC was found"),
     ]
 
 
-def test_modules_for_cuda_are_rewritten_where_nothing_stands_against_it() -> None:
+def test_modules_for_cuda_are_rewritten_if_the_calls_can_run() -> None:
     fake = FakePass()
     assert hook(fake, platform="cuda")(b"before") == b"after"
     assert len(fake.calls) == 1

@@ -39,6 +39,7 @@ def test_the_norm_of_the_next_round_goes_into_the_call_of_the_last_all_reduce() 
         "computation": "body",
         "rotated": True,
         "reason": "",
+        "reason_id": "",
         "all_reduce": "ar",
         "moved": ["at", "gamma", "n", "row", "scale", "scaled", "scales", "shifted", "squares", "sums", "wide_gamma"],
         "carried": ["f32[8,64]"],

@@ -51,9 +51,7 @@ def test_every_strict_prefix_of_a_module_is_refused_or_passed_through() -> None:
     refused = 0
     for end in range(len(proto)):
         try:
-            result = _native.run_pass(
-                proto[:end], platform="cpu", max_bytes=1 << 20, timeout_ms=1, single_process=True, keep_all_reason=""
-            )
+            result = _native.run_pass(proto[:end], platform="cpu", max_bytes=1 << 20, timeout_ms=1, single_process=True)
         except ValueError as caught:
             error = str(caught)
         else:

@@ -178,11 +178,18 @@ def test_the_report_names_each_call_that_was_made_with_its_extent() -> None:
     assert run.report["calls"] == [
         {"row_program": run.only["row_program"], "rows": 8, "width": 64, "group_size": 8, "algorithm": "one_shot"}
     ]
-    assert run_pass(lone(), keep_all_reason="not today").report["calls"] == []
+    assert run_pass(lone(), keep_all_reason="module_excluded").report["calls"] == []
 
 
 def test_options_can_keep_everything() -> None:
-    assert run_pass(lone(), keep_all_reason="not today").only["reason"] == "not today"
+    excluded = run_pass(lone(), keep_all_reason="module_excluded")
+    assert (excluded.only["verdict"], excluded.only["reason_id"]) == ("kept", "module_excluded")
+    obstacle = run_pass(lone(), keep_all_reason="gpu_obstacle", keep_all_detail="there is no driver")
+    assert obstacle.only["reason"] == "the calls cannot run on this machine's GPUs: there is no driver"
+    with pytest.raises(ValueError, match="keep_all_reason is 'not today'; expected the id of a reason"):
+        run_pass(lone(), keep_all_reason="not today")
+    with pytest.raises(ValueError, match="keep_all_detail does not fit reason 'gpu_obstacle'"):
+        run_pass(lone(), keep_all_reason="gpu_obstacle")
     several = run_pass(lone(), platform="cpu", single_process=False)
     assert several.only["reason"] == (
         "the devices belong to several processes; the CPU kernels meet within one process only"

@@ -28,7 +28,7 @@ doctor` tells the same beforehand. What changes what is compiled is part of the 
 """
 _REASONS = """# Why: every reason a report gives
 
-<!-- This file is written by tools/fill_docs.py from python/jax_oneshot/reasons.py. -->
+<!-- This file is written by tools/fill_docs.py from xla_pass/verdict/reason_table.inc. -->
 
 Each heading is a sentence of a report, with `…` where a name or a number stands. The list is complete: a test compares
 it with the sources. `jax-oneshot report DIR` shows the advice beside each all-reduce that was kept.
@@ -50,13 +50,13 @@ def reason_list() -> str:
     parts = [
         _REASONS,
         "## Kept: left to XLA\n",
-        *_entries(reasons.KEPT),
+        *_entries(reasons.of_kind("kept")),
         "## Fused and plain: where the region ends\n",
-        *_entries(reasons.ENDS),
+        *_entries(reasons.of_kind("ends")),
         "## Why a region ends there\n",
-        *_entries(reasons.STOPS),
+        *_entries(reasons.of_kind("stops")),
         "## Why a loop is not rotated\n",
-        *_entries(reasons.NOT_ROTATED),
+        *_entries(reasons.of_kind("not_rotated")),
     ]
     return "\n".join(parts)
 
@@ -69,7 +69,8 @@ def filled(readme: str) -> str:
 
 def _entries(entries: Sequence[reasons.Reason]) -> Iterable[str]:
     for one in entries:
-        yield f"### {one.message}\n\n{_paragraph(one.meaning)}\n\n{_paragraph('What to do: ' + one.advice)}\n"
+        meaning = _paragraph(f"`{one.id}`: {one.meaning}")
+        yield f"### {one.message}\n\n{meaning}\n\n{_paragraph('What to do: ' + one.advice)}\n"
 
 
 def _sentence(text: str) -> str:

@@ -39,8 +39,8 @@ TEST(RunPass, WritesModulesThatReadBackAndGivesEveryAllReduceOneVerdict) {
     ASSERT_TRUE(before && after) << test.name << ": " << after.error();
     int kept = 0;
     for (const Verdict& verdict : result->report.all_reduces) {
-      EXPECT_FALSE(verdict.reason.empty()) << test.name << " " << verdict.name;
-      kept += verdict.verdict == "kept" ? 1 : 0;
+      EXPECT_FALSE(verdict.reason.text.empty()) << test.name << " " << verdict.name;
+      kept += verdict.kind == VerdictKind::kKept ? 1 : 0;
     }
     EXPECT_EQ(static_cast<int>(result->report.all_reduces.size()), CountOpcode(*before, hlo::Opcode::kAllReduce));
     EXPECT_EQ(kept, CountOpcode(*after, hlo::Opcode::kAllReduce)) << test.name;
@@ -49,12 +49,12 @@ TEST(RunPass, WritesModulesThatReadBackAndGivesEveryAllReduceOneVerdict) {
 
 TEST(RunPass, ChangesNothingWhenAskedToKeepEverything) {
   PassOptions options = Options();
-  options.keep_all_reason = "switched off by a test";
+  options.keep_all = MakeReason<ReasonId::kModuleExcluded>();
   for (const TestModule& test : AllTestModules()) {
     const Result<PassResult> result = RunPass(test.bytes, options);
     ASSERT_TRUE(result) << test.name << ": " << result.error();
     EXPECT_FALSE(result->module) << test.name;
-    for (const Verdict& verdict : result->report.all_reduces) EXPECT_EQ(verdict.reason, options.keep_all_reason);
+    for (const Verdict& verdict : result->report.all_reduces) EXPECT_EQ(verdict.reason.id, options.keep_all->id);
   }
 }
 

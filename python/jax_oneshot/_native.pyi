@@ -21,6 +21,7 @@ def run_pass(
     timeout_ms: int,
     single_process: bool,
     keep_all_reason: str = "",
+    keep_all_detail: str = "",
     max_rewrites: int = -1,
     combine: tuple[int, int] = (0, 0),
     max_steps: int = 0,
@@ -35,7 +36,8 @@ def run_pass(
       max_bytes: largest message per rank that is rewritten, in bytes; or one such limit by group size, from 0 to 16.
       timeout_ms: how long a rank waits for its peers at run time, in milliseconds.
       single_process: whether all devices of the module live in this process.
-      keep_all_reason: not empty: rewrite nothing, and give every all-reduce this reason.
+      keep_all_reason: if not empty: rewrite nothing, and give every all-reduce the reason with this id.
+      keep_all_detail: the text that fills the `{}` of that reason's format.
       max_rewrites: make only this many rewrites, the first ones; -1: all.
       combine: most bytes, and most collectives, of which XLA:GPU makes one after the pass; (0, 0): it makes none.
       max_steps: how much work the pass may take before it leaves the rest alone; 0: what the module's size allows.
@@ -44,6 +46,13 @@ def run_pass(
 
     Raises:
       ValueError: the bytes are no HloModuleProto, or the pass met something it does not expect.
+    """
+
+def reasons() -> list[dict[str, Any]]:
+    """Every reason that a verdict can give, in the order of xla_pass/verdict/reason_table.inc.
+
+    Returns:
+      For each its `id`, `kind` ("kept", "ends", "stops", "not_rotated" or "internal"), `format`, `meaning` and `advice`.
     """
 
 def module_header(module: bytes) -> tuple[str, list[int]]:

@@ -34,6 +34,8 @@ _VERDICT_FIELDS = (
     "bytes",
     "verdict",
     "reason",
+    "reason_id",
+    "stop_id",
     "row_program",
     "absorbed",
     "outputs",

@@ -18,11 +18,6 @@ from jax_oneshot.rewrite_counter import RewriteCounter
 
 logger = logging.getLogger("jax_oneshot")
 
-EXCLUDED_REASON = "the module's name does not match JAX_ONESHOT_MODULES; widen the pattern to have it rewritten"
-# The prefix that reason::Surprise of xla_pass/verdict/reasons.cc writes.
-SURPRISE = "the pass failed here, please report it: "
-GPU_OBSTACLE_REASON = "the calls cannot run on this machine's GPUs: …"
-
 
 class PassResult(Protocol):
     """What the native run_pass returns."""
@@ -111,7 +106,7 @@ class Hook:
         if result.module is None:
             return result, 0
         if self._platform == "cuda" and (obstacle := self._around.gpu_obstacle(result.report["calls"])):
-            return self._run_pass(module, GPU_OBSTACLE_REASON.replace("…", obstacle)), 0
+            return self._run_pass(module, "gpu_obstacle", obstacle), 0
         wanted = result.report["rewrites"]
         granted, before = self._counter.take(wanted)
         return (result if granted == wanted else self._run_pass(module, max_rewrites=granted)), before
@@ -120,9 +115,11 @@ class Hook:
         """Why the module must not be rewritten; empty: the pass decides."""
         if self._config.modules is None or self._config.rewrites(self._around.module_header(module)[0]):
             return ""
-        return EXCLUDED_REASON
+        return "module_excluded"
 
-    def _run_pass(self, module: bytes, keep_all_reason: str = "", max_rewrites: int = -1) -> PassResult:
+    def _run_pass(
+        self, module: bytes, keep_all_reason: str = "", keep_all_detail: str = "", max_rewrites: int = -1
+    ) -> PassResult:
         return self._around.run_pass(
             module,
             platform=self._platform,
@@ -131,6 +128,7 @@ class Hook:
             timeout_ms=self._config.timeout_ms_for(self._platform),
             single_process=self._is_of_this_process(module),
             keep_all_reason=keep_all_reason,
+            keep_all_detail=keep_all_detail,
             max_rewrites=max_rewrites,
             combine=self._around.combine_limits(),
             calls_per_graph=-1 if self._config.calls_per_graph is None else self._config.calls_per_graph,
@@ -152,7 +150,7 @@ class Hook:
     def _warn_of_surprises(self, report: Mapping[str, Any]) -> None:
         """Logs one line for each all-reduce that is kept because the pass failed on it."""
         for entry in report["all_reduces"]:
-            if entry["verdict"] == "kept" and entry["reason"].startswith(SURPRISE):
+            if entry["verdict"] == "kept" and entry["reason_id"] == "pass_failed":
                 where = f"%{entry['name']} of module {report['module']}"
                 logger.warning("jax_oneshot: %s stays as it is: %s", where, entry["reason"])
 

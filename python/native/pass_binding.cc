@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +19,10 @@
 #include "base/result.h"
 #include "python/native/bindings.h"
 #include "xla_pass/hlo_view/module_header.h"
+#include "xla_pass/pass_options.h"
+#include "xla_pass/pass_report.h"
 #include "xla_pass/run_pass.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 namespace {
@@ -40,6 +45,59 @@ nb::object Text(std::string_view text) {
   return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
+const char* VerdictName(VerdictKind kind) {
+  switch (kind) {
+    case VerdictKind::kKept:
+      return "kept";
+    case VerdictKind::kPlain:
+      return "plain";
+    case VerdictKind::kFused:
+      return "fused";
+  }
+  return "";
+}
+
+const char* KindName(ReasonKind kind) {
+  switch (kind) {
+    case ReasonKind::kKept:
+      return "kept";
+    case ReasonKind::kEnds:
+      return "ends";
+    case ReasonKind::kStops:
+      return "stops";
+    case ReasonKind::kNotRotated:
+      return "not_rotated";
+    case ReasonKind::kInternal:
+      return "internal";
+  }
+  return "";
+}
+
+nb::list Reasons() {
+  nb::list out;
+  for (size_t i = 0; i < std::size(kReasonTable); ++i) {
+    const ReasonEntry& entry = kReasonTable[i];
+    nb::dict one;
+    one["id"] = NameOf(static_cast<ReasonId>(i));
+    one["kind"] = KindName(entry.kind);
+    one["format"] = Text(entry.format);
+    one["meaning"] = Text(entry.meaning);
+    one["advice"] = Text(entry.advice);
+    out.append(one);
+  }
+  return out;
+}
+
+// `detail` fills the hole of a reason that has one.
+Result<Reason> NamedReason(std::string_view id, const std::string& detail) {
+  const std::optional<ReasonId> found = FindReason(id);
+  if (!found) return Err("run_pass: keep_all_reason is '" + std::string(id) + "'; expected the id of a reason");
+  const auto values = detail.empty() ? std::vector<std::string>() : std::vector<std::string>{detail};
+  std::optional<Reason> reason = MakeReason(*found, values);
+  if (!reason) return Err("run_pass: keep_all_detail does not fit reason '" + std::string(id) + "'");
+  return *std::move(reason);
+}
+
 nb::dict ToDict(const Verdict& verdict) {
   nb::dict absorbed;
   absorbed["instructions"] = verdict.absorbed_instructions;
@@ -49,8 +107,10 @@ nb::dict ToDict(const Verdict& verdict) {
   out["name"] = Text(verdict.name);
   out["computation"] = Text(verdict.computation);
   out["shape"] = Text(verdict.shape);
-  out["verdict"] = Text(verdict.verdict);
-  out["reason"] = Text(verdict.reason);
+  out["verdict"] = VerdictName(verdict.kind);
+  out["reason"] = Text(verdict.reason.text);
+  out["reason_id"] = NameOf(verdict.reason.id);
+  out["stop_id"] = verdict.reason.stop ? NameOf(*verdict.reason.stop) : "";
   out["row_program"] = Text(verdict.row_program);
   out["in_loop"] = verdict.in_loop;
   out["group_size"] = verdict.group_size;
@@ -108,8 +168,9 @@ nb::dict ToDict(const RotationVerdict& rotation) {
   nb::dict out;
   out["loop"] = Text(rotation.loop);
   out["computation"] = Text(rotation.computation);
-  out["rotated"] = rotation.reason.empty();
-  out["reason"] = Text(rotation.reason);
+  out["rotated"] = !rotation.reason;
+  out["reason"] = Text(rotation.reason ? rotation.reason->text : "");
+  out["reason_id"] = rotation.reason ? NameOf(rotation.reason->id) : "";
   out["all_reduce"] = Text(rotation.all_reduce);
   out["moved"] = ToList(rotation.moved);
   out["carried"] = ToList(rotation.carried);
@@ -145,8 +206,9 @@ nb::dict ToDict(const PassReport& report) {
 }
 
 PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit& max_bytes, int64_t timeout_ms,
-            bool single_process, std::string keep_all_reason, int64_t max_rewrites, int64_t max_steps,
-            const ByteLimit& two_shot_from, std::pair<int64_t, int64_t> combine, int64_t calls_per_graph) {
+            bool single_process, std::string_view keep_all_reason, const std::string& keep_all_detail,
+            int64_t max_rewrites, int64_t max_steps, const ByteLimit& two_shot_from,
+            std::pair<int64_t, int64_t> combine, int64_t calls_per_graph) {
   Result<Platform> parsed = ParsePlatform(platform);
   if (!parsed) throw ToValueError(parsed.error());
   PassOptions options;
@@ -156,7 +218,11 @@ PassRun Run(const nb::bytes& module, std::string_view platform, const ByteLimit&
   if (!set) throw ToValueError(set.error());
   options.timeout_ms = timeout_ms;
   options.single_process = single_process;
-  options.keep_all_reason = std::move(keep_all_reason);
+  if (!keep_all_reason.empty()) {
+    Result<Reason> reason = NamedReason(keep_all_reason, keep_all_detail);
+    if (!reason) throw ToValueError(reason.error());
+    options.keep_all = *std::move(reason);
+  }
   options.max_rewrites = max_rewrites;
   options.combine = {combine.first, combine.second};
   options.max_steps = max_steps;
@@ -187,9 +253,11 @@ void BindPass(nb::module_& module) {
       .def_ro("report", &PassRun::report, "The fields of PassReport in xla_pass/run_pass.h.");
   module.def("run_pass", &Run, nb::arg("module"), nb::kw_only(), nb::arg("platform"), nb::arg("max_bytes"),
              nb::arg("timeout_ms"), nb::arg("single_process"), nb::arg("keep_all_reason") = "",
-             nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0, nb::arg("two_shot_from") = NoMessage()[0],
-             nb::arg("combine") = std::pair<int64_t, int64_t>(0, 0), nb::arg("calls_per_graph") = 0,
+             nb::arg("keep_all_detail") = "", nb::arg("max_rewrites") = -1, nb::arg("max_steps") = 0,
+             nb::arg("two_shot_from") = NoMessage()[0], nb::arg("combine") = std::pair<int64_t, int64_t>(0, 0),
+             nb::arg("calls_per_graph") = 0,
              "Runs the pass on a serialized HloModuleProto, without the GIL. ValueError: it is none, or a bug.");
+  module.def("reasons", &Reasons, "Every reason: its id, kind, format, meaning and advice. See reason_table.inc.");
   module.def("module_header", &ReadHeader, nb::arg("module"),
              "Name and device ids of a serialized HloModuleProto. ValueError: it is none.");
 }

@@ -80,8 +80,12 @@ inline hlo::TestInstruction TestOp(int64_t id, std::string name, std::string opc
 
 // The error, or "" if there is none.
 template <typename T>
-std::string Refusal(const Result<T>& result) {
+std::string Refusal(const tl::expected<T, std::string>& result) {
   return result ? "" : result.error();
+}
+template <typename T, typename E>
+std::string Refusal(const tl::expected<T, E>& result) {
+  return result ? "" : result.error().text;
 }
 
 }  // namespace jax_oneshot

@@ -31,7 +31,7 @@ TEST(GrowRegion, TakesTheResidualAndTheNormUpToTheDot) {
   EXPECT_EQ(growth.Names(region.members), "ar y square sum safe scale wide_scale scaled n");
   EXPECT_EQ(growth.Operands(region), "d x gamma");
   EXPECT_EQ(growth.Names(region.outputs), "y n") << "the residual is read again";
-  EXPECT_EQ(region.ends, "the region ends before %next: custom has no row form");
+  EXPECT_EQ(region.ends.text, "the region ends before %next: custom has no row form");
   EXPECT_EQ(region.absorbed_instructions, 8);
   EXPECT_EQ(region.extent.rows, 8);
   EXPECT_EQ(region.extent.width, 128);
@@ -41,7 +41,7 @@ TEST(GrowRegion, TakesTheResidualAndTheNormUpToTheDot) {
 
 TEST(GrowRegion, SaysWhenEverythingBehindWasTakenIn) {
   Growth growth("ar = f32[8,128] all-reduce(d), replica_groups={{0,1}}, to_apply=add  y = f32[8,128] add(ar, x)");
-  EXPECT_EQ(growth.Grow("ar").ends, "everything behind it was absorbed");
+  EXPECT_EQ(growth.Grow("ar").ends.text, "everything behind it was absorbed");
 }
 
 TEST(GrowRegion, RefusesAnOperandThatIsComputedFromTheRegion) {
@@ -56,7 +56,7 @@ TEST(GrowRegion, RefusesAnOperandThatIsComputedFromTheRegion) {
     Growth growth(text.replace(text.find("WHAT"), 4, what));
     EXPECT_TRUE(growth.Accept(growth.Grow("second")));
     const Region region = growth.Grow("ar");
-    return growth.Names(region.members) + ", " + region.ends;
+    return growth.Names(region.members) + ", " + region.ends.text;
   };
   EXPECT_EQ(grow("ar"), "ar, the region ends before %z: its operand %back is computed from the region");
   EXPECT_EQ(grow("x"), "ar z, everything behind it was absorbed");
@@ -68,7 +68,7 @@ TEST(GrowRegion, StopsAtControlDependencies) {
                    y = f32[8,128] add(ar, x), control-predecessors={before})");
   const Region region = growth.Grow("ar");
   EXPECT_EQ(growth.Names(region.members), "ar");
-  EXPECT_EQ(region.ends, "the region ends before %y: it has control dependencies");
+  EXPECT_EQ(region.ends.text, "the region ends before %y: it has control dependencies");
 }
 
 constexpr char kTwoSums[] = "second = f32[8,128] all-reduce(e), to_apply=add, replica_groups=";
@@ -122,7 +122,7 @@ TEST(GrowRegion, GivesAMaximumNoEpilogue) {
   Growth growth("ar = f32[8,128] all-reduce(d), replica_groups={{0,1}}, to_apply=max  y = f32[8,128] add(ar, x)");
   const Region region = growth.Grow("ar");
   EXPECT_EQ(growth.Names(region.members), "ar");
-  EXPECT_EQ(region.ends, "an all-reduce by maximum gets no epilogue");
+  EXPECT_EQ(region.ends.text, "an all-reduce by maximum gets no epilogue");
   EXPECT_EQ(region.absorbed_instructions, 0);
 }
 
@@ -140,11 +140,11 @@ TEST(GrowRegion, LeavesToAFusingCompilerWhatIsFreeThere) {
 
 TEST(GrowRegion, KeepsAnAllReduceThatIsReadInAnotherLayout) {
   Growth growth("ar = f32[8,128]{0,1} all-reduce(d), replica_groups={{0,1}}, to_apply=add  q = f32[8,32] dot(ar, w)");
-  EXPECT_EQ(growth.Grow("ar").kept_because, "the layout of f32[8,128] is not row-major");
+  EXPECT_EQ(growth.Grow("ar").kept_because->text, "the layout of f32[8,128] is not row-major");
   Growth copied(R"(ar = f32[8,128]{0,1} all-reduce(d), replica_groups={{0,1}}, to_apply=add
                    y = f32[8,128] copy(ar)
                    q = f32[8,32] dot(y, w))");
-  EXPECT_EQ(copied.Grow("ar").kept_because, "") << "nobody outside reads it so";
+  EXPECT_FALSE(copied.Grow("ar").kept_because) << "nobody outside reads it so";
 }
 
 }  // namespace

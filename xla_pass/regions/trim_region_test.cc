@@ -37,7 +37,7 @@ std::string Trimmed(const std::string& body, const std::vector<std::string>& uni
   NodeSet members = {test["ar"]};
   for (const std::string& unit : units) {
     const Decision<void> done = translator.TranslateUnit(test[unit]);
-    if (!done) return unit + ": " + done.error();
+    if (!done) return unit + ": " + done.error().text;
     members.Insert(test[unit]);
   }
   const TrimmedRegion trimmed =

@@ -37,12 +37,12 @@ std::string InBody(const std::string& body) {
   options.replication = &replication;
   options.programs = &programs;
   SiteTable sites;
-  Result<Site> site =
+  Decision<Site> site =
       CheckSite(test.graph(), ar, DecodeReplicaGroups(test.graph().at(ar)), SiteLimits{options.max_bytes});
-  if (!site) return site.error();
+  if (!site) return site.error().text;
   sites.Add(*std::move(site));
-  const Result<Region> region = GrowRegion(test.graph(), sites, order, {0, 0}, options);
-  if (!region) return region.error();
+  const Decision<Region> region = GrowRegion(test.graph(), sites, order, {0, 0}, options);
+  if (!region) return region.error().text;
   std::string text;
   for (const InPlaceResult& found : FindInPlaceResults(test.graph(), {}, *region)) {
     text += test.Names(std::vector<Node>{region->outputs[static_cast<size_t>(found.output)]}) + " <- " +

@@ -12,7 +12,7 @@ std::string RefusalOf(const std::string& text) {
 
 TEST(Loop, NamesWhatTheNextAndTheFirstRoundReadInPlaceOfAnElement) {
   const TestGraph test(HandLoop());
-  const Result<Loop> loop = ReadLoop(test.graph(), test["loop"]);
+  const Decision<Loop> loop = ReadLoop(test.graph(), test["loop"]);
   ASSERT_TRUE(loop) << Refusal(loop);
   const int x = ElementOf(test.graph(), *loop, test["x"]);
   EXPECT_EQ(x, 1);
@@ -27,7 +27,7 @@ TEST(Loop, TellsAnElementThatIsHandedOnElsewhereFromOneThatStays) {
   const TestGraph test(HandLoop({{"state = (s32[], f32[8,64], f32[3,64]) parameter(0)\n         i = s32[]",
                                   "state = (s32[], f32[8,64], f32[3,64]) parameter(0)\n         i = s32[]"},
                                  {"tuple(i1, y, gammas)", "tuple(i1, x, gammas)"}}));
-  const Result<Loop> loop = ReadLoop(test.graph(), test["loop"]);
+  const Decision<Loop> loop = ReadLoop(test.graph(), test["loop"]);
   ASSERT_TRUE(loop) << Refusal(loop);
   EXPECT_TRUE(IsInvariant(test.graph(), *loop, 1));
 }

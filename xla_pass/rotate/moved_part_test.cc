@@ -8,7 +8,7 @@ namespace {
 // "values; members"
 std::string PartOf(const std::string& text, const std::function<bool(std::string_view)>& may_take = nullptr) {
   const TestGraph test(text);
-  const Result<Loop> loop = ReadLoop(test.graph(), test["loop"]);
+  const Decision<Loop> loop = ReadLoop(test.graph(), test["loop"]);
   EXPECT_TRUE(loop) << Refusal(loop);
   if (!loop) return "";
   const MovedPart part =

@@ -7,7 +7,7 @@ namespace {
 
 bool AreInTime(const std::vector<std::pair<std::string, std::string>>& changes) {
   const TestGraph test(HandLoop(changes));
-  const Result<Loop> loop = ReadLoop(test.graph(), test["loop"]);
+  const Decision<Loop> loop = ReadLoop(test.graph(), test["loop"]);
   EXPECT_TRUE(loop) << Refusal(loop);
   const MovedPart part = FindMovedPart(test.graph(), *loop, [](Node) { return true; });
   EXPECT_EQ(test.Names(part.values), "n");

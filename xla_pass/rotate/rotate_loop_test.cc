@@ -9,7 +9,7 @@ class Rotated {
  public:
   explicit Rotated(const std::string& text, bool after_copy_insertion = false) {
     const TestGraph test(text);
-    const Result<Loop> loop = ReadLoop(test.graph(), test["loop"]);
+    const Decision<Loop> loop = ReadLoop(test.graph(), test["loop"]);
     EXPECT_TRUE(loop) << Refusal(loop);
     const MovedPart part = FindMovedPart(test.graph(), *loop, [](Node) { return true; });
     rotated_ = RotateLoop(test.graph(), *loop, part, after_copy_insertion);

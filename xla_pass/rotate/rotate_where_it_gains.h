@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "xla_pass/hlo_view/hlo_view.h"
 #include "xla_pass/rotate/made_region.h"
+#include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
 

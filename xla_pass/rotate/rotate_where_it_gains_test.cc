@@ -102,6 +102,7 @@ TEST(RotateWhereItGains, RotatesNothingWhereThePassFails) {
   const Rotations rotations =
       Rotate(HandLoop(), false, [](const std::string&) -> Result<std::vector<MadeRegion>> { return Err("of a test"); });
   EXPECT_FALSE(rotations.any_made);
+  EXPECT_EQ(rotations.loops[0].reason->id, ReasonId::kRotatedModuleFails);
   EXPECT_EQ(rotations.loops[0].reason->text, "the pass fails on the module with rotated loops: of a test");
 }
 
@@ -128,6 +129,7 @@ TEST(RotateWhereItGains, RotatesTheFirstLoopsOfVeryMany) {
                                      [](const std::string&) { return std::vector<MadeRegion>{}; });
   ASSERT_EQ(rotations.loops.size(), 18u);
   EXPECT_EQ(rotations.loops[15].reason->id, ReasonId::kNoRegionTakesItIn);
+  EXPECT_EQ(rotations.loops[16].reason->id, ReasonId::kTooManyLoops);
   EXPECT_EQ(rotations.loops[16].reason->text, "only the first 16 such loops of a module are rotated");
 }
 

@@ -92,7 +92,7 @@ TEST(RowLayoutAfterBitcast, RefusesWhatMovesElements) {
 std::string After(const std::string& move, const RowLayout& fold) {
   const TestGraph test("main { x = f32[2,4,96] parameter(0) " + move + " }");
   const Decision<RowLayout> after = RowLayoutAfterMove(test.graph(), test["m"], fold);
-  if (!after) return after.error();
+  if (!after) return after.error().text;
   return (after->columns_first ? "columns first at " : "rows first at ") + std::to_string(after->split);
 }
 

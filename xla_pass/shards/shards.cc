@@ -78,7 +78,7 @@ Decision<void> Shards::CheckOffset(Node dynamic_slice, int dimension) const {
       if (!offset) return Refuse<ReasonId::kSliceOffsetUnknown>(offset.error());
       const int64_t expected = static_cast<int64_t>(place) * size;
       const int64_t taken = std::clamp<int64_t>(*offset, 0, last);
-      if (taken != expected) return Refuse<ReasonId::kSliceAtOtherOffset>(taken, group[place], expected);
+      if (taken != expected) return Refuse<ReasonId::kSliceAtOtherOffset>(group[place], taken, expected);
     }
   }
   return {};

@@ -161,7 +161,7 @@ std::string OnlySlice(const std::string& behind) {
            ar = f32[8,64] all-reduce(x), replica_groups={{0,1}}, to_apply=add )" +
                        behind + "}");
   const Decision<Site> site = SiteOf(test);
-  if (!site) return site.error();
+  if (!site) return site.error().text;
   return site->only_slice == kNoNode ? "none" : std::string(test.graph().at(site->only_slice).name);
 }
 

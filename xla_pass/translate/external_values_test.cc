@@ -34,7 +34,7 @@ class Reading {
   std::string Program(const std::string& name, const RowLayout& fold,
                       Distribution distribution = Distribution::kWhole) {
     const Decision<int> value = Read(name, fold, distribution);
-    if (!value) return value.error();
+    if (!value) return value.error().text;
     const ProgramBuilder::Finished finished = builder_.Finish({{*value, builder_.kind(*value)}});
     std::string text = PrintRowProgram(finished.program) + " of";
     for (int input : finished.kept_inputs) text += " " + NameOf(values_.operands()[input].node);

@@ -37,7 +37,7 @@ TEST(KnownPrograms, RefusesAProgramThatBreaksARule) {
   KnownPrograms known;
   const Decision<const std::string*> text = known.TextOf(RowProgram());
   ASSERT_FALSE(text);
-  EXPECT_THAT(text.error(), testing::HasSubstr("output"));
+  EXPECT_THAT(text.error().text, testing::HasSubstr("output"));
   EXPECT_EQ(known.size(), 0u);
 }
 

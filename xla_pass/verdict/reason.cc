@@ -2,6 +2,7 @@
 #include "xla_pass/verdict/reason.h"
 
 #include <cctype>
+#include <iterator>
 
 namespace jax_oneshot {
 
@@ -23,6 +24,12 @@ std::optional<ReasonId> FindReason(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<Reason> MakeReason(ReasonId id, const std::vector<std::string>& values) {
+  const std::string_view format = EntryOf(id).format;
+  if (reason_internal::CountHoles(format) != values.size()) return std::nullopt;
+  return Reason{id, reason_internal::Fill(format, values), std::nullopt};
+}
+
 Reason RegionEnds(std::string_view instruction, const Reason& why) {
   Reason reason = MakeReason<ReasonId::kRegionEnds>(instruction, why.text);
   reason.stop = why.id;
@@ -31,7 +38,7 @@ Reason RegionEnds(std::string_view instruction, const Reason& why) {
 
 namespace reason_internal {
 
-std::string Fill(std::string_view format, std::initializer_list<std::string> values) {
+std::string Fill(std::string_view format, const std::vector<std::string>& values) {
   std::string text;
   for (const std::string& value : values) {
     const size_t hole = format.find("{}");

@@ -10,13 +10,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace jax_oneshot {
 
@@ -72,7 +72,7 @@ constexpr size_t CountHoles(std::string_view format) {
   return holes;
 }
 
-std::string Fill(std::string_view format, std::initializer_list<std::string> values);
+std::string Fill(std::string_view format, const std::vector<std::string>& values);
 
 template <typename T>
 std::string TextOf(const T& value) {
@@ -98,6 +98,9 @@ tl::unexpected<Reason> Refuse(const Args&... args) {
 }
 
 inline tl::unexpected<Reason> Refuse(Reason reason) { return tl::unexpected<Reason>(std::move(reason)); }
+
+// The same for an id known at run time; none if the number of values is wrong.
+std::optional<Reason> MakeReason(ReasonId id, const std::vector<std::string>& values);
 
 // "the region ends before %dot.1: dot has no row form"
 Reason RegionEnds(std::string_view instruction, const Reason& why);

@@ -73,7 +73,6 @@ def _run_once(module: bytes) -> tuple[float, Mapping[str, Any]]:
         two_shot_from=default_two_shot_from("cuda"),
         timeout_ms=30_000,
         single_process=True,
-        keep_all_reason="",
         combine=XLA_COMBINES,
     )
     return (time.thread_time() - start) * 1e3, run.report

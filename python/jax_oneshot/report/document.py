@@ -135,7 +135,7 @@ def _why_not(summaries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for number, one in enumerate(summary["all_reduces"]):
             if one["verdict"] != "kept":
                 continue
-            known = reasons.find(one["reason"])
+            known = reasons.of_verdict(one)
             message, advice = (known.message, known.advice) if known else (one["reason"], "")
             group = groups.setdefault(
                 message, {"reason": message, "count": 0, "bytes": 0, "advice": advice, "all_reduces": []}

@@ -77,7 +77,7 @@ def _detail(module: ReadModule, entry: dict[str, Any], template: jinja2.Template
     except row_program.RowProgramError:
         program = None
     drawing = graph.draw(program, call.reads, call.returns) if program and call else ""
-    known = reasons.find(entry["reason"])
+    known = reasons.of_verdict(entry)
     return template.render(
         entry=entry,
         call=call,
