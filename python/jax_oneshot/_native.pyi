@@ -52,7 +52,7 @@ def reasons() -> list[dict[str, Any]]:
     """Every reason that a verdict can give, in the order of xla_pass/verdict/reason_table.inc.
 
     Returns:
-      For each its `id`, `kind` ("kept", "ends", "stops", "not_rotated" or "internal"), `format`, `meaning` and `advice`.
+      For each its `id`, `kind` ("kept", "ends", "stops", "not_rotated", "internal"), `format`, `meaning` and `advice`.
     """
 
 def module_header(module: bytes) -> tuple[str, list[int]]:
