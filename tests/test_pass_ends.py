@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hlo_fixture import GROUPS_8, all_reduce, entry, run_pass
 
-OUT_OF_STEPS = "the pass has used up its {} steps for this module; what is left stays as it is"
+OUT_OF_STEPS = "the pass has used up its {} steps for this module; the rest is left unchanged"
 
 # A norm of a narrow sum, whose widened values are returned too: the call computes %wide inside, for the row sum, and
 # the module keeps a copy outside, computed from the call's result.

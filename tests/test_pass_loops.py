@@ -191,7 +191,7 @@ def test_a_loop_whose_state_leaves_it_whole_is_not_rotated() -> None:
 def test_a_round_that_ends_in_more_than_row_wise_math_is_not_rotated() -> None:
     """The all-reduce is kept, so no call absorbs the norm, and the module is unchanged."""
     run = run_pass(SCAN.text(), max_bytes=8)
-    assert rotation(run)["reason"] == "no all-reduce of the round takes in what begins the next one"
+    assert rotation(run)["reason"] == "no region in the loop body absorbs the start of the next iteration"
     assert run.after is None
     transposed = dataclasses.replace(
         SCAN,

@@ -41,7 +41,7 @@ def test_a_sum_over_two_axes_one_after_the_other_is_one_call_over_both() -> None
     assert groups_of_call(run) == "0, 1, 2, 3, 4, 5, 6, 7"
     assert [verdict["name"] for verdict in run.verdicts] == ["total", "first"]
     assert [verdict["verdict"] for verdict in run.verdicts] == ["fused", "fused"]
-    assert run.verdicts[1]["reason"] == "it and %total, over other ranks, are one all-reduce over all of them"
+    assert run.verdicts[1]["reason"] == "it and %total, over another axis, become one all-reduce over both"
     assert run.verdicts[1]["row_program"] == run.verdicts[0]["row_program"]
 
 
@@ -177,7 +177,7 @@ KEPT_APART = {
 def test_sums_that_are_not_one_stay_two(name: str) -> None:
     run = run_pass(KEPT_APART[name])
     assert run.report["collectives_after"] == 2
-    assert not any("over other ranks" in verdict["reason"] for verdict in run.verdicts)
+    assert not any(verdict["reason_id"] == "folded_into" for verdict in run.verdicts)
 
 
 def test_with_the_pass_held_back_nothing_folds() -> None:

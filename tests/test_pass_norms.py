@@ -70,7 +70,7 @@ def test_a_residual_with_another_row_order_is_not_absorbed() -> None:
         ROOT %y = bf16[8,8]{{1,0}} add(%t, %t)""")
     )
     assert run.only["verdict"] == "plain"
-    assert run.only["reason"] == "the region ends before %t: nothing in the region transposes its rows back"
+    assert run.only["reason"] == "the region ends before %t: the region never transposes it back to rows"
     assert "%t = bf16[8,8]{1,0} transpose(%ar)" in "\n".join(run.body)
 
 
@@ -149,7 +149,7 @@ def test_layer_norm_is_absorbed_in_both_spellings_of_the_variance(spelling: str)
         ROOT %n = f32[8,64]{{1,0}} add(%n0, %betab)""")
     )
     assert run.only["verdict"] == "fused"
-    assert run.only["reason"] == "everything behind it was absorbed"
+    assert run.only["reason"] == "everything after it was absorbed"
     assert run.only["outputs"] == 1
     assert len([line for line in run.body if "parameter(" not in line]) == 1
 

@@ -64,7 +64,7 @@ CASES = {
     "a transpose that nobody undoes": Case(
         """%stop = bf16[64,8]{1,0} transpose(%ar), dimensions={1,0}
         ROOT %n = bf16[64,8]{1,0} negate(%stop)""",
-        "nothing in the region transposes its rows back",
+        "the region never transposes it back to rows",
     ),
     "a fusion that adds columns to rows": Case(
         "ROOT %stop = bf16[8,8]{1,0} fusion(%ar), kind=kLoop, calls=%fused",
@@ -277,11 +277,11 @@ def test_a_comparison_of_truth_values_has_one_order_only_and_is_taken_in() -> No
     %b = pred[8,64]{{1,0}} compare(%x, %ar), direction=LT
     ROOT %c = pred[8,64]{{1,0}} compare(%a, %b), direction=NE"""
     run = run_pass(entry(f"%p = {ROW} parameter(0)\n%ar = {all_reduce('%p')}\n{body}"))
-    assert run.only["reason"] == "everything behind it was absorbed"
+    assert run.only["reason"] == "everything after it was absorbed"
     assert "compare x2, x3, direction=NE" in run.only["row_program"]
 
 
 def test_a_comparison_by_ieees_rules_is_taken_in() -> None:
     body = f"%x = {ROW} parameter(1)\nROOT %c = pred[8,64]{{1,0}} compare(%ar, %x), direction=LT"
     run = run_pass(entry(f"%p = {ROW} parameter(0)\n%ar = {all_reduce('%p')}\n{body}"))
-    assert run.only["reason"] == "everything behind it was absorbed"
+    assert run.only["reason"] == "everything after it was absorbed"

@@ -32,7 +32,7 @@ WRONG_OFFSETS = {
     "not known": (
         """%given = s32[] parameter(3)
         %next = s32[] add(%offset, %given)""",
-        "the offset of its slice is not known for every rank: %given (parameter) is not a number that the rank alone "
+        "the offset of its slice is not known on every rank: %given (parameter) is not a number that the rank alone "
         "decides",
     ),
 }
@@ -136,7 +136,7 @@ def test_columns_that_the_ranks_do_not_divide_end_the_region() -> None:
     )
     assert run.only["verdict"] == "plain"
     assert run.only["reason"] == (
-        "the region ends before %part: it takes 8 of 60 columns, which 8 ranks do not share out so"
+        "the region ends before %part: it takes 8 of 60 columns, which is not an equal share for 8 ranks"
     )
 
 

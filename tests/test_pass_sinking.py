@@ -210,7 +210,7 @@ def two_axes(weights: str) -> str:
 def test_what_an_expert_s_ranks_share_does_not_keep_two_axes_apart() -> None:
     run = run_pass(two_axes(gathered("weights", "bf16[2]{0}", "bf16[8]{0}", 1, "[2,4]<=[8]")))
     assert (run.report["collectives_before"], run.report["collectives_after"]) == (3, 2)
-    assert of(run, "total")["reason"] == "it and %ar, over other ranks, are one all-reduce over all of them"
+    assert of(run, "total")["reason"] == "it and %ar, over another axis, become one all-reduce over both"
     assert f"{WIDE} multiply(" in (run.after or "")
     assert "array<i64: 0, 1, 2, 3, 4, 5, 6, 7>" in (run.after or "")
 

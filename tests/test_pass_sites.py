@@ -59,7 +59,7 @@ def test_maximum_and_minimum_become_plain_whatever_their_computation_is_called(r
     )
     kind = "maximum" if reducer == "max_f32" else "minimum"
     assert run.only["verdict"] == "plain"
-    assert run.only["reason"] == f"an all-reduce by {kind} gets no epilogue"
+    assert run.only["reason"] == f"a reduction by {kind} gets no epilogue"
     assert f"a0: {kind[:3]} f32 row" in run.only["row_program"]
 
 
@@ -192,7 +192,7 @@ def test_options_can_keep_everything() -> None:
         run_pass(lone(), keep_all_reason="gpu_obstacle")
     several = run_pass(lone(), platform="cpu", single_process=False)
     assert several.only["reason"] == (
-        "the devices belong to several processes; the CPU kernels meet within one process only"
+        "the devices belong to several processes; the CPU kernels exchange within one process only"
     )
     assert run_pass(lone(), platform="cuda", single_process=False).only["verdict"] == "plain"
 
@@ -207,7 +207,7 @@ def test_beyond_the_limit_all_reduces_are_kept_and_the_first_ones_are_numbered()
     ROOT %c = {all_reduce("%y")}""")
     run = run_pass(text, max_rewrites=2)
     assert [verdict["rewrite"] for verdict in run.verdicts] == [1, 2, 0]
-    assert run.verdicts[2]["reason"] == "JAX_ONESHOT_LIMIT is reached; this rewrite would be one more"
+    assert run.verdicts[2]["reason"] == "JAX_ONESHOT_LIMIT is reached; this rewrite would exceed it"
     assert (run.report["rewrites"], run.report["collectives_after"]) == (2, 3)
     assert [line.count("all-reduce(") for line in run.body].count(1) == 1
     assert run_pass(text, max_rewrites=0).after is None
@@ -370,7 +370,7 @@ SIBLINGS = entry(f"""
 
 def test_all_reduces_of_which_xla_makes_one_are_left_to_it() -> None:
     run = run_pass(SIBLINGS, combine=(1 << 20, 100))
-    why = "XLA combines it with others that do not wait for it: 1 collectives, where there would be 2 with the calls"
+    why = "XLA's combiner merges it with others: 1 collectives, against 2 with the calls"
     assert [verdict["reason"] for verdict in run.verdicts] == [why, why]
     assert run.after is None
     assert (run.report["collectives_before"], run.report["collectives_after"]) == (2, 1)

@@ -111,7 +111,7 @@ def test_what_is_read_as_columns_outside_stays_with_all_that_is_made_of_it() -> 
     text = entry(f"{NORM}{THERE}\n{SCALE}\n{BACK}\nROOT %out = (f32[8,64]{{1,0}}, f32[64,8]{{1,0}}) tuple(%n, %m)")
     run = run_pass(text)
     assert run.only["verdict"] == "fused", "the norm without its weight"
-    assert run.only["reason"] == "the region ends before %t: nothing in the region transposes its rows back"
+    assert run.only["reason"] == "the region ends before %t: the region never transposes it back to rows"
     assert outside("\n".join(run.body), *names) == outside(text, *names)
 
 
@@ -146,7 +146,7 @@ def test_as_many_rows_as_columns_are_not_taken_for_each_other(case: str) -> None
     text = entry(SQUARE + SQUARES[case])
     run = run_pass(text)
     assert run.only["verdict"] == "plain"
-    assert run.only["reason"] == "the region ends before %t: nothing in the region transposes its rows back"
+    assert run.only["reason"] == "the region ends before %t: the region never transposes it back to rows"
     assert outside("\n".join(run.body), "%t", "%s", "%y") == outside(text, "%t", "%s", "%y")
 
 

@@ -21,7 +21,7 @@ _COMMANDS = {
     "demo": ("jax_oneshot.commands.demo", "run a tensor-parallel decoder with the pass off and on, and compare"),
     "opt": ("jax_oneshot.commands.opt", "run the pass alone on a file with one HLO module"),
     "report": ("jax_oneshot.commands.report", "show a dump folder as one page: before, after, and why"),
-    "doctor": ("jax_oneshot.commands.doctor", "say what would stop fusion here, and how to mend it"),
+    "doctor": ("jax_oneshot.commands.doctor", "say what would prevent fusion here, and how to fix it"),
     "bisect": ("jax_oneshot.commands.bisect", "find the rewrite that makes a program go wrong"),
     "bench": ("jax_oneshot.commands.bench", "measure the pass, the kernels and the demo"),
 }
@@ -60,9 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     lines = "\n".join(f"  {name:8}{text}" for name, (_, text) in _COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="jax-oneshot",
-        description="Fuses small all-reduces and the row-wise math behind them, inside XLA.\n"
+        description="Fuses small all-reduces and the row-wise math after them, inside XLA.\n"
         "To have it work on a model, set JAX_ONESHOT=1 and run the model; these commands show what it does.",
-        epilog=f"commands:\n{lines}\n\n`jax-oneshot COMMAND --help` tells more of one.",
+        epilog=f"commands:\n{lines}\n\n`jax-oneshot COMMAND --help` explains a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"jax-oneshot {jax_oneshot.__version__}")

@@ -188,7 +188,7 @@ VARIABLES: dict[str, Variable] = {
         lambda value: pathlib.Path(value).expanduser(),
         "folder for HLO before and after, and a [report](docs/report.md) of every module",
         default="nothing is written",
-        values="a folder; it is made if need be",
+        values="a folder; created if missing",
     ),
     "JAX_ONESHOT_MAX_BYTES": Variable(
         "max_bytes",
@@ -214,7 +214,7 @@ VARIABLES: dict[str, Variable] = {
     "JAX_ONESHOT_LIMIT": Variable(
         "limit",
         _rewrite_count,
-        "only the first so many rewrites of the process are made; for [bisecting](docs/bisect.md)",
+        "make only this many rewrites in the process, the first ones; for [bisecting](docs/bisect.md)",
         default="all rewrites",
         values="a whole number, 0 or more",
     ),

@@ -177,7 +177,7 @@ TEST(DecideRegions, KeepsWhatIsLeftOnceTheStepsAreSpent) {
     const Decisions decisions = growth.Decide(false);
     EXPECT_EQ(decisions.regions.size() + decisions.kept.size(), 2u) << left;
     for (const auto& [seed, why] : decisions.kept) {
-      EXPECT_EQ(why.text, "the pass has used up its 1048576 steps for this module; what is left stays as it is");
+      EXPECT_EQ(why.text, "the pass has used up its 1048576 steps for this module; the rest is left unchanged");
     }
     first_only |= decisions.regions.size() == 1 && growth.Names(decisions.regions[0].members) == "ar y";
   }

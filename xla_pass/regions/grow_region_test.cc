@@ -41,7 +41,7 @@ TEST(GrowRegion, TakesTheResidualAndTheNormUpToTheDot) {
 
 TEST(GrowRegion, SaysWhenEverythingBehindWasTakenIn) {
   Growth growth("ar = f32[8,128] all-reduce(d), replica_groups={{0,1}}, to_apply=add  y = f32[8,128] add(ar, x)");
-  EXPECT_EQ(growth.Grow("ar").ends.text, "everything behind it was absorbed");
+  EXPECT_EQ(growth.Grow("ar").ends.text, "everything after it was absorbed");
 }
 
 TEST(GrowRegion, RefusesAnOperandThatIsComputedFromTheRegion) {
@@ -59,7 +59,7 @@ TEST(GrowRegion, RefusesAnOperandThatIsComputedFromTheRegion) {
     return growth.Names(region.members) + ", " + region.ends.text;
   };
   EXPECT_EQ(grow("ar"), "ar, the region ends before %z: its operand %back is computed from the region");
-  EXPECT_EQ(grow("x"), "ar z, everything behind it was absorbed");
+  EXPECT_EQ(grow("x"), "ar z, everything after it was absorbed");
 }
 
 TEST(GrowRegion, StopsAtControlDependencies) {
@@ -122,7 +122,7 @@ TEST(GrowRegion, GivesAMaximumNoEpilogue) {
   Growth growth("ar = f32[8,128] all-reduce(d), replica_groups={{0,1}}, to_apply=max  y = f32[8,128] add(ar, x)");
   const Region region = growth.Grow("ar");
   EXPECT_EQ(growth.Names(region.members), "ar");
-  EXPECT_EQ(region.ends.text, "an all-reduce by maximum gets no epilogue");
+  EXPECT_EQ(region.ends.text, "a reduction by maximum gets no epilogue");
   EXPECT_EQ(region.absorbed_instructions, 0);
 }
 

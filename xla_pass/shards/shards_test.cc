@@ -84,11 +84,10 @@ TEST(Shards, RefusesASliceAtOtherColumns) {
 }
 
 TEST(Shards, RefusesASliceWhoseOffsetTheRankAloneDoesNotDecide) {
-  EXPECT_EQ(
-      SliceRefusal(R"(step = u32[] parameter(3)
+  EXPECT_EQ(SliceRefusal(R"(step = u32[] parameter(3)
                             s = f32[8,64] dynamic-slice(x, zero, step))"),
-      "the offset of its slice is not known for every rank: %step (parameter) is not a number that the rank alone "
-      "decides");
+            "the offset of its slice is not known on every rank: %step (parameter) is not a number that the rank alone "
+            "decides");
 }
 
 TEST(Shards, RefusesASliceOfRowsOrOfOtherWidths) {
@@ -96,7 +95,7 @@ TEST(Shards, RefusesASliceOfRowsOrOfOtherWidths) {
   EXPECT_EQ(SliceRefusal("s = f32[4,128] dynamic-slice(x, zero, zero)"), not_columns);
   EXPECT_EQ(SliceRefusal("s = f32[4,64] dynamic-slice(x, zero, mine)"), not_columns);
   EXPECT_EQ(SliceRefusal("s = f32[8,32] dynamic-slice(x, zero, mine)"),
-            "it takes 32 of 128 columns, which 2 ranks do not share out so");
+            "it takes 32 of 128 columns, which is not an equal share for 2 ranks");
 }
 
 TEST(Shards, TakesPiecesOfARowOnlyWhereTheyAreConsecutive) {

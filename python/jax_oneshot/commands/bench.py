@@ -67,21 +67,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=pathlib.Path,
         metavar="FILE",
-        help=f"merge here (default: {_DEFAULT_OUT}; for kernel: kernel-GPU.json beside it)",
+        help=f"results file to merge into (default: {_DEFAULT_OUT}; kernel: kernel-GPU.json in the same folder)",
     )
-    parser.add_argument("--rounds", type=positive, default=7, help="turns of each measurement (default: 7)")
+    parser.add_argument("--rounds", type=positive, default=7, help="rounds per measurement (default: 7)")
     parser.add_argument(
         "--competitor",
         action="append",
         default=[],
         metavar="LIBRARY",
-        help="kernel: measure the kernels of this library too (ffi_kernels/cuda/bench/competitor.h)",
+        help="kernel: also measure this library's kernels (ffi_kernels/cuda/bench/competitor.h)",
     )
     parser.add_argument(
         "--gpus",
         choices=("one", "each", "together"),
-        help="kernel: one GPU for all ranks (the default), or one for each, over peer access; decode: a process for "
-        "each GPU (the default), or one for all of them together",
+        help="kernel: one GPU for all ranks (default), or one each with peer access; decode: a process per GPU (each, "
+        "the default) or a single process (together)",
     )
     parser.add_argument(
         "--no-nccl", dest="nccl", action="store_false", help="kernel, with --gpus each: do not start NCCL"
@@ -91,20 +91,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_methods,
         default=[],
         metavar="NAME,...",
-        help="kernel: these methods only, and the competitors' (default: all)",
+        help="kernel: only these methods; competitors are always measured (default: all)",
     )
     parser.add_argument(
         "--ranks",
         type=numbers,
         metavar="N,...",
-        help="kernel: these numbers of ranks (default: of 2, 4 and 8 those for which there are GPUs); decode: one "
-        "number (default: all GPUs)",
+        help="kernel: numbers of ranks (default: those of 2, 4 and 8 that the GPUs allow); decode: one number "
+        "(default: number of GPUs)",
     )
     parser.add_argument(
         "--shapes",
         type=shapes,
         metavar="ROWSxWIDTH,...",
-        help="kernel: these messages only; they replace a whole table in the file, so name one with --out",
+        help="kernel: only these shapes; replaces the whole table in the results file, so use --out",
     )
     command.add_arguments(parser.add_argument_group("decode"))
 
@@ -253,7 +253,7 @@ def _bench_import(arguments: argparse.Namespace, progress: Progress) -> Figures:
     milliseconds = start_up.measure(arguments.rounds)
     table = _table("ms")
     table.add_row(f"{milliseconds:.2f}")
-    title = "What JAX's start pays with the variable unset"
+    title = "Start-up cost with JAX_ONESHOT unset"
     return Figures(ratios={"import_ms": round(milliseconds, 3)}, details={}, title=title, table=table)
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command line."""
     parser.usage = "jax-oneshot bisect [-h] [--stdout] [--keep DIR] -- CMD ..."
     parser.add_argument(
-        "--stdout", action="store_true", help="CMD's output must also be that of a run without rewrites"
+        "--stdout", action="store_true", help="also require CMD's stdout to equal that of a run without rewrites"
     )
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep the dump of the first wrong run here")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", help="the program and its arguments")

@@ -38,13 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variant", action="append", choices=VARIANTS, help="one model; repeat for more (default: all of them)"
     )
     parser.add_argument("--layers", type=_positive, help="layers (default: 16)")
-    parser.add_argument("--hidden", type=_hidden, help="width of a row, a multiple of 8 (default: 256)")
-    parser.add_argument("--shard-norms", action="store_true", help="split the norms' weights over the devices too")
+    parser.add_argument("--hidden", type=_hidden, help="hidden size, a multiple of 8 (default: 256)")
+    parser.add_argument("--shard-norms", action="store_true", help="also shard the norms' weights")
     parser.add_argument("--steps", type=_steps, default=32, help="tokens to decode, at most 64 (default: 32)")
-    parser.add_argument("--rounds", type=_positive, default=5, help="timing rounds, off and on in turn (default: 5)")
-    parser.add_argument("--no-gpu", action="store_true", help="leave out the compile for 8 H100s")
     parser.add_argument(
-        "--dump", type=pathlib.Path, metavar="DIR", help="where HLO, reports and their page go (default: a new folder)"
+        "--rounds", type=_positive, default=5, help="timing rounds, alternating off and on (default: 5)"
+    )
+    parser.add_argument("--no-gpu", action="store_true", help="skip the compile for 8 H100s")
+    parser.add_argument(
+        "--dump",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="folder for HLO, reports and the report page (default: a new one)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 

@@ -20,7 +20,9 @@ _SIGNS = {"ok": "ok", "info": "", "warn": "note", "stop": "STOP"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command line."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    parser.add_argument("--smoke", action="store_true", help="also run a toy on two devices, off and on, and compare")
+    parser.add_argument(
+        "--smoke", action="store_true", help="also run a small program on two devices, off and on, and compare"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

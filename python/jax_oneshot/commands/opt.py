@@ -35,9 +35,11 @@ class UsageError(ValueError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command line, a public interface: do not rename its flags."""
     parser.add_argument("input", metavar="IN", help="file with one HLO module; - for stdin")
-    parser.add_argument("-o", "--output", metavar="OUT", default=_STD, help="where the module goes (default: stdout)")
-    parser.add_argument("--platform", choices=PLATFORMS, default="cpu", help="compiler it came from (default: cpu)")
-    parser.add_argument("--emit", choices=("text", "proto"), default="text", help="notation of OUT (default: text)")
+    parser.add_argument("-o", "--output", metavar="OUT", default=_STD, help="output file (default: stdout)")
+    parser.add_argument(
+        "--platform", choices=PLATFORMS, default="cpu", help="platform that the module is compiled for (default: cpu)"
+    )
+    parser.add_argument("--emit", choices=("text", "proto"), default="text", help="format of OUT (default: text)")
     parser.add_argument("--report", metavar="FILE", help="write the verdict on every all-reduce as JSON; - for stderr")
 
 

@@ -23,17 +23,17 @@ PAGE = "report.html"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command line."""
-    parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="the folder that JAX_ONESHOT_DUMP_TO named")
+    parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="dump folder (JAX_ONESHOT_DUMP_TO)")
     parser.add_argument("-o", "--output", metavar="FILE.html", type=pathlib.Path, help=f"page (default: DIR/{PAGE})")
     parser.add_argument(
         "--profile",
         metavar="TRACE",
         type=pathlib.Path,
-        help="a folder that jax.profiler.trace filled: adds the time of each call's kernel",
+        help="trace folder of jax.profiler.trace; adds the kernel time of each call",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="print tables instead of writing a page")
-    form.add_argument("--json", action="store_true", help="print all of it as JSON instead of writing a page")
+    form.add_argument("--json", action="store_true", help="print everything as JSON instead of writing a page")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,32 +19,47 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         "--model", action="append", choices=tuple(sizes.TRUE), help="one model; repeat for more (default: all of them)"
     )
     group.add_argument(
-        "--size", choices=sizes.SIZES, default="true", help="tiny: small models of the same structure (default: true)"
+        "--size",
+        choices=sizes.SIZES,
+        default="true",
+        help="true: full size; tiny: small models with the same structure (default: true)",
     )
-    group.add_argument("--layers", type=positive, metavar="N", help="instead of the model's own number")
-    group.add_argument("--batch", type=positive, default=8, metavar="N", help="sequences (default: 8)")
-    group.add_argument("--context", type=positive, default=1024, metavar="N", help="of the cache (default: 1024)")
-    group.add_argument("--steps", type=positive, default=64, metavar="N", help="of each way, per turn (default: 64)")
+    group.add_argument("--layers", type=positive, metavar="N", help="number of layers (default: the model's own)")
+    group.add_argument("--batch", type=positive, default=8, metavar="N", help="number of sequences (default: 8)")
+    group.add_argument(
+        "--context", type=positive, default=1024, metavar="N", help="positions in the KV cache (default: 1024)"
+    )
+    group.add_argument(
+        "--steps", type=positive, default=64, metavar="N", help="steps per turn, for each way of driving (default: 64)"
+    )
     group.add_argument(
         "--variants",
         metavar="NAME;...",
-        help="only these, separated by semicolons, such as 'off;on'; the first is what others are held against "
-        "(default: all that this machine and this XLA have)",
+        help="only these, separated by semicolons, such as 'off;on'; the first is the baseline "
+        "(default: all that this machine and XLA version support)",
     )
     group.add_argument(
-        "--graph-calls", type=counts, default=[], metavar="N,...", help="also on with these JAX_ONESHOT_GRAPH_CALLS"
+        "--graph-calls",
+        type=counts,
+        default=[],
+        metavar="N,...",
+        help="also measure with JAX_ONESHOT_GRAPH_CALLS set to each of these",
     )
     group.add_argument(
         "--donate",
         choices=("all", "cache", "none"),
         default="cache",
-        help="what a step gives its memory to the next one; what is not donated lies elsewhere after every step, and "
-        "XLA has to update the CUDA graphs that use it (default: cache)",
+        help="arguments that a step donates; buffers that are not donated move at every step, and XLA must update the "
+        "CUDA graphs that use them (default: cache)",
     )
     group.add_argument("--xla-flags", default="", metavar="FLAGS", help="added to every variant's XLA_FLAGS")
-    group.add_argument("--no-profile", dest="profile", action="store_false", help="do not look where the time goes")
+    group.add_argument("--no-profile", dest="profile", action="store_false", help="do not profile")
     group.add_argument(
-        "--limit", type=positive, default=300, metavar="SECONDS", help="most that a process takes for one answer"
+        "--limit",
+        type=positive,
+        default=300,
+        metavar="SECONDS",
+        help="time limit for each answer of a process (default: 300)",
     )
 
 
