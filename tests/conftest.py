@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     last = [item for item in items if item.get_closest_marker("needs_whole_run")]
     if not last:
         return
-    golden = {path.name for path in pathlib.Path(__file__).parent.glob("test_pass_*.py")}
+    golden = {path.name for path in pathlib.Path(__file__).parent.rglob("test_pass_*.py")}
     if not golden <= {item.path.name for item in items}:
         for item in last:
             item.add_marker(

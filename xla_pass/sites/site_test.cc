@@ -37,7 +37,7 @@ std::string WhyKept(const std::string& shape, const std::string& attributes = kP
 TEST(CheckSite, TakesTheLastDimensionForTheRow) {
   const TestGraph test = AllReduceOf("bf16[2,4,512]");
   const Decision<Site> site = SiteOf(test);
-  ASSERT_TRUE(site) << site.error();
+  ASSERT_TRUE(site) << site.error().text;
   EXPECT_EQ(site->reducer, Reducer::kSum);
   EXPECT_EQ(site->group_size, 2);
   ASSERT_EQ(site->elements.size(), 1u);

@@ -1,4 +1,4 @@
-// The stages in sequence. tests/test_pass_nested_sums.py tests on HLO text which all-reduces each stage changes.
+// The stages in sequence. tests/pass/test_pass_nested_sums.py tests on HLO text which all-reduces each stage changes.
 #include "xla_pass/sums/prepare_sums.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What is contracted and what is not; tests/test_values.py compares with XLA's own results.
+// What is contracted and what is not; tests/numerics/test_values.py compares with XLA's own results.
 #include "xla_pass/translate/contraction.h"
 
 #include <gtest/gtest.h>

@@ -181,7 +181,7 @@ TEST(ExternalValues, RefusesWhatDoesNotFitTheRows) {
   EXPECT_EQ(reading.Program("text", {1}), "operand %text: type s32 is not one of a row program's");
   EXPECT_EQ(reading.Program("y", {1}), "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of y");
   reading.in_region = {"y"};
-  EXPECT_EQ(reading.Program("y", {1}), "%y is used in two different foldings");
+  EXPECT_EQ(reading.Program("y", {1}), "%y is used in two different row layouts");
 }
 
 TEST(ExternalValues, ForgetsWhatARollbackTookBack) {

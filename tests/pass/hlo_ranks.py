@@ -1,8 +1,8 @@
 """Evaluates HLO text, before or after the pass, for every rank with numpy.
 
-Supports the few opcodes that tests/test_pass_shards_properties.py and tests/test_pass_sinking_properties.py use, and
-one-shot calls, which the row program's scalar evaluator computes. All ranks form one group. Every instruction rounds
-its result to its type; sums are taken in f32. With `exact`, every float is a float64.
+Supports the few opcodes that test_pass_shards_properties.py and test_pass_sinking_properties.py use, and one-shot
+calls, which the row program's scalar evaluator computes. All ranks form one group. Every instruction rounds its result
+to its type; sums are taken in f32. With `exact`, every float is a float64.
 """
 
 from __future__ import annotations

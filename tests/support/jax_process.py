@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 # Folder to put first on PYTHONPATH to get that version; None: the installed one.
 JAX_VERSIONS: dict[str, pathlib.Path | None] = {"0.12.0.1": None, "0.11.2": REPOSITORY / ".venv" / "jax-0.11.2"}

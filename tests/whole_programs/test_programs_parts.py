@@ -42,7 +42,7 @@ def test_a_seed_gives_the_same_text_in_every_process() -> None:
         "text = ''.join(generate.program(seed).text() for seed in range(60))\n"
         "print(hashlib.sha256(text.encode()).hexdigest())"
     )
-    folder = pathlib.Path(__file__).parent
+    folder = pathlib.Path(__file__).resolve().parents[1]
     digests = {
         subprocess.run(
             [sys.executable, "-c", script],

@@ -9,8 +9,8 @@ from jax_process import REPOSITORY
 
 SHOWN = [one.id for one in reasons.table().values() if one.kind != "internal"]
 WHAT_TO_DO = (
-    "Provoke it through hlo_fixture.run_pass in tests/test_pass_sites.py or tests/test_pass_reasons.py; a reason that "
-    "no report can show has the kind kInternal in xla_pass/verdict/reason_table.inc."
+    "Provoke it through hlo_fixture.run_pass in test_pass_sites.py or test_pass_reasons.py; a reason that no "
+    "report can show has the kind kInternal in xla_pass/verdict/reason_table.inc."
 )
 
 

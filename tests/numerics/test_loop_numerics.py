@@ -13,7 +13,7 @@ from jax_oneshot.demo.compare import read_reports
 from jax_process import REPOSITORY, RunPython
 from loop_models import LoopModel
 
-WORKER = str(REPOSITORY / "tests" / "loop_worker.py")
+WORKER = str(REPOSITORY / "tests" / "numerics" / "loop_worker.py")
 LARGEST_ERROR = 2e-5  # of f32, relative to the largest value; it grows over the iterations
 
 FIXED = [

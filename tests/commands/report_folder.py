@@ -1,6 +1,7 @@
 """Makes a dump folder with two small modules, using the real pass: fused, plain and kept all-reduces.
 
-`python tests/report_folder.py` updates tests/data/report.json: the output of `jax-oneshot report --json` on the folder.
+`PYTHONPATH=tests/support python tests/commands/report_folder.py` updates tests/data/report.json, which is the output of
+`jax-oneshot report --json` on the folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from jax_oneshot import _native, dumps, jax_internals
 from jax_oneshot.config import Platform
 from jax_oneshot.report import document, dump_folder
 
-GOLDEN = pathlib.Path(__file__).parent / "data" / "report.json"
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "data" / "report.json"
 
 # XLA's tables of source locations, which precede the computations.
 _SOURCES = """

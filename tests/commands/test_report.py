@@ -38,7 +38,7 @@ def unpacked(page: str, module: int) -> dict[str, Any]:
 def test_the_json_is_the_golden_one(folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(folder, "--json") == 0
     found, golden = json.loads(capsys.readouterr().out), json.loads(report_folder.GOLDEN.read_text())
-    assert found == golden, "after a change that is meant: python tests/report_folder.py"
+    assert found == golden, "if the change is intended, update it: report_folder.py says how"
 
 
 def test_a_call_is_found_with_what_it_reads_returns_and_absorbed(folder: pathlib.Path) -> None:

@@ -56,7 +56,7 @@ def test_the_headings_of_troubleshooting_are_messages_of_the_code() -> None:
     code = "\n".join(without_breaks(path.read_text()) for path in files)
     for heading in headings:
         if heading.startswith(XLA_NOT_REGISTERED):
-            continue  # XLA's message; tests/test_saved_executables.py provokes it
+            continue  # XLA's message; tests/plugin/test_saved_executables.py provokes it
         longest = max(heading.split("…"), key=len)
         assert len(longest) > 10, heading
         assert longest in code, f"no source says {longest!r}"
