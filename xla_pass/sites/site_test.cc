@@ -49,14 +49,14 @@ TEST(CheckSite, TakesTheLastDimensionForTheRow) {
 
 TEST(CheckSite, CountsNoDimensionOfOneBehindTheRow) {
   const Decision<Site> site = SiteOf(AllReduceOf("bf16[64,8,1,1]"));
-  ASSERT_TRUE(site) << site.error();
+  ASSERT_TRUE(site) << site.error().text;
   EXPECT_EQ(site->elements[0].rows, 64);
   EXPECT_EQ(site->elements[0].width, 8);
 }
 
 TEST(CheckSite, TakesAScalarForOneRowOfWidthOne) {
   const Decision<Site> site = SiteOf(AllReduceOf("f32[]", ", replica_groups={{0,1}}, to_apply=max"));
-  ASSERT_TRUE(site) << site.error();
+  ASSERT_TRUE(site) << site.error().text;
   EXPECT_EQ(site->reducer, Reducer::kMax);
   EXPECT_EQ(site->elements[0].rows, 1);
   EXPECT_EQ(site->elements[0].width, 1);
@@ -71,7 +71,7 @@ TEST(CheckSite, GivesEachElementOfATupleItsReaders) {
     narrow = f32[8,8] get-tuple-element(ar), index=1
     again = f32[8,8] get-tuple-element(ar), index=1)");
   const Decision<Site> site = SiteOf(test);
-  ASSERT_TRUE(site) << site.error();
+  ASSERT_TRUE(site) << site.error().text;
   ASSERT_EQ(site->elements.size(), 2u);
   EXPECT_EQ(test.Names(site->elements[0].results), "wide");
   EXPECT_EQ(test.Names(site->elements[1].results), "narrow again");
