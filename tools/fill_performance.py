@@ -34,17 +34,17 @@ GOALS = {
     "ours_vs_best_public": ("the quicker of the two against the fastest public fused kernel", 0.9, None),
     "ours_vs_nccl": ("the same against NCCL's all-reduce, then one kernel for residual and norm", None, None),
 }
-METHODS = ("fused", "apart", "three", "plain", "push_poll", "empty", "sharded", "sharded_apart")
+METHODS = ("fused", "two_kernels", "three_kernels", "plain", "push_poll", "empty", "sharded", "sharded_collectives")
 # A column each, if they were measured.
 MORE_METHODS = (
-    "apart_pdl",
+    "two_kernels_pdl",
     "push_poll_pdl",
     "empty_pdl",
     "two_shot",
     "two_shot_plain",
     "nccl",
-    "nccl_apart",
-    "nccl_three",
+    "nccl_two_kernels",
+    "nccl_three_kernels",
 )
 
 
@@ -100,14 +100,14 @@ def large(results: dict[str, Any]) -> str:
         [
             f"{ranks} ranks, {shape}",
             _mebibytes(shape),
-            *(_number(us[method]) for method in ("plain", "nccl", "fused", "nccl_apart")),
+            *(_number(us[method]) for method in ("plain", "nccl", "fused", "nccl_two_kernels")),
             _number(us["plain"] / us["nccl"]),
-            _number(us["fused"] / us["nccl_apart"]),
+            _number(us["fused"] / us["nccl_two_kernels"]),
         ]
         for ranks, shapes in times.items()
         for shape, us in shapes.items()
     ]
-    head = ["rows x H", "MiB of bf16", "plain", "nccl", "fused", "nccl_apart", "plain / nccl", "fused / nccl_apart"]
+    head = ["rows x H", "MiB of bf16", "plain", "nccl", "fused", "nccl_two_kernels", "plain / nccl", "fused / nccl_two_kernels"]
     return "\n".join(
         [
             f"### Large messages: {results['machine']['gpu']}, a GPU per rank",
@@ -135,18 +135,18 @@ def two_shot(results: dict[str, Any]) -> str:
                 [
                     f"{ranks} ranks, {shape}",
                     *(f"{one:.2f}" for one in sent.values()),
-                    *(_number(us.get(method)) for method in ("fused", "two_shot", "nccl_apart")),
+                    *(_number(us.get(method)) for method in ("fused", "two_shot", "nccl_two_kernels")),
                     _number(public.get(quickest)),
                     quickest,
                     _number(sent["two_shot"] / us["two_shot"] * (1 << 20) / 1e3),
                     _number(ours / public[quickest] if public else None),
-                    _number(ours / us["nccl_apart"] if "nccl_apart" in us else None),
+                    _number(ours / us["nccl_two_kernels"] if "nccl_two_kernels" in us else None),
                 ]
             )
     head = [
         *("rows x H", "one shot sends, MiB", "two shots send, MiB", "by outputs, MiB"),
-        *("fused", "two_shot", "nccl_apart", "best public", "which", "two shots, GB/s", "ours / public"),
-        "ours / nccl_apart",
+        *("fused", "two_shot", "nccl_two_kernels", "best public", "which", "two shots, GB/s", "ours / public"),
+        "ours / nccl_two_kernels",
     ]
     return "\n".join(
         [
@@ -196,7 +196,7 @@ def _goals(ratios: dict[str, Any]) -> list[str]:
 
 def _least(times: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
     return {
-        ranks: {shape: us["plain"] / us["apart"] for shape, us in shapes.items() if {"plain", "apart"} <= us.keys()}
+        ranks: {shape: us["plain"] / us["two_kernels"] for shape, us in shapes.items() if {"plain", "two_kernels"} <= us.keys()}
         for ranks, shapes in times.items()
     }
 

@@ -58,7 +58,7 @@ std::vector<Participant*> Pointers(const std::vector<std::unique_ptr<Participant
   return pointers;
 }
 
-TEST(ContinuationExecutor, ResumesEveryGuestOnAnotherThread) {
+TEST(ContinuationExecutor, ResumesEveryParticipantOnAnotherThread) {
   ContinuationExecutor continuation_executor;
   Barrier done(8);
   const auto me = std::this_thread::get_id();
@@ -71,7 +71,7 @@ TEST(ContinuationExecutor, ResumesEveryGuestOnAnotherThread) {
   EXPECT_TRUE(done.WaitOpen());
 }
 
-TEST(ContinuationExecutor, ResumesGuestsWhoBlockUntilAllAreResumed) {
+TEST(ContinuationExecutor, ResumesParticipantsThatBlockUntilAllAreResumed) {
   ContinuationExecutor continuation_executor;
   const auto cost = std::make_shared<ContinuationExecutor::Cost>();
   for (int round = 0; round < 20; ++round) {
@@ -86,7 +86,7 @@ TEST(ContinuationExecutor, ResumesGuestsWhoBlockUntilAllAreResumed) {
   EXPECT_GT(cost->mean_ns(), 0);
 }
 
-TEST(ContinuationExecutor, GoesDownTheLineOfShortGuestsOnFewThreads) {
+TEST(ContinuationExecutor, ResumesManyShortParticipantsOnFewThreads) {
   ContinuationExecutor continuation_executor;
   const auto cost = std::make_shared<ContinuationExecutor::Cost>();
   std::mutex mutex;
@@ -106,7 +106,7 @@ TEST(ContinuationExecutor, GoesDownTheLineOfShortGuestsOnFewThreads) {
   EXPECT_LT(threads.size(), 50u) << "400 participants; a busy machine delays threads, so the guard may step in";
 }
 
-TEST(ContinuationExecutor, SpreadsGuestsWorthItOverThreadsThatAreAwake) {
+TEST(ContinuationExecutor, SpreadsLongParticipantsOverThreadsThatAreAwake) {
   ContinuationExecutor continuation_executor;
   const auto cost = std::make_shared<ContinuationExecutor::Cost>();
   for (int i = 0; i < 100; ++i) cost->Add(50'000);
@@ -122,7 +122,7 @@ TEST(ContinuationExecutor, SpreadsGuestsWorthItOverThreadsThatAreAwake) {
   }
 }
 
-TEST(ContinuationExecutor, ResumesAShortGuestWhileOthersLookOutForLongOnes) {
+TEST(ContinuationExecutor, ResumesAShortParticipantWhileThreadsPollForLongOnes) {
   ContinuationExecutor continuation_executor;
   const auto long_cost = std::make_shared<ContinuationExecutor::Cost>();
   for (int i = 0; i < 100; ++i) long_cost->Add(50'000);
@@ -194,7 +194,7 @@ TEST(ContinuationExecutor, TakesNoSingleDelayForARankThatBlocks) {
   EXPECT_FALSE(cost.MayBlock());
 }
 
-TEST(ContinuationExecutor, MayBeDestroyedByTheGuestItResumes) {
+TEST(ContinuationExecutor, MayBeDestroyedByTheParticipantItResumes) {
   auto continuation_executor = std::make_unique<ContinuationExecutor>();
   Barrier posted(1), done(2);
   const auto participants = Participants(2, [&, first = std::make_shared<std::atomic<bool>>(true)] {

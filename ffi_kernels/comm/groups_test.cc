@@ -17,7 +17,7 @@ std::string ErrorOf(const char* mode, std::vector<int64_t> ids, int64_t size) {
   return groups ? "no error" : groups.error();
 }
 
-TEST(Groups, SeatAPartitionByItsPlaceInItsGroup) {
+TEST(Groups, IndexAPartitionByItsPositionInItsGroup) {
   const Groups groups = Make("cross_partition", {0, 2, 3, 1}, 2);
   EXPECT_EQ(groups.Find(0, 1)->group, 1);
   EXPECT_EQ(groups.Find(0, 1)->index, 1);

@@ -135,7 +135,7 @@ TEST_F(RendezvousTest, FailsEveryoneWhenARankComesTwice) {
   EXPECT_EQ(Arrive(rendezvous.get(), 1, 1, 4).error(), expected);
 }
 
-TEST_F(RendezvousTest, CancelsAMeetingForThoseWhoCameAndThoseWhoWillCome) {
+TEST_F(RendezvousTest, CancelsARendezvousForPresentAndLaterParticipants) {
   const auto rendezvous = Make(2, milliseconds(60000));
   EXPECT_EQ(*Arrive(rendezvous.get(), 1, 0, 0), nullptr);
   rendezvous->Cancel(1, *rendezvous->groups().Find(0, 1), "rank 1 came with wrong buffers");

@@ -19,10 +19,10 @@ from rich.console import Console
 
 DEVICE = {"gpu": "NVIDIA H200", "driver": "13.0", "nvrtc": "13.0", "arch": "sm_90", "multiprocessors": 132}
 DEVICE |= {"nccl": "", "gpus": 1, "most_ranks": 8}
-US = {"fused": [5.0, 4.0, 9.0], "apart": [8.0], "three": [10.0], "plain": [4.0], "push_poll": [2.0], "empty": [1.0]}
+US = {"fused": [5.0, 4.0, 9.0], "two_kernels": [8.0], "three_kernels": [10.0], "plain": [4.0], "push_poll": [2.0], "empty": [1.0]}
 US |= {"two_shot": [4.5], "two_shot_plain": [3.5]}
-US |= {"sharded": [6.0], "sharded_apart": [15.0], "apart_pdl": [6.0], "push_poll_pdl": [1.6], "empty_pdl": [0.5]}
-NCCL = {"nccl": [12.0], "nccl_apart": [16.0], "nccl_three": [18.0]}
+US |= {"sharded": [6.0], "sharded_collectives": [15.0], "two_kernels_pdl": [6.0], "push_poll_pdl": [1.6], "empty_pdl": [0.5]}
+NCCL = {"nccl": [12.0], "nccl_two_kernels": [16.0], "nccl_three_kernels": [18.0]}
 ANSWER = {"us": US, "public_us": {"slow": [7.0], "quick": [5.0]}, "skipped": {"big": "does not fit"}}
 
 
@@ -150,9 +150,9 @@ def test_a_table_fits_eighty_columns_and_shows_times_and_ratios() -> None:
     head, shape = shown(8, ANSWER)
     assert head[:2] == ["8-ranks", "fused"]
     assert dict(zip(head, shape, strict=True)) == {
-        **{"8-ranks": "8x4096", "fused": "5.00", "apart": "8.00", "three": "10.00", "plain": "4.00"},
+        **{"8-ranks": "8x4096", "fused": "5.00", "2-kern": "8.00", "3-kern": "10.00", "plain": "4.00"},
         **{"floor": "2.00", "public": "5.00"},
-        **{"f/ap": "0.62", "f/pl": "1.25", "p/fl": "2.00", "f/pub": "1.00", "s/ap": "0.40"},
+        **{"f/2k": "0.62", "f/pl": "1.25", "p/fl": "2.00", "f/pub": "1.00", "s/co": "0.40"},
     }
 
 
@@ -251,7 +251,7 @@ def test_the_benchmark_is_in_no_module_of_users() -> None:
         (["--shapes", "0x8"], "expected a whole number above 0, got 0"),
         (["--ranks", "two"], "expected a whole number above 0, got two"),
         (["--gpus", "some"], "invalid choice: 'some'"),
-        (["--methods", "fused,fast"], "no method is called fast; known: fused, apart"),
+        (["--methods", "fused,fast"], "no method is called fast; known: fused, two_kernels"),
     ],
 )
 def test_flags_that_cannot_be_used_are_refused(run_python: RunPython, flags: list[str], said: str) -> None:

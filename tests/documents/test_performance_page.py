@@ -47,7 +47,7 @@ def test_a_goal_counts_only_the_shapes_it_is_for() -> None:
 
 def test_a_table_has_ours_and_the_public_kernels() -> None:
     section = fill_performance.section("kernel-h200", results())
-    assert "| rows x H | fused | apart | three | plain | push_poll | empty | sharded | sharded_apart | x |" in section
+    assert "| rows x H | fused | two_kernels | three_kernels | plain | push_poll | empty | sharded | sharded_collectives | x |" in section
     assert "| 1x3584 | 2.50 |  |  | 2.00 |  |  |  |  | 3.00 |" in section
 
 
@@ -56,7 +56,7 @@ def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() ->
     each = results(fused_vs_plain={"2": {"1x3584": 1.1}}, fused_vs_nccl={"2": {"1x3584": 0.5}})
     each["machine"] |= {"gpus": "each", "gpu_count": 2}
     each["versions"]["nccl"] = "2.30.7"
-    each["details"]["kernel_us"]["2"]["1x3584"]["nccl_apart"] = 5
+    each["details"]["kernel_us"]["2"]["1x3584"]["nccl_two_kernels"] = 5
     page = fill_performance
     text = page.filled(page.BEGIN + page.END, {"kernel-h200": one, "kernel-h200-each": each}, {}, {})
     first, _, second = text.partition("### NVIDIA H200, a GPU per rank\n")
@@ -65,14 +65,14 @@ def test_a_gpu_per_rank_is_a_section_of_its_own_with_its_ratios_and_columns() ->
     assert "driver 13.0, NVRTC 13.0, NCCL 2.30.7, 2 GPUs, 132 multiprocessors each." in second
     assert "| fused against the all-reduce alone | at most 1.15 | 1.10 | 1.10 | 1.10 | 1 of 1 shapes |" in second
     assert "residual and norm |  | 0.50 | 0.50 | 0.50 |  |" in second
-    assert "| sharded_apart | nccl_apart | x |" in second
+    assert "| sharded_collectives | nccl_two_kernels | x |" in second
     assert "(../benchmarks/results/kernel-h200-each.svg)" in second
 
 
 def test_large_messages_are_a_table_of_one_shot_against_nccl() -> None:
     each = results()
     each["machine"] |= {"gpus": "each", "gpu_count": 2}
-    us = {"plain": 10.0, "nccl": 20.0, "fused": 12.0, "nccl_apart": 30.0}
+    us = {"plain": 10.0, "nccl": 20.0, "fused": 12.0, "nccl_two_kernels": 30.0}
     each["details"]["kernel_us"] = {"2": {"256x8192": us}}
     page = fill_performance
     text = page.filled(page.BEGIN + page.END, {}, {"large-messages": each}, {})
@@ -83,7 +83,7 @@ def test_large_messages_are_a_table_of_one_shot_against_nccl() -> None:
 def test_one_shot_and_two_are_a_table_with_what_each_sends() -> None:
     each = results()
     each["machine"] |= {"gpus": "each", "gpu_count": 4}
-    us = {"fused": 20.0, "two_shot": 10.0, "nccl_apart": 30.0}
+    us = {"fused": 20.0, "two_shot": 10.0, "nccl_two_kernels": 30.0}
     each["details"] = {"kernel_us": {"4": {"256x8192": us, "8x8192": us}}, "public_us": {"4": {"256x8192": {"x": 8.0}}}}
     page = fill_performance
     text = page.filled(page.BEGIN + page.END, {}, {}, {"two-shot": each})

@@ -93,7 +93,7 @@ class Folder {
  public:
   Folder(const Graph& graph, StageResult* result) : graph_(graph), result_(*result) {}
 
-  void RowLayout(const Pair& pair) {
+  void Fold(const Pair& pair) {
     if (IsTouched(pair)) return;
     if (OnlyWidens(pair)) {
       TakeOuter(pair, graph_.operand(pair.inner, 0), pair.between);
@@ -192,7 +192,7 @@ StageResult FoldSums(const Graph& graph) {
     const auto count = static_cast<int>(graph.module().computations[reachable.computation].instructions.size());
     for (int i = count - 1; i >= 0; --i) {
       if (const std::optional<Pair> pair = FindPair(graph, graph.node(reachable.computation, i)); pair) {
-        folder.RowLayout(*pair);
+        folder.Fold(*pair);
       }
     }
   }

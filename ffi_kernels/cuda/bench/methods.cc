@@ -111,14 +111,14 @@ class Methods {
   void AddOneShots() {
     const RankKernels& kernels = *tools_.kernels;
     AddOurs("fused", kNorm, Fused(ranks_, problem_));
-    AddOurs("apart", kNorm, PlainAndNorm(ranks_, problem_, kernels, OneNorm));
-    AddOurs("apart_pdl", kNorm, Early(kernels, PlainAndNorm(ranks_, problem_, kernels, OneEarlyNorm)));
-    AddOurs("three", kNorm, PlainAndNorm(ranks_, problem_, kernels, TwoNorms));
+    AddOurs("two_kernels", kNorm, PlainAndNorm(ranks_, problem_, kernels, OneNorm));
+    AddOurs("two_kernels_pdl", kNorm, Early(kernels, PlainAndNorm(ranks_, problem_, kernels, OneEarlyNorm)));
+    AddOurs("three_kernels", kNorm, PlainAndNorm(ranks_, problem_, kernels, TwoNorms));
     AddOurs("plain", Leaves::kSum, Plain(ranks_, problem_));
     AddOurs("two_shot", kNorm, Fused(ranks_, problem_, OneShot::kFusedByTwo));
     AddOurs("two_shot_plain", Leaves::kSum, Plain(ranks_, problem_, OneShot::kPlainByTwo));
     AddOurs("sharded", kNorm, Sharded(ranks_, problem_));
-    AddOurs("sharded_apart", kNorm, ShardedApart(*tools_.gpus, kernels, ranks_, problem_));
+    AddOurs("sharded_collectives", kNorm, ShardedCollectives(*tools_.gpus, kernels, ranks_, problem_));
   }
 
   void AddFloor() {
@@ -138,8 +138,8 @@ class Methods {
       if (IsWanted(name)) methods_.push_back({name, Origin::kNccl, leaves, launch});
     };
     add("nccl", Leaves::kSum, Nccl(tools_.nccl, problem_));
-    add("nccl_apart", kNorm, and_norm(OneNorm));
-    add("nccl_three", kNorm, and_norm(TwoNorms));
+    add("nccl_two_kernels", kNorm, and_norm(OneNorm));
+    add("nccl_three_kernels", kNorm, and_norm(TwoNorms));
   }
 
   void AddPublic() {
@@ -163,14 +163,14 @@ class Methods {
 OneShots OneShotsOf(const std::set<std::string>& wanted) {
   static const std::map<std::string, std::vector<OneShot>> kLaunched = {
       {"fused", {OneShot::kFused}},
-      {"apart", {OneShot::kPlain}},
-      {"apart_pdl", {OneShot::kPlain}},
-      {"three", {OneShot::kPlain}},
+      {"two_kernels", {OneShot::kPlain}},
+      {"two_kernels_pdl", {OneShot::kPlain}},
+      {"three_kernels", {OneShot::kPlain}},
       {"plain", {OneShot::kPlain}},
       {"two_shot", {OneShot::kFusedByTwo}},
       {"two_shot_plain", {OneShot::kPlainByTwo}},
       {"sharded", {OneShot::kSharded}},
-      {"sharded_apart", {OneShot::kPlain, OneShot::kStatistic, OneShot::kGather}},
+      {"sharded_collectives", {OneShot::kPlain, OneShot::kStatistic, OneShot::kGather}},
   };
   if (wanted.empty()) return OneShots().set();
   OneShots of;

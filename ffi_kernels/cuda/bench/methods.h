@@ -1,13 +1,14 @@
 // The methods that are measured against each other for one problem.
 //
 //   fused      one call: all-reduce, residual, RMSNorm, two outputs
-//   apart      plain one-shot, then one kernel for residual and norm      three   plain one-shot, residual, norm
+//   two_kernels    plain one-shot, then one kernel for residual and norm
+//   three_kernels  plain one-shot, residual, norm
 //   plain      the one-shot all-reduce alone
 //   two_shot, two_shot_plain: fused and plain, two-shot
 //   push_poll  16 bytes from each rank to each                            empty   a kernel that does nothing
-//   apart_pdl, push_poll_pdl, empty_pdl: the same, their other kernels launched early too (bench_kernels.h)
-//   sharded, sharded_apart: sharded_methods.h
-//   nccl, nccl_apart, nccl_three, with a GPU per rank: nccl_methods.h
+//   two_kernels_pdl, push_poll_pdl, empty_pdl: the same, their other kernels launched early too (bench_kernels.h)
+//   sharded, sharded_collectives: sharded_methods.h
+//   nccl, nccl_two_kernels, nccl_three_kernels, with a GPU per rank: nccl_methods.h
 //   and every kernel of the competitor libraries
 //
 // All of ours use the same workspaces, with kernels made by the CUDA backend.

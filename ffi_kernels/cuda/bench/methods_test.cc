@@ -114,8 +114,9 @@ TEST(Methods, OnlyThoseNamedPdlStartTheBenchmarksKernelsEarly) {
   const Bench bench(Placement::kGpuEach, {2, 2, 256});
   const auto methods = ByName(bench.Make(Err("no NCCL")));
   const auto both = [](const std::string& kernels) { return std::vector<std::string>(2, kernels); };
-  EXPECT_EQ(bench.Launched(methods.at("apart")), both("oneshot_all_reduce_bf16_2x256_tp2!, OneshotBenchAddNorm"));
-  EXPECT_EQ(bench.Launched(methods.at("apart_pdl")), both("oneshot_all_reduce_bf16_2x256_tp2!, OneshotBenchAddNorm!"));
+  EXPECT_EQ(bench.Launched(methods.at("two_kernels")), both("oneshot_all_reduce_bf16_2x256_tp2!, OneshotBenchAddNorm"));
+  EXPECT_EQ(bench.Launched(methods.at("two_kernels_pdl")),
+            both("oneshot_all_reduce_bf16_2x256_tp2!, OneshotBenchAddNorm!"));
   EXPECT_EQ(bench.Launched(methods.at("push_poll")), both("OneshotBenchPushPoll"));
   EXPECT_EQ(bench.Launched(methods.at("push_poll_pdl")), both("OneshotBenchPushPoll!"));
   EXPECT_EQ(bench.Launched(methods.at("empty")), both("OneshotBenchEmpty"));
@@ -129,15 +130,15 @@ TEST(Methods, WithAGpuEachNcclTakesTheOneShotsPlace) {
   const auto methods = ByName(bench.Make(nccl));
   const auto both = [](const std::string& kernels) { return std::vector<std::string>(2, kernels); };
   EXPECT_EQ(bench.Launched(methods.at("nccl")), both("nccl"));
-  EXPECT_EQ(bench.Launched(methods.at("nccl_apart")), both("nccl, OneshotBenchAddNorm"));
-  EXPECT_EQ(bench.Launched(methods.at("nccl_three")), both("nccl, OneshotBenchAdd, OneshotBenchNorm"));
+  EXPECT_EQ(bench.Launched(methods.at("nccl_two_kernels")), both("nccl, OneshotBenchAddNorm"));
+  EXPECT_EQ(bench.Launched(methods.at("nccl_three_kernels")), both("nccl, OneshotBenchAdd, OneshotBenchNorm"));
   EXPECT_EQ(fake_gpus.violations, std::vector<std::string>());
 }
 
 TEST(Methods, WithoutNcclItsMethodsSayWhy) {
   const Bench bench(Placement::kGpuEach, {2, 2, 256});
   const auto methods = ByName(bench.Make(Err("libnccl is not here")));
-  for (const char* name : {"nccl", "nccl_apart", "nccl_three"}) {
+  for (const char* name : {"nccl", "nccl_two_kernels", "nccl_three_kernels"}) {
     EXPECT_EQ(methods.at(name).launch.error(), "libnccl is not here");
   }
   const Bench one(Placement::kOneGpu, {2, 2, 256});

@@ -1,7 +1,8 @@
 // What XLA runs without fusion: NCCL's all-reduce, then kernels for residual and norm.
 //
-//   nccl         the all-reduce alone
-//   nccl_apart   then residual and norm in one kernel          nccl_three   then residual and norm in two kernels
+//   nccl                the all-reduce alone
+//   nccl_two_kernels    then residual and norm in one kernel
+//   nccl_three_kernels  then residual and norm in two kernels
 #ifndef FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
 #define FFI_KERNELS_CUDA_BENCH_NCCL_METHODS_H_
 

@@ -52,8 +52,8 @@ Result<LaunchOnRank> Sharded(std::shared_ptr<const OneShotRanks> ranks, const Pr
   };
 }
 
-Result<LaunchOnRank> ShardedApart(const RankGpus& gpus, const RankKernels& kernels,
-                                  std::shared_ptr<const OneShotRanks> ranks, const Problem& problem) {
+Result<LaunchOnRank> ShardedCollectives(const RankGpus& gpus, const RankKernels& kernels,
+                                        std::shared_ptr<const OneShotRanks> ranks, const Problem& problem) {
   const Shape& shape = problem.shape();
   if (Result<void> shards = CheckShards(shape); !shards) return Err(shards.error());
   Result<std::shared_ptr<const Scratch>> scratch = MakeScratch(gpus, shape);

@@ -2,7 +2,7 @@
 //
 //   sharded
 //       one call: all-reduce, residual, RMSNorm with each rank's columns of gamma gathered in the same exchange
-//   sharded_apart
+//   sharded_collectives
 //       all-reduce [b,H]; residual and this rank's squares; all-reduce f32 [b,1]; this rank's columns of the norm;
 //       all-gather: three collectives and the two kernels between them
 #ifndef FFI_KERNELS_CUDA_BENCH_SHARDED_METHODS_H_
@@ -21,8 +21,8 @@
 namespace jax_oneshot::cuda::bench {
 
 Result<LaunchOnRank> Sharded(std::shared_ptr<const OneShotRanks> ranks, const Problem& problem);
-Result<LaunchOnRank> ShardedApart(const RankGpus& gpus, const RankKernels& kernels,
-                                  std::shared_ptr<const OneShotRanks> ranks, const Problem& problem);
+Result<LaunchOnRank> ShardedCollectives(const RankGpus& gpus, const RankKernels& kernels,
+                                        std::shared_ptr<const OneShotRanks> ranks, const Problem& problem);
 
 }  // namespace jax_oneshot::cuda::bench
 

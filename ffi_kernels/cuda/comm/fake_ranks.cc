@@ -6,17 +6,17 @@
 
 namespace jax_oneshot::cuda {
 
-std::vector<std::string> FakeMeetingPlace::Exchange(int rank, std::string_view mine) {
+std::vector<std::string> FakeAllGather::Exchange(int rank, std::string_view mine) {
   std::unique_lock<std::mutex> lock(mutex_);
   current_[static_cast<size_t>(rank)] = std::string(mine);
-  const int meeting = meeting_;
+  const int round = round_;
   if (++arrived_ == size_) {
     last_ = current_;
     arrived_ = 0;
-    ++meeting_;
-    met_.notify_all();
+    ++round_;
+    complete_.notify_all();
   } else {
-    met_.wait(lock, [&] { return meeting_ != meeting; });
+    complete_.wait(lock, [&] { return round_ != round; });
   }
   return last_;
 }

@@ -18,9 +18,9 @@
 namespace jax_oneshot::cuda {
 
 // The all-gather of one group: ranks deposit their messages and wait for each other.
-class FakeMeetingPlace {
+class FakeAllGather {
  public:
-  explicit FakeMeetingPlace(int size) : size_(size), current_(static_cast<size_t>(size)) {}
+  explicit FakeAllGather(int size) : size_(size), current_(static_cast<size_t>(size)) {}
 
   int size() const { return size_; }
   std::vector<std::string> Exchange(int rank, std::string_view mine);
@@ -28,8 +28,8 @@ class FakeMeetingPlace {
  private:
   int size_;
   std::mutex mutex_;
-  std::condition_variable met_;
-  int arrived_ = 0, meeting_ = 0;
+  std::condition_variable complete_;
+  int arrived_ = 0, round_ = 0;
   std::vector<std::string> current_, last_;
 };
 
@@ -68,20 +68,22 @@ DevicePointer FakeImportOf(DevicePointer address);
 
 class FakeCommunicator : public Communicator {
  public:
-  FakeCommunicator(FakeMeetingPlace* place, int rank) : place_(*place), rank_(rank) {}
+  FakeCommunicator(FakeAllGather* all_gather, int rank) : all_gather_(*all_gather), rank_(rank) {}
 
   bool windows = false;
   std::set<int> out_of_window;  // ranks that its window does not reach
   std::string window_failure;
 
   int rank() const override { return rank_; }
-  int size() const override { return place_.size(); }
-  Result<std::vector<std::string>> AllGather(std::string_view mine) override { return place_.Exchange(rank_, mine); }
+  int size() const override { return all_gather_.size(); }
+  Result<std::vector<std::string>> AllGather(std::string_view mine) override {
+    return all_gather_.Exchange(rank_, mine);
+  }
   bool has_windows() const override { return windows; }
   Result<Window> MakeWindow(int64_t bytes) override;
 
  private:
-  FakeMeetingPlace& place_;
+  FakeAllGather& all_gather_;
   int rank_;
 };
 

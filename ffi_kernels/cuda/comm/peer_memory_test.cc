@@ -17,10 +17,10 @@ constexpr int64_t kBytes = 4096;
 
 // A group of ranks that a test can change before it runs.
 struct Group {
-  explicit Group(int size) : place(size) {
+  explicit Group(int size) : all_gather(size) {
     for (int rank = 0; rank < size; ++rank) {
       devices.push_back(std::make_unique<FakeDevice>(rank));
-      communicators.push_back(std::make_unique<FakeCommunicator>(&place, rank));
+      communicators.push_back(std::make_unique<FakeCommunicator>(&all_gather, rank));
       here.push_back({"host a", "process " + std::to_string(rank)});
     }
   }
@@ -28,7 +28,7 @@ struct Group {
   void Run() {
     results.resize(devices.size(), Err("did not run"));
     initialised.resize(devices.size());
-    RunRanks(place.size(), [this](int rank) {
+    RunRanks(all_gather.size(), [this](int rank) {
       const auto r = static_cast<size_t>(rank);
       const WorkspaceRequest request = {kBytes, [this, r](DevicePointer address) -> Result<void> {
                                           initialised[r].push_back(address);
@@ -47,7 +47,7 @@ struct Group {
     return results[0].error();
   }
 
-  FakeMeetingPlace place;
+  FakeAllGather all_gather;
   std::vector<std::unique_ptr<FakeDevice>> devices;
   std::vector<std::unique_ptr<FakeCommunicator>> communicators;
   std::vector<Whereabouts> here;

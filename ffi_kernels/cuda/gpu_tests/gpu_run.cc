@@ -89,11 +89,11 @@ void ReplaceNaNs(DType dtype, Bytes* bytes) {
 
 }  // namespace
 
-Gpu::Gpu() : facts_(FactsOfAbsentGpu()) {
+TestGpu::TestGpu() : facts_(FactsOfAbsentGpu()) {
   if (Result<void> opened = Open(); !opened) why_absent_ = opened.error();
 }
 
-Result<void> Gpu::Open() {
+Result<void> TestGpu::Open() {
   const Result<Nvrtc>& nvrtc = LoadNvrtc();
   if (!nvrtc) return Err(nvrtc.error());
   cache_ = std::make_unique<KernelCache>(*nvrtc, Text("ONESHOT_GPU_TEST_CACHE"));
@@ -112,22 +112,22 @@ Result<void> Gpu::Open() {
 }
 
 const LoadedKernel& GroupKernel::OfRank(int rank) const {
-  return *on_devices_[static_cast<size_t>(Gpu::Get().devices().OfRank(rank))];
+  return *on_devices_[static_cast<size_t>(TestGpu::Get().devices().OfRank(rank))];
 }
 
-const Gpu& Gpu::Get() {
-  static const Gpu* const kGpu = new Gpu();  // never destroyed: at exit its contexts may already be gone
+const TestGpu& TestGpu::Get() {
+  static const TestGpu* const kGpu = new TestGpu();  // never destroyed: at exit its contexts may already be gone
   return *kGpu;
 }
 
-Result<std::shared_ptr<const CompiledKernel>> Gpu::Compile(const RowProgram& program, const Shape& shape) const {
+Result<std::shared_ptr<const CompiledKernel>> TestGpu::Compile(const RowProgram& program, const Shape& shape) const {
   if (cache_ == nullptr) return Err(why_absent_);
   DeviceFacts share = facts_;
   share.ranks_on_device = present() ? devices_->MostRanksOnOne(shape.ranks) : shape.ranks;
   return cache_->Get(program, shape.rows, shape.width, shape.ranks, share, shape.algorithm);
 }
 
-Result<std::shared_ptr<const GroupKernel>> Gpu::Load(const RowProgram& program, const Shape& shape) const {
+Result<std::shared_ptr<const GroupKernel>> TestGpu::Load(const RowProgram& program, const Shape& shape) const {
   Result<std::shared_ptr<const CompiledKernel>> compiled = Compile(program, shape);
   if (!compiled) return Err(compiled.error());
   if (!present()) return std::shared_ptr<const GroupKernel>();
@@ -236,7 +236,7 @@ Result<std::unique_ptr<GroupCall>> GroupCall::Make(const LocalGroup& group, std:
 }
 
 Result<void> GroupCall::AddRank(int rank, const std::vector<Bytes>& inputs) {
-  const CudaDriver& driver = Gpu::Get().driver();
+  const CudaDriver& driver = TestGpu::Get().driver();
   const RowProgram& program = kernel_->program();
   const LaunchPlan& plan = kernel_->plan();
   KernelArguments arguments = group_.Arguments(rank);
@@ -277,7 +277,7 @@ Result<void> GroupCall::LaunchAll() const {
 }
 
 Result<BuffersOfRanks> GroupCall::Outputs() const {
-  const CudaDriver& driver = Gpu::Get().driver();
+  const CudaDriver& driver = TestGpu::Get().driver();
   const RowProgram& program = kernel_->program();
   const LaunchPlan& plan = kernel_->plan();
   BuffersOfRanks all;
@@ -296,10 +296,10 @@ Result<BuffersOfRanks> GroupCall::Outputs() const {
 }
 
 Result<BuffersOfRanks> RunOnce(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
-  Result<std::shared_ptr<const GroupKernel>> kernel = Gpu::Get().Load(program, shape);
+  Result<std::shared_ptr<const GroupKernel>> kernel = TestGpu::Get().Load(program, shape);
   if (!kernel) return Err(kernel.error());
   if (*kernel == nullptr) return BuffersOfRanks();
-  Result<std::unique_ptr<LocalGroup>> group = Gpu::Get().MakeGroup(shape.ranks, (*kernel)->plan().message_bytes);
+  Result<std::unique_ptr<LocalGroup>> group = TestGpu::Get().MakeGroup(shape.ranks, (*kernel)->plan().message_bytes);
   if (!group) return Err(group.error());
   Result<std::unique_ptr<GroupCall>> call = GroupCall::Make(**group, *kernel, inputs);
   if (!call) return Err(call.error());

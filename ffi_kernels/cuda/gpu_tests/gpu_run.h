@@ -43,10 +43,10 @@ class GroupKernel {
   std::vector<std::shared_ptr<const LoadedKernel>> on_devices_;
 };
 
-class Gpu {
+class TestGpu {
  public:
   // One per process.
-  static const Gpu& Get();
+  static const TestGpu& Get();
 
   bool present() const { return devices_.has_value(); }
   const std::string& why_absent() const { return why_absent_; }
@@ -62,7 +62,7 @@ class Gpu {
   }
 
  private:
-  Gpu();
+  TestGpu();
   Result<void> Open();
 
   std::string why_absent_;

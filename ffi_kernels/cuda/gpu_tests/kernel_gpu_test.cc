@@ -21,7 +21,7 @@ std::string TextOf(const Shape& shape) {
 
 // None if kernels are only compiled: making inputs takes longer than compiling.
 BuffersOfRanks InputsToRun(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers) {
-  return Gpu::Get().present() ? RandomInputs(program, shape, seed, numbers) : BuffersOfRanks();
+  return TestGpu::Get().present() ? RandomInputs(program, shape, seed, numbers) : BuffersOfRanks();
 }
 
 // Compares all ranks' outputs with the evaluator's, and with each other if they must be equal.
@@ -30,7 +30,7 @@ void ExpectAsEvaluated(const RowProgram& program, const Shape& shape, double ulp
   const BuffersOfRanks inputs = InputsToRun(program, shape, seed, numbers);
   const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
   ASSERT_TRUE(outputs) << PrintRowProgram(program) << "\n" << TextOf(shape) << "\n" << outputs.error();
-  if (!Gpu::Get().present()) return;
+  if (!TestGpu::Get().present()) return;
   ASSERT_EQ(Difference(program, *outputs, Evaluate(program, shape, inputs), ulps), "")
       << PrintRowProgram(program) << "\n"
       << TextOf(shape);
@@ -53,14 +53,14 @@ void ExpectTheSameByTwoShots(const RowProgram& program, Shape shape, Numbers num
   const Result<BuffersOfRanks> by_one = RunOnce(program, shape, inputs);
   ASSERT_TRUE(by_one) << PrintRowProgram(program) << "\n" << TextOf(shape) << "\n" << by_one.error();
   const std::string difference =
-      Gpu::Get().present() ? Difference(program, *by_two, *by_one, 0) : "";  // the place of the first difference
+      TestGpu::Get().present() ? Difference(program, *by_two, *by_one, 0) : "";  // the place of the first difference
   ASSERT_TRUE(*by_one == *by_two) << difference << "\n" << PrintRowProgram(program) << "\n" << TextOf(shape);
 }
 
 class OnGpu : public ::testing::Test {
  protected:
   void TearDown() override {
-    if (!Gpu::Get().present() && !HasFailure()) GTEST_SKIP() << "compiled only: " << Gpu::Get().why_absent();
+    if (!TestGpu::Get().present() && !HasFailure()) GTEST_SKIP() << "compiled only: " << TestGpu::Get().why_absent();
   }
 };
 
@@ -283,7 +283,7 @@ TEST_F(TwoShotOnGpu, DeliversSumsThatRoundToMinusZero) {
   const BuffersOfRanks inputs(static_cast<size_t>(shape.ranks), {bytes});
   const Result<BuffersOfRanks> outputs = RunOnce(ProgramOf(text), shape, inputs);
   ASSERT_TRUE(outputs) << outputs.error();
-  if (!Gpu::Get().present()) return;
+  if (!TestGpu::Get().present()) return;
   EXPECT_EQ(*outputs, Evaluate(ProgramOf(text), shape, inputs));
 }
 
@@ -297,7 +297,7 @@ TEST_F(TwoShotOnGpu, KeepsEachRanksOwnLocalInputs) {
     }
     const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
     ASSERT_TRUE(outputs) << outputs.error();
-    if (!Gpu::Get().present()) continue;
+    if (!TestGpu::Get().present()) continue;
     EXPECT_EQ(Difference(program, *outputs, Evaluate(program, shape, inputs), kNormUlps), "") << TextOf(shape);
   }
 }
@@ -322,11 +322,11 @@ TEST_F(TwoShotOnGpu, RunsRandomProgramsWithShardsAsOneShotDoes) {
 // Every peer's message is stored before a rank starts, so that ranks can run one after the other, as tools that run one
 // kernel at a time require.
 Result<BuffersOfRanks> RunOneByOne(const RowProgram& program, const Shape& shape, const BuffersOfRanks& inputs) {
-  const CudaDriver& driver = Gpu::Get().driver();
-  Result<std::shared_ptr<const GroupKernel>> kernel = Gpu::Get().Load(program, shape);
+  const CudaDriver& driver = TestGpu::Get().driver();
+  Result<std::shared_ptr<const GroupKernel>> kernel = TestGpu::Get().Load(program, shape);
   if (!kernel) return Err(kernel.error());
   const LaunchPlan& plan = (*kernel)->plan();
-  Result<std::unique_ptr<LocalGroup>> group = Gpu::Get().MakeGroup(shape.ranks, plan.message_bytes);
+  Result<std::unique_ptr<LocalGroup>> group = TestGpu::Get().MakeGroup(shape.ranks, plan.message_bytes);
   if (!group) return Err(group.error());
   Result<std::unique_ptr<GroupCall>> call = GroupCall::Make(**group, *kernel, inputs);
   if (!call) return Err(call.error());
@@ -347,7 +347,7 @@ Result<BuffersOfRanks> RunOneByOne(const RowProgram& program, const Shape& shape
 }
 
 TEST_F(KernelOnGpu, NormsOneByOne) {
-  if (!Gpu::Get().present()) return;
+  if (!TestGpu::Get().present()) return;
   for (const Shape& shape : {Shape{1, 4096, 2}, {3, 512, 3}, {200, 64, 2}}) {
     const RowProgram program = ProgramOf(kResidualRmsNorm);
     const BuffersOfRanks inputs = RandomInputs(program, shape, 3, Numbers::kOrdinary);
@@ -363,7 +363,7 @@ TEST_F(KernelOnGpu, NormsWithTwoReductionsAsLayerNormDoes) {
     const BuffersOfRanks inputs = RandomInputs(program, shape, 5, Numbers::kOrdinary);
     const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
     ASSERT_TRUE(outputs) << outputs.error();
-    if (!Gpu::Get().present()) continue;
+    if (!TestGpu::Get().present()) continue;
     const BuffersOfRanks wanted = Evaluate(program, shape, inputs);
     for (int64_t i = 0; i < shape.rows * shape.width; ++i) {
       // Cancellation makes ulps of a result meaningless: a bound on the absolute error instead.

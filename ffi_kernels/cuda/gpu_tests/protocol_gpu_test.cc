@@ -80,7 +80,7 @@ class Counter {
 
   // The expected value of all elements of all ranks after `calls` calls. An even number ends in the first buffers.
   void ExpectCount(const LocalGroup& group, const LaunchPlan& plan, int64_t calls) const {
-    const CudaDriver& driver = Gpu::Get().driver();
+    const CudaDriver& driver = TestGpu::Get().driver();
     for (int rank = 0; rank < group.size(); ++rank) {
       std::vector<float> values(static_cast<size_t>(plan.rows * plan.width));
       const KernelArguments& arguments = calls_[0]->arguments(rank);
@@ -104,21 +104,21 @@ class Counter {
 class ProtocolOnGpu : public ::testing::TestWithParam<Algorithm> {
  protected:
   void SetUp() override {
-    if (!Gpu::Get().present()) GTEST_SKIP() << Gpu::Get().why_absent();
+    if (!TestGpu::Get().present()) GTEST_SKIP() << TestGpu::Get().why_absent();
   }
 
-  static const CudaDriver& driver() { return Gpu::Get().driver(); }
+  static const CudaDriver& driver() { return TestGpu::Get().driver(); }
 
   static std::shared_ptr<const GroupKernel> KernelFor(Shape shape) { return KernelFor(shape, GetParam()); }
   static std::shared_ptr<const GroupKernel> KernelFor(Shape shape, Algorithm algorithm) {
     shape.algorithm = algorithm;
-    const auto kernel = Gpu::Get().Load(CountingProgram(shape.ranks), shape);
+    const auto kernel = TestGpu::Get().Load(CountingProgram(shape.ranks), shape);
     EXPECT_TRUE(kernel) << kernel.error();
     return kernel.value_or(nullptr);
   }
 
   void MakeGroup(int ranks, int64_t capacity) {
-    auto group = Gpu::Get().MakeGroup(ranks, capacity);
+    auto group = TestGpu::Get().MakeGroup(ranks, capacity);
     ASSERT_TRUE(group) << group.error();
     group_ = *std::move(group);
   }
@@ -147,7 +147,7 @@ class Delay {
         "do { asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(now)); } while (now - begin < ns); }",
         "sm_90", {});
     if (!compiled) return Err(compiled.error());
-    const CudaDriver& driver = Gpu::Get().driver();
+    const CudaDriver& driver = TestGpu::Get().driver();
     std::unique_ptr<Delay> delay(new Delay);
     for (int device = 0; device < devices.size(); ++device) {  // modules live until the process ends
       Module module = nullptr;
@@ -161,9 +161,9 @@ class Delay {
   Result<void> Launch(const LocalGroup& group, int rank, uint64_t ns) const {
     void* parameters[] = {&ns};
     const LaunchConfig config = {{1, 1, 1}, {1, 1, 1}, 0, group.stream(rank), nullptr, 0};
-    const Function function = functions_[static_cast<size_t>(Gpu::Get().devices().OfRank(rank))];
+    const Function function = functions_[static_cast<size_t>(TestGpu::Get().devices().OfRank(rank))];
     if (Result<void> used = group.Use(rank); !used) return used;
-    ONESHOT_CUDA_RETURN_IF_ERROR(Gpu::Get().driver(), cuLaunchKernelEx(&config, function, parameters, nullptr));
+    ONESHOT_CUDA_RETURN_IF_ERROR(TestGpu::Get().driver(), cuLaunchKernelEx(&config, function, parameters, nullptr));
     return {};
   }
 
@@ -173,7 +173,7 @@ class Delay {
 };
 
 TEST_P(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
-  const auto delay = Delay::Make(Gpu::Get().devices());
+  const auto delay = Delay::Make(TestGpu::Get().devices());
   ASSERT_TRUE(delay) << delay.error();
   // In the last shape there are fewer pieces than ranks, so some ranks own nothing.
   for (const Shape& shape : {Shape{8, 1024, 2}, {8, 1024, 4}, {8, 1024, 8}, {200, 512, 4}, {1, 100, 8}}) {
@@ -199,7 +199,7 @@ TEST_P(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
 
 // A graph of `calls` calls on every rank's stream, forked from and joined to rank 0's.
 Result<GraphExec> RecordGraph(const LocalGroup& group, Counter* counter, int calls) {
-  const CudaDriver& driver = Gpu::Get().driver();
+  const CudaDriver& driver = TestGpu::Get().driver();
   Event fork = nullptr;
   if (Result<void> used = group.Use(0); !used) return Err(used.error());
   ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuEventCreate(&fork, kEventDisableTiming));
@@ -307,8 +307,8 @@ INSTANTIATE_TEST_SUITE_P(By, ProtocolOnGpu, ::testing::Values(Algorithm::kOneSho
 
 // A trap destroys the context, so this runs in its own process.
 [[noreturn]] void WaitForRankTwoInVain(Algorithm algorithm) {
-  const auto kernel = Gpu::Get().Load(CountingProgram(4), {2, 512, 4, algorithm});
-  auto group = Gpu::Get().MakeGroup(4, (*kernel)->plan().message_bytes);
+  const auto kernel = TestGpu::Get().Load(CountingProgram(4), {2, 512, 4, algorithm});
+  auto group = TestGpu::Get().MakeGroup(4, (*kernel)->plan().message_bytes);
   (*group)->set_timeout(std::chrono::milliseconds(200));
   BuffersOfRanks inputs(4, {Bytes(2 * 512 * 4), Bytes(4), Bytes(2 * 512 * 4)});
   auto call = GroupCall::Make(**group, *kernel, inputs);

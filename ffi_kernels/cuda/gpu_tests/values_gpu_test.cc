@@ -19,7 +19,7 @@ namespace {
 class ValuesOnGpu : public ::testing::Test {
  protected:
   void TearDown() override {
-    if (!Gpu::Get().present() && !HasFailure()) GTEST_SKIP() << "compiled only: " << Gpu::Get().why_absent();
+    if (!TestGpu::Get().present() && !HasFailure()) GTEST_SKIP() << "compiled only: " << TestGpu::Get().why_absent();
   }
 };
 
@@ -45,12 +45,12 @@ void ExpectTheSameOnceReadBack(const RowProgram& program, const Shape& shape, co
   const int value = program.outputs[put_back].value;
   const RowProgram reading = ReadingValue(program, value);
   BuffersOfRanks given = inputs;
-  if (Gpu::Get().present()) {
+  if (TestGpu::Get().present()) {
     for (size_t rank = 0; rank < given.size(); ++rank) given[rank].push_back(values[rank][put_back]);
   }
   const Result<BuffersOfRanks> after = RunOnce(reading, shape, given);
   ASSERT_TRUE(after) << after.error() << "\n" << PrintRowProgram(reading);
-  if (!Gpu::Get().present()) return;
+  if (!TestGpu::Get().present()) return;
   for (size_t rank = 0; rank < given.size(); ++rank) {
     for (size_t o = 0; o < program.outputs.size(); ++o) {
       const int other = program.outputs[o].value;
@@ -94,7 +94,7 @@ TEST_F(ValuesOnGpu, BehindALayerNormEqualTheirOwnMaximum) {
     const BuffersOfRanks inputs = RandomInputs(program, shape, 1, Numbers::kOrdinary);
     const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
     ASSERT_TRUE(outputs) << outputs.error();
-    if (!Gpu::Get().present()) continue;
+    if (!TestGpu::Get().present()) continue;
     const DType dtype = program.statements[16].dtype;
     for (int64_t i = 0; i < shape.rows * shape.width; ++i) {
       const float y = ElementOf(dtype, (*outputs)[0][0], i);
@@ -116,7 +116,7 @@ TEST_F(ValuesOnGpu, OfAMaximumOverRanksAreNaNOnlyWhereEveryRankHasOne) {
   }
   const Result<BuffersOfRanks> outputs = RunOnce(program, shape, inputs);
   ASSERT_TRUE(outputs) << outputs.error();
-  if (!Gpu::Get().present()) return;
+  if (!TestGpu::Get().present()) return;
   for (const std::vector<Bytes>& of_rank : *outputs) {
     EXPECT_EQ(ElementOf(DType::kF32, of_rank[0], 0), 2);
     EXPECT_EQ(ElementOf(DType::kF32, of_rank[0], 1), 1);

@@ -41,7 +41,7 @@ Result<void> CudaCall::Bind(int ordinal, NcclComm comm) {
 Result<std::unique_ptr<CudaCall::Bound>> CudaCall::MakeBound(int ordinal, NcclComm comm) const {
   if (const std::optional<std::string> failure = runtime_.failures().FailureOn(ordinal)) return Err(*failure);
   auto bound = std::make_unique<Bound>();
-  Result<Gpu*> gpu = runtime_.FindGpu(ordinal);
+  Result<RuntimeGpu*> gpu = runtime_.FindGpu(ordinal);
   if (!gpu) return Err(gpu.error());
   bound->gpu = *gpu;
   if (Result<void> shared = ShareAndCompile(comm, bound.get()); !shared) return Err(shared.error());

@@ -45,7 +45,7 @@ class CudaCall {
  private:
   // The call on one GPU; immutable once made.
   struct Bound {
-    Gpu* gpu = nullptr;
+    RuntimeGpu* gpu = nullptr;
     std::shared_ptr<const Workspace> workspace;
     std::shared_ptr<const LoadedKernel> kernel;
     KernelArguments arguments;  // all except inputs and outputs

@@ -52,21 +52,21 @@ Result<DeviceFacts> Runtime::FirstGpuFacts() {
   return ReadDeviceFacts(driver(), device);
 }
 
-Result<Gpu*> Runtime::FindGpu(int ordinal) {
+Result<RuntimeGpu*> Runtime::FindGpu(int ordinal) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::unique_ptr<Gpu>& gpu = gpus_[ordinal];
+  std::unique_ptr<RuntimeGpu>& gpu = gpus_[ordinal];
   if (gpu == nullptr) {
-    Result<std::unique_ptr<Gpu>> made = MakeGpu(ordinal);
+    Result<std::unique_ptr<RuntimeGpu>> made = MakeGpu(ordinal);
     if (!made) return Err(made.error());
     gpu = *std::move(made);
   }
   return gpu.get();
 }
 
-Result<std::unique_ptr<Gpu>> Runtime::MakeGpu(int ordinal) {
+Result<std::unique_ptr<RuntimeGpu>> Runtime::MakeGpu(int ordinal) {
   const Result<CudaDriver>& driver = parts_.driver();
   if (!driver) return Err(driver.error());
-  auto gpu = std::make_unique<Gpu>();
+  auto gpu = std::make_unique<RuntimeGpu>();
   Result<std::unique_ptr<CudaDevice>> device = CudaDevice::Create(*driver, ordinal);
   if (!device) return Err(device.error());
   gpu->device = *std::move(device);
@@ -101,7 +101,8 @@ Result<std::shared_ptr<const CompiledKernel>> Runtime::Compile(const RowProgram&
   return (*kernels)->Get(program, rows, width, group_size, shared, algorithm);
 }
 
-Result<std::shared_ptr<const LoadedKernel>> Runtime::Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled) {
+Result<std::shared_ptr<const LoadedKernel>> Runtime::Load(RuntimeGpu* gpu,
+                                                          std::shared_ptr<const CompiledKernel> compiled) {
   const std::lock_guard<std::mutex> lock(gpu->loading);
   std::shared_ptr<const LoadedKernel>& loaded = gpu->loaded[compiled.get()];
   if (loaded == nullptr) {
@@ -123,7 +124,7 @@ Result<const NcclApi*> Runtime::Nccl() {
   return &*nccl_;
 }
 
-Result<Communicator*> Runtime::CommunicatorFor(Gpu* gpu, NcclComm comm, std::chrono::milliseconds timeout) {
+Result<Communicator*> Runtime::CommunicatorFor(RuntimeGpu* gpu, NcclComm comm, std::chrono::milliseconds timeout) {
   Result<const NcclApi*> api = Nccl();
   if (!api) return Err(api.error());
   {
@@ -136,7 +137,7 @@ Result<Communicator*> Runtime::CommunicatorFor(Gpu* gpu, NcclComm comm, std::chr
   return communicators_.emplace(comm, *std::move(made)).first->second.get();
 }
 
-Result<PeerMemory> Runtime::MakeWorkspace(Gpu* gpu, NcclComm comm, int64_t capacity,
+Result<PeerMemory> Runtime::MakeWorkspace(RuntimeGpu* gpu, NcclComm comm, int64_t capacity,
                                           std::chrono::milliseconds timeout) {
   Result<Communicator*> communicator = CommunicatorFor(gpu, comm, timeout);
   if (!communicator) return Err(communicator.error());
@@ -155,7 +156,7 @@ Result<PeerMemory> Runtime::MakeWorkspace(Gpu* gpu, NcclComm comm, int64_t capac
   return SharePeerMemory(*communicator, device, OwnWhereabouts(), {layout.TotalBytes(), initialise});
 }
 
-Result<std::shared_ptr<const Workspace>> Runtime::Share(Gpu* gpu, NcclComm comm, int64_t message_bytes,
+Result<std::shared_ptr<const Workspace>> Runtime::Share(RuntimeGpu* gpu, NcclComm comm, int64_t message_bytes,
                                                         std::chrono::milliseconds timeout) {
   return workspaces_.Get(comm, message_bytes,
                          [&](int64_t capacity) { return MakeWorkspace(gpu, comm, capacity, timeout); });

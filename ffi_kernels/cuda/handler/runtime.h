@@ -39,7 +39,7 @@ struct RuntimeParts {
 };
 
 // One GPU of this process.
-struct Gpu {
+struct RuntimeGpu {
   std::unique_ptr<CudaDevice> device;
   DeviceFacts facts;
   DevicePointer error_record = 0;  // device address of the word that FailureWatch polls
@@ -64,33 +64,33 @@ class Runtime {
   // creating a context there would take memory from its user.
   Result<DeviceFacts> FirstGpuFacts();
   // A GPU that this process runs on.
-  Result<Gpu*> FindGpu(int ordinal);
+  Result<RuntimeGpu*> FindGpu(int ordinal);
 
   // For a GPU shared by `ranks_on_device` ranks of the group.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, int64_t rows, int64_t width,
                                                         int group_size, const DeviceFacts& facts, int ranks_on_device,
                                                         Algorithm algorithm);
-  Result<std::shared_ptr<const LoadedKernel>> Load(Gpu* gpu, std::shared_ptr<const CompiledKernel> compiled);
+  Result<std::shared_ptr<const LoadedKernel>> Load(RuntimeGpu* gpu, std::shared_ptr<const CompiledKernel> compiled);
 
   // Collective. A workspace for messages of `message_bytes` of the communicator that XLA returned.
-  Result<std::shared_ptr<const Workspace>> Share(Gpu* gpu, NcclComm comm, int64_t message_bytes,
+  Result<std::shared_ptr<const Workspace>> Share(RuntimeGpu* gpu, NcclComm comm, int64_t message_bytes,
                                                  std::chrono::milliseconds timeout);
 
   FailureWatch& failures() { return failures_; }
 
  private:
-  Result<std::unique_ptr<Gpu>> MakeGpu(int ordinal);
+  Result<std::unique_ptr<RuntimeGpu>> MakeGpu(int ordinal);
   Result<KernelCache*> Kernels();
   Result<const NcclApi*> Nccl();
-  Result<Communicator*> CommunicatorFor(Gpu* gpu, NcclComm comm, std::chrono::milliseconds timeout);
-  Result<PeerMemory> MakeWorkspace(Gpu* gpu, NcclComm comm, int64_t capacity, std::chrono::milliseconds timeout);
+  Result<Communicator*> CommunicatorFor(RuntimeGpu* gpu, NcclComm comm, std::chrono::milliseconds timeout);
+  Result<PeerMemory> MakeWorkspace(RuntimeGpu* gpu, NcclComm comm, int64_t capacity, std::chrono::milliseconds timeout);
 
   const RuntimeParts parts_;
   FailureWatch failures_;
   Workspaces workspaces_;
 
   std::mutex mutex_;  // guards everything below; never held while ranks wait for each other
-  std::map<int, std::unique_ptr<Gpu>> gpus_;
+  std::map<int, std::unique_ptr<RuntimeGpu>> gpus_;
   std::unique_ptr<KernelCache> kernels_;
   std::optional<NcclApi> nccl_;
   std::map<NcclComm, std::unique_ptr<Communicator>> communicators_;

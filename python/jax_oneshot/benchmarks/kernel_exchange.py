@@ -26,9 +26,9 @@ LINKS = 32  # calls in a chain, which amortise the cost of starting it
 TURNS = 10  # of every method, per round
 METHODS = {
     "fused": "all-reduce + residual + RMSNorm in one kernel",
-    "apart": "the same as two kernels: plain all-reduce, then residual + RMSNorm",
-    "apart_pdl": "apart, the second kernel launched early too (programmatic dependent launch)",
-    "three": "the same as three kernels: plain all-reduce, residual, RMSNorm",
+    "two_kernels": "the same as two kernels: plain all-reduce, then residual + RMSNorm",
+    "two_kernels_pdl": "two_kernels, the second kernel launched early too (programmatic dependent launch)",
+    "three_kernels": "the same as three kernels: plain all-reduce, residual, RMSNorm",
     "plain": "the all-reduce alone",
     "two_shot": "fused, by two shots: each word to its owner, its sum to all",
     "two_shot_plain": "the all-reduce alone, by two shots",
@@ -37,26 +37,26 @@ METHODS = {
     "empty": "a kernel that does nothing",
     "empty_pdl": "a kernel that does nothing, launched early",
     "sharded": "fused, with each rank's columns of gamma gathered in the same exchange",
-    "sharded_apart": "the same as GSPMD has it: all-reduce, all-reduce of [rows,1], all-gather, two kernels between",
+    "sharded_collectives": "the same as GSPMD has it: all-reduce, all-reduce of [rows,1], all-gather, two kernels between",
     "nccl": "NCCL's all-reduce alone",
-    "nccl_apart": "NCCL's all-reduce, then residual + RMSNorm in one kernel",
-    "nccl_three": "NCCL's all-reduce, then residual and RMSNorm as two kernels",
+    "nccl_two_kernels": "NCCL's all-reduce, then residual + RMSNorm in one kernel",
+    "nccl_three_kernels": "NCCL's all-reduce, then residual and RMSNorm as two kernels",
 }
 # ratio in the results: (its numerator, its denominator)
 RATIOS = {
-    "fused_vs_unfused": ("fused", "apart"),
-    "fused_vs_unfused_pdl": ("fused", "apart_pdl"),
-    "fused_vs_three_kernels": ("fused", "three"),
+    "fused_vs_unfused": ("fused", "two_kernels"),
+    "fused_vs_unfused_pdl": ("fused", "two_kernels_pdl"),
+    "fused_vs_three_kernels": ("fused", "three_kernels"),
     "fused_vs_plain": ("fused", "plain"),
     "plain_vs_floor": ("plain", "push_poll"),
     "plain_vs_floor_pdl": ("plain", "push_poll_pdl"),
     "fused_vs_best_public": ("fused", "public"),
-    "sharded_vs_collectives": ("sharded", "sharded_apart"),
-    "fused_vs_nccl": ("fused", "nccl_apart"),
+    "sharded_vs_collectives": ("sharded", "sharded_collectives"),
+    "fused_vs_nccl": ("fused", "nccl_two_kernels"),
     "plain_vs_nccl": ("plain", "nccl"),
     "two_shot_vs_one_shot": ("two_shot", "fused"),
     "ours_vs_best_public": ("ours", "public"),
-    "ours_vs_nccl": ("ours", "nccl_apart"),
+    "ours_vs_nccl": ("ours", "nccl_two_kernels"),
 }
 GPUS = ("one", "each")  # for all ranks; for each rank
 _COMMAND = [sys.executable, "-m", "jax_oneshot.benchmarks.kernel_worker"]

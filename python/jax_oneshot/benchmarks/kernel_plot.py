@@ -14,9 +14,9 @@ from typing import Any
 
 # Curve: (label, colour, dashes). The names are those of details.kernel_us; "public" is the fastest public kernel.
 _CURVES = {
-    "nccl_apart": ("NCCL, then residual + norm", "#7b3294", "-"),
+    "nccl_two_kernels": ("NCCL, then residual + norm", "#7b3294", "-"),
     "nccl": ("NCCL, all-reduce alone", "#7b3294", ":"),
-    "apart": ("all-reduce, then residual + norm", "#888888", "-"),
+    "two_kernels": ("all-reduce, then residual + norm", "#888888", "-"),
     "public": ("fastest public fused kernel", "#d95f02", "-"),
     "fused": ("jax-oneshot, fused", "#1b6ca8", "-"),
     "plain": ("jax-oneshot, all-reduce alone", "#1b6ca8", ":"),

@@ -13,33 +13,33 @@ from jax_oneshot.benchmarks.kernel_exchange import METHODS, RATIOS, Exchange
 # (column head, method, or ratio after a "/"). A line has room for eighty characters.
 _COLUMNS = (
     ("fused", "fused"),
-    ("apart", "apart"),
-    ("three", "three"),
+    ("2-kern", "two_kernels"),
+    ("3-kern", "three_kernels"),
     ("plain", "plain"),
     ("floor", "push_poll"),
     ("public", "public"),
-    ("f/ap", "/fused_vs_unfused"),
+    ("f/2k", "/fused_vs_unfused"),
     ("f/pl", "/fused_vs_plain"),
     ("p/fl", "/plain_vs_floor"),
     ("f/pub", "/fused_vs_best_public"),
-    ("s/ap", "/sharded_vs_collectives"),
+    ("s/co", "/sharded_vs_collectives"),
 )
 # If two shots were measured: which of the two is faster, and is it faster than others?
 _CROSSOVER_COLUMNS = (
     ("one-shot", "fused"),
     ("two-shot", "two_shot"),
     ("public", "public"),
-    ("n+norm", "nccl_apart"),
+    ("n+norm", "nccl_two_kernels"),
     ("2/1", "/two_shot_vs_one_shot"),
     ("ours/pub", "/ours_vs_best_public"),
     ("ours/nccl", "/ours_vs_nccl"),
 )
 # If NCCL was measured, its columns replace these.
 _NCCL_COLUMNS = {
-    "three": ("nccl", "nccl"),
-    "public": ("n+norm", "nccl_apart"),
+    "3-kern": ("nccl", "nccl"),
+    "public": ("n+norm", "nccl_two_kernels"),
     "f/pub": ("f/nccl", "/fused_vs_nccl"),
-    "s/ap": ("p/nccl", "/plain_vs_nccl"),
+    "s/co": ("p/nccl", "/plain_vs_nccl"),
 }
 
 
