@@ -65,8 +65,8 @@ struct IpcMemHandle {
   char reserved[64];
 };
 
-// CUlaunchAttribute: an id, padded to 8 bytes, and a union of 64 bytes.
-struct LaunchAttribute {
+// CUlaunchAttribute: an id, padded to 8 bytes, and a union of 64 bytes that also holds pointers.
+struct alignas(8) LaunchAttribute {
   int id;
   int padding;
   union {
