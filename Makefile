@@ -65,9 +65,9 @@ format:  ## formats the sources
 	@$(PYTHON_ENV) -m ruff check --fix --quiet . && $(PYTHON_ENV) -m ruff format --quiet .
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i
 
-wheel: build  ## a wheel in dist/, built as `pip install .` builds it
-	@tools/step 'Building the wheel' $(PYTHON_ENV) -m pip wheel --no-deps --wheel-dir dist .
-	@ls dist/*.whl
+wheel: build  ## dist/*.whl for every Linux that jaxlib's wheels run on; built by zig, checked by auditwheel and in a bare .venv
+	@tools/setup wheel
+	@tools/wheel
 
 clean:  ## removes what was built; keeps .venv
 	@if [ -s build/tools/bazel.choice ]; then tools/bazel clean; fi

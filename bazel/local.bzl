@@ -33,8 +33,16 @@ system_headers = repository_rule(
     local = True,
 )
 
-def _ask_python(repository_ctx, question, remedy):
-    """Runs one line of Python in the configured interpreter and returns its output."""
+def ask_python(repository_ctx, question, remedy):
+    """Runs one line of Python in the configured interpreter and returns what it prints.
+
+    Args:
+      repository_ctx: the calling rule's context
+      question: the line of Python
+      remedy: what to do when it fails, for the message
+    Returns:
+      what the line printed, stripped
+    """
     python = repository_ctx.os.environ.get("ONESHOT_PYTHON", "")
     if not python:
         fail("@{}: ONESHOT_PYTHON is not set; build through tools/bazel, or set it to a CPython >= 3.12".format(
@@ -53,7 +61,7 @@ def _ask_python(repository_ctx, question, remedy):
     return answer.stdout.strip()
 
 def _python_headers_impl(repository_ctx):
-    include = _ask_python(
+    include = ask_python(
         repository_ctx,
         "import sysconfig; print(sysconfig.get_path('include'))",
         "set ONESHOT_PYTHON to a working CPython >= 3.12",
@@ -70,7 +78,7 @@ python_headers = repository_rule(
 )
 
 def _nanobind_sources_impl(repository_ctx):
-    root = repository_ctx.os.environ.get("ONESHOT_NANOBIND", "") or _ask_python(
+    root = repository_ctx.os.environ.get("ONESHOT_NANOBIND", "") or ask_python(
         repository_ctx,
         "import nanobind, os; print(os.path.dirname(nanobind.__file__))",
         "`pip install nanobind` for the interpreter that ONESHOT_PYTHON names",

@@ -11,12 +11,14 @@ def python_module(name, srcs, deps):
     native.cc_binary(
         name = name + ".abi3.so",
         srcs = srcs,
+        additional_linker_inputs = ["//bazel:python_module.lds"],
         copts = ["-fvisibility=hidden"],
         linkopts = [
             "-Wl,--gc-sections",
             "-Wl,-s",
-            # Symbols from XLA's FFI headers must not be merged with those of jaxlib's copy of the same headers.
-            "-Wl,--exclude-libs,ALL",
+            # Symbols from XLA's FFI headers, or of a statically linked C++ library, must not be merged with those of
+            # another copy: jaxlib's or the system's.
+            "-Wl,--version-script=$(location //bazel:python_module.lds)",
         ],
         linkshared = True,
         linkstatic = True,

@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "ffi_kernels/cpu/cpu_features.h"
+
 namespace jax_oneshot {
 
 #ifdef JAX_ONESHOT_X86_LOOPS  // set by the build, which then also links these
@@ -13,12 +15,10 @@ const Loops& Avx512Loops();
 std::vector<const Loops*> UsableLoops() {
   std::vector<const Loops*> usable = {&BaselineLoops()};
 #ifdef JAX_ONESHOT_X86_LOOPS
-  if (!__builtin_cpu_supports("fma")) return usable;
-  if (__builtin_cpu_supports("avx2")) usable.push_back(&Avx2Loops());
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
-    usable.push_back(&Avx512Loops());
-  }
+  const CpuFeatures cpu = DetectCpuFeatures();
+  if (!cpu.fma) return usable;
+  if (cpu.avx2) usable.push_back(&Avx2Loops());
+  if (cpu.avx512f && cpu.avx512bw && cpu.avx512dq && cpu.avx512vl) usable.push_back(&Avx512Loops());
 #endif
   return usable;
 }

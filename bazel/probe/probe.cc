@@ -1,0 +1,2 @@
+// See BUILD.
+int main() { return 0; }
