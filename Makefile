@@ -56,14 +56,13 @@ sanitize: build  ## tests of parsers, buffers and threads, under ASan and UBSan
 tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
 	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //base/... //row_program/... //ffi_kernels/...
 
-lint: build  ## ruff, mypy, clang-format, clang-tidy
+lint: build  ## ruff, mypy, shellcheck, buildifier, clang-format, clang-tidy
 	@tools/setup lint demo third_party
 	@tools/lint
 
 format:  ## formats the sources
 	@tools/setup venv lint
-	@$(PYTHON_ENV) -m ruff check --fix --quiet . && $(PYTHON_ENV) -m ruff format --quiet .
-	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+	@tools/lint fix
 
 wheel: build  ## dist/*.whl for every Linux that jaxlib's wheels run on; built by zig, checked by auditwheel and in a bare .venv
 	@tools/setup wheel
