@@ -6,11 +6,11 @@ python tools/fill_decode.py --check    exit status 1 if it would change
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pages
+from absl import app
 from jax_oneshot.benchmarks.decode import figures, sizes
 from jax_oneshot.benchmarks.decode.measure import WAYS
 
@@ -37,6 +37,17 @@ def as_shipped(result: Mapping[str, Any]) -> tuple[str, ...]:
     return ("on", CUT, WHOLE) if result["donate"] == "none" else ("on", WHOLE, CUT)
 
 
+def shipped_variant(result: Mapping[str, Any]) -> str:
+    """The variant of `result` that is, or comes closest to, what the pass's rule chooses."""
+    return next(one for one in as_shipped(result) if one in result["variants"])
+
+
+def off_and_on(result: dict[str, Any], way: str) -> tuple[float, float]:
+    """Milliseconds per step: the fastest without the pass, and with it as shipped."""
+    ms: float = result["variants"][shipped_variant(result)]["ms"][way]["median"]
+    return figures.best_off(result, way), ms
+
+
 def where(result: Mapping[str, Any]) -> str:
     """ "4 NVIDIA H200, a process per GPU, XLA 0.11.2"."""
     facts = result["facts"]
@@ -53,12 +64,12 @@ def summary(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Markdown: a row per run; by way of driving a step: fastest without the pass → with the pass, speed-up."""
     rows = []
     for name, _, result in runs(files):
-        on = next(one for one in as_shipped(result) if one in result["variants"])
         if name.endswith(", calls per graph"):
             continue
+        on = shipped_variant(result)
         cells = []
         for way in WAYS:
-            off, ms = figures.best_off(result, way), result["variants"][on]["ms"][way]["median"]
+            off, ms = off_and_on(result, way)
             cells.append(f"{off:.2f} → {ms:.2f}, {off / ms:.2f}x")
         how = f", {on.removeprefix('on, ')}" if on == as_shipped(result)[-1] else ""
         rows.append([title(name) + how, where(result), *cells])
@@ -102,11 +113,11 @@ def _where_it_goes(result: dict[str, Any], way: str) -> list[str]:
     return ["", *pages.table(head, rows)]
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the page, or checks it if `arguments` has --check."""
+def main(_: Sequence[str]) -> int:
+    """Writes the page, or with --check compares."""
     text = section(pages.results("step-*"))
-    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, text)}, arguments)
+    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, text)})
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app.run(main)

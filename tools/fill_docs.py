@@ -6,11 +6,11 @@ python tools/fill_docs.py --check    exit status 1 if one would change
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 
 import pages
+from absl import app
 from jax_oneshot import config, reasons
 
 MARKERS = (
@@ -81,16 +81,16 @@ def _paragraph(text: str) -> str:
     return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the pages, or checks them if `arguments` has --check."""
+def main(_: Sequence[str]) -> int:
+    """Writes the pages, or with --check compares."""
     docs, readme = pages.ROOT / "docs", pages.ROOT / "README.md"
     filled_pages = {
         docs / "environment.md": environment(),
         docs / "reasons.md": reason_list(),
         readme: filled(readme.read_text()),
     }
-    return pages.write(filled_pages, arguments)
+    return pages.write(filled_pages)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app.run(main)

@@ -6,11 +6,11 @@ python tools/fill_gpu.py --check    exit status 1 if it would change
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pages
+from absl import app
 
 PAGE = pages.ROOT / "docs" / "gpu.md"
 MARKERS = (
@@ -51,11 +51,11 @@ def model_name(model: dict[str, Any]) -> str:
     return ", ".join([f"{model.get('family', 'llama')}, {model['layers']} layers of {model['hidden']}", *sizes, *extra])
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the page, or checks it if `arguments` has --check."""
+def main(_: Sequence[str]) -> int:
+    """Writes the page, or with --check compares."""
     text = table(pages.results("decode-*").values())
-    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/gpu.md", MARKERS, text)}, arguments)
+    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/gpu.md", MARKERS, text)})
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app.run(main)

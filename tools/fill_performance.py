@@ -7,10 +7,11 @@ python tools/fill_performance.py --check    exit status 1 if it would change
 from __future__ import annotations
 
 import statistics
-import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pages
+from absl import app
 
 PAGE = pages.ROOT / "docs/performance.md"
 BEGIN = "<!-- figures: written by tools/fill_performance.py from benchmarks/results/kernel-*.json -->\n"
@@ -224,13 +225,13 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the page, or checks it if `arguments` has --check."""
+def main(_: Sequence[str]) -> int:
+    """Writes the page, or with --check compares."""
     text = filled(
         PAGE.read_text(), pages.results("kernel-*"), pages.results("large-messages-*"), pages.results("two-shot-*")
     )
-    return pages.write({PAGE: text}, arguments)
+    return pages.write({PAGE: text})
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app.run(main)

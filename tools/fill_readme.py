@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import fill_decode
 import pages
+from absl import app
 
 PAGE = pages.ROOT / "README.md"
 MARKERS = (
     "<!-- figures: written by tools/fill_readme.py from benchmarks/results -->\n",
     "<!-- end of figures -->\n",
+)
+
+GAINS = (
+    "<!-- gains: written by tools/fill_readme.py from benchmarks/results/step-*.json -->\n",
+    "<!-- end of gains -->\n",
 )
 
 # Ratio in the kernel's results: the baseline of the fused call.
@@ -62,7 +67,7 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
             "",
             *_shape_table([one["cpu_fused_vs_xla"] for one in ratios]),
             "",
-            "A decoding step of the demo: times faster with the variable on than off.",
+            "A decoding step of the demo: times faster with the variable on than off (—: not measured there).",
             "",
             *_demo_table(ratios),
             "",
@@ -95,9 +100,23 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
     )
 
 
+def gains(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: a row per model that was measured with a process per GPU, by its steps in one jitted loop."""
+    rows: dict[str, list[str]] = {}
+    for name, _, result in sorted(fill_decode.runs(files), key=lambda run: run[0]):  # the plain run of a model first
+        model = name.partition(",")[0]
+        as_shipped = fill_decode.shipped_variant(result) != fill_decode.as_shipped(result)[-1]
+        if result["place"] == "each" and as_shipped and model not in rows:
+            off, ms = fill_decode.off_and_on(result, "loop")
+            rows[model] = [fill_decode.title(model), f"{off:.2f} ms", f"{ms:.2f} ms", f"{off / ms:.2f}x"]
+    _, _, some = next(fill_decode.runs(files))
+    head = f"decoding step in a jitted loop, {some['ranks']} {some['facts']['device']}, batch 8"
+    return "\n".join(pages.table([head, "best of XLA alone", "with jax-oneshot", "faster"], list(rows.values()))) + "\n"
+
+
 def _both(values: Iterable[float | str | None]) -> str:
-    """One figure per machine; a question mark if it was not measured."""
-    return " / ".join("?" if value is None else str(value) for value in values)
+    """One figure per machine; a dash if it was not measured there."""
+    return " / ".join("—" if value is None else str(value) for value in values)
 
 
 def _shape_table(ratios: list[dict[str, float]]) -> list[str]:
@@ -135,13 +154,13 @@ def _results(pattern: str) -> list[dict[str, Any]]:
     return list(pages.results(pattern).values())
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the page, or checks it if `arguments` has --check."""
+def main(_: Sequence[str]) -> int:
+    """Writes the page, or with --check compares."""
     machines = sorted(_results("cpu*"), key=lambda one: -int(one["machine"]["cores"]))
     gpus = Gpus(_results("kernel-h200")[0], _results("kernel-*-each")[0], pages.results("step-*"))
     text = pages.between(PAGE.read_text(), "README.md", MARKERS, section(machines, gpus))
-    return pages.write({PAGE: text}, arguments)
+    return pages.write({PAGE: pages.between(text, "README.md", GAINS, gains(gpus.steps))})
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    app.run(main)

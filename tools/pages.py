@@ -1,7 +1,6 @@
 """Fills the part of a page between two markers, and writes or checks pages.
 
-Shared by the tools that fill README and docs (fill_*.py). With --check each of them writes nothing and exits with
-status 1 if a page would change.
+Shared by the tools that fill README and docs (fill_*.py), and defines their flag --check.
 """
 
 from __future__ import annotations
@@ -11,6 +10,10 @@ import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from absl import flags
+
+_CHECK = flags.DEFINE_bool("check", False, "Write nothing; exit status 1 if a page would change.")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -36,12 +39,12 @@ def between(page: str, name: str, markers: tuple[str, str], text: str) -> str:
     return f"{before}{begin}{text}{end}{after}"
 
 
-def write(pages: Mapping[pathlib.Path, str], arguments: Sequence[str]) -> int:
-    """Writes the pages that changed or, if `arguments` has --check, names those that would. Returns the exit status."""
+def write(pages: Mapping[pathlib.Path, str]) -> int:
+    """Writes the pages that changed or, with --check, names those that would. Returns the exit status."""
     behind = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     for path in behind:
-        if "--check" in arguments:
+        if _CHECK.value:
             print(f"{path.relative_to(ROOT)} is behind its source; run `python tools/{pathlib.Path(sys.argv[0]).name}`")
         else:
             path.write_text(pages[path])
-    return int("--check" in arguments and bool(behind))
+    return int(_CHECK.value and bool(behind))
