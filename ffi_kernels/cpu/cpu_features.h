@@ -1,5 +1,5 @@
 // What the CPU and the operating system let the loops use. __builtin_cpu_supports is not an option: with zig's run-time
-// library, which the wheel is linked with, it says no to everything, and the loops would silently run at baseline speed.
+// library, which the wheel is linked with, it denies every feature, and the loops would silently run at baseline speed.
 #ifndef FFI_KERNELS_CPU_CPU_FEATURES_H_
 #define FFI_KERNELS_CPU_CPU_FEATURES_H_
 
