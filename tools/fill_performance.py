@@ -108,7 +108,16 @@ def large(results: dict[str, Any]) -> str:
         for ranks, shapes in times.items()
         for shape, us in shapes.items()
     ]
-    head = ["rows x H", "MiB of bf16", "plain", "nccl", "fused", "nccl_two_kernels", "plain / nccl", "fused / nccl_two_kernels"]
+    head = [
+        "rows x H",
+        "MiB of bf16",
+        "plain",
+        "nccl",
+        "fused",
+        "nccl_two_kernels",
+        "plain / nccl",
+        "fused / nccl_two_kernels",
+    ]
     return "\n".join(
         [
             f"### Large messages: {results['machine']['gpu']}, a GPU per rank",
@@ -197,7 +206,11 @@ def _goals(ratios: dict[str, Any]) -> list[str]:
 
 def _least(times: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
     return {
-        ranks: {shape: us["plain"] / us["two_kernels"] for shape, us in shapes.items() if {"plain", "two_kernels"} <= us.keys()}
+        ranks: {
+            shape: us["plain"] / us["two_kernels"]
+            for shape, us in shapes.items()
+            if {"plain", "two_kernels"} <= us.keys()
+        }
         for ranks, shapes in times.items()
     }
 

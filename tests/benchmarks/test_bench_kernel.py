@@ -19,9 +19,22 @@ from rich.console import Console
 
 DEVICE = {"gpu": "NVIDIA H200", "driver": "13.0", "nvrtc": "13.0", "arch": "sm_90", "multiprocessors": 132}
 DEVICE |= {"nccl": "", "gpus": 1, "most_ranks": 8}
-US = {"fused": [5.0, 4.0, 9.0], "two_kernels": [8.0], "three_kernels": [10.0], "plain": [4.0], "push_poll": [2.0], "empty": [1.0]}
+US = {
+    "fused": [5.0, 4.0, 9.0],
+    "two_kernels": [8.0],
+    "three_kernels": [10.0],
+    "plain": [4.0],
+    "push_poll": [2.0],
+    "empty": [1.0],
+}
 US |= {"two_shot": [4.5], "two_shot_plain": [3.5]}
-US |= {"sharded": [6.0], "sharded_collectives": [15.0], "two_kernels_pdl": [6.0], "push_poll_pdl": [1.6], "empty_pdl": [0.5]}
+US |= {
+    "sharded": [6.0],
+    "sharded_collectives": [15.0],
+    "two_kernels_pdl": [6.0],
+    "push_poll_pdl": [1.6],
+    "empty_pdl": [0.5],
+}
 NCCL = {"nccl": [12.0], "nccl_two_kernels": [16.0], "nccl_three_kernels": [18.0]}
 ANSWER = {"us": US, "public_us": {"slow": [7.0], "quick": [5.0]}, "skipped": {"big": "does not fit"}}
 
@@ -222,9 +235,7 @@ def test_without_a_gpu_the_command_says_what_is_missing(run_python: RunPython) -
 def test_without_its_native_module_the_command_says_how_to_get_it() -> None:
     missing = "import sys; sys.modules['jax_oneshot._bench'] = None\nfrom jax_oneshot.benchmarks import kernel_worker\n"
     worker = [sys.executable, "-c", missing + "sys.exit(kernel_worker.main())"]
-    with pytest.raises(
-        WorkerError, match=r"jax_oneshot\._bench does not load: .*`make bench ARGS=kernel`"
-    ):
+    with pytest.raises(WorkerError, match=r"jax_oneshot\._bench does not load: .*`make bench ARGS=kernel`"):
         kernel_exchange.measure(Request(), 1, lambda text: None, command=worker)
 
 

@@ -37,7 +37,7 @@ METHODS = {
     "empty": "a kernel that does nothing",
     "empty_pdl": "a kernel that does nothing, launched early",
     "sharded": "fused, with each rank's columns of gamma gathered in the same exchange",
-    "sharded_collectives": "the same as GSPMD has it: all-reduce, all-reduce of [rows,1], all-gather, two kernels between",
+    "sharded_collectives": "the same as GSPMD writes it: two all-reduces, an all-gather, two kernels between",
     "nccl": "NCCL's all-reduce alone",
     "nccl_two_kernels": "NCCL's all-reduce, then residual + RMSNorm in one kernel",
     "nccl_three_kernels": "NCCL's all-reduce, then residual and RMSNorm as two kernels",
