@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "xla_pass/hlo_view/hlo_view.h"
+#include "xla_pass/hlo_view/instruction.h"
+#include "xla_pass/hlo_view/shape_table.h"
 
 namespace jax_oneshot::hlo {
 

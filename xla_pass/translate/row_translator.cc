@@ -318,7 +318,11 @@ Decision<RowTranslator::RowValue> RowTranslator::TranslateAllReduce(Node node) {
     Decision<void> ok = shards_.CheckReduce(node, ReducerOf(value->partial->op));
     if (!ok) return Refuse(ok.error());
   }
-  if (instruction.shape->IsTuple()) return RowValue{};
+  if (instruction.shape->IsTuple()) {
+    RowValue several;
+    several.is_tuple = true;
+    return several;
+  }
   return CompleteOverRanks(graph_.operand(node, 0), *instruction.shape);
 }
 
@@ -363,7 +367,7 @@ const char* RowTranslator::FindProblem(Node node, LayoutRule layouts) const {
   const hlo::Shape& shape = *graph_.at(node).shape;
   const RowValue* value = Find(node);
   if (value == nullptr) return " has no single value";
-  if (value->id < 0 || value->partial) return " is a partial row reduction";
+  if (value->is_tuple || value->partial) return " is a partial row reduction";
   if (value->fold.columns_first) return ": its rows are transposed";
   const bool is_wrong =
       layouts == LayoutRule::kRowMajor && !shape.IsRowMajor() && value->distribution == Distribution::kWhole;

@@ -79,10 +79,11 @@ class RowTranslator {
   };
 
   struct RowValue {
-    int id = -1;
+    int id = 0;
     RowLayout fold;
     Distribution distribution = Distribution::kWhole;
     std::optional<Partial> partial;
+    bool is_tuple = false;  // several values, each read by a get-tuple-element; the other fields mean nothing
   };
 
   Decision<void> TranslateFusion(Node fusion, int fused);
