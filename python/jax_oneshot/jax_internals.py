@@ -1,7 +1,7 @@
 """Registers our hook and handlers with JAX. The only file that uses JAX's internals.
 
-Tested with jax/jaxlib 0.11.2 and 0.12.0.1. For another version, compare this file with its source: each function names
-the internals that it uses. They are imported when a function is called, so importing this file costs nothing.
+Tested with jax and jaxlib of SUPPORTED_VERSIONS. For another version, compare this file with its source: each function
+names the internals that it uses. They are imported when a function is called, so importing this file costs nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+# Oldest first. Nothing else names them but pins for pip, which tests/interfaces/test_versions.py holds against these.
 SUPPORTED_VERSIONS = ("0.11.2", "0.12.0.1")
 
 HloCallback = Callable[[bytes], bytes | None]
@@ -54,13 +55,12 @@ def register_cuda_transform(name: str, callback: HloCallback, on_error: Callable
       on_error: called if the registration fails, which happens after this function returns.
     """
     xla_bridge = _internal("jax._src.xla_bridge")
-    xla = _internal("jaxlib._xla")
+    _internal("jaxlib._xla")  # if it is missing, the error comes now
 
     def on_plugin(c_api: Any) -> None:
         try:
-            factory = xla_bridge._backend_factories.get("cuda")
-            if factory is not None and factory.c_api is c_api:
-                xla.register_xla_transform_c_api(c_api, name, _PRE_SCHEDULER, callback)
+            if c_api is not None and cuda_c_api() is c_api:
+                register_plugin_transform(c_api, name, callback)
         except Exception as error:  # An exception here would take all of JAX's plug-ins down with it.
             on_error(error)
 
@@ -220,6 +220,41 @@ def hlo_text(module: bytes) -> str:
 def hlo_proto(text: str) -> bytes:
     """Serialized HloModuleProto of HLO text; like `hlo_text`, only in a separate process if the text is not XLA's."""
     return bytes(_internal("jaxlib._hlo").hlo_module_from_text(text).as_serialized_hlo_module_proto())
+
+
+def transform_hooks() -> tuple[bool, bool]:
+    """Whether jaxlib offers the hook for XLA:CPU, and the one for plug-ins.
+
+    Uses the names of `register_xla_transform` and `register_xla_transform_c_api` in `jaxlib._xla`.
+    """
+    xla = _internal("jaxlib._xla")
+    return hasattr(xla, "register_xla_transform"), hasattr(xla, "register_xla_transform_c_api")
+
+
+def load_plugins() -> list[str]:
+    """Makes JAX load its plug-ins without starting a backend, and returns the names of those with a C API.
+
+    Uses `xla_bridge._discover_and_register_pjrt_plugins` and `xla_bridge._backend_factories`.
+    """
+    xla_bridge = _internal("jax._src.xla_bridge")
+    xla_bridge._discover_and_register_pjrt_plugins()
+    return sorted(name for name, one in xla_bridge._backend_factories.items() if one.c_api is not None)
+
+
+def cuda_c_api() -> Any:
+    """C API of the CUDA plug-in that JAX has loaded, or None. Uses `xla_bridge._backend_factories`."""
+    factory = _internal("jax._src.xla_bridge")._backend_factories.get("cuda")
+    return None if factory is None else factory.c_api
+
+
+def register_plugin_transform(c_api: Any, name: str, callback: HloCallback) -> None:
+    """Makes the compiler of a loaded plug-in pass every module to `callback`. See `register_cuda_transform`."""
+    _internal("jaxlib._xla").register_xla_transform_c_api(c_api, name, _PRE_SCHEDULER, callback)
+
+
+def cpu_targets() -> frozenset[str]:
+    """Names of the custom-call targets that are registered for CPU. Uses `jaxlib._jax.custom_call_targets`."""
+    return frozenset(_internal("jaxlib._jax").custom_call_targets("cpu"))
 
 
 def _internal(module: str) -> Any:

@@ -107,8 +107,11 @@ def _cache_key(config: Config, build: str, dependencies: HookDependencies, count
 def _cuda_registration_failed(error: Exception) -> None:
     import logging
 
+    from jax_oneshot import jax_internals
+
     logging.getLogger("jax_oneshot").warning(
         "jax_oneshot: the CUDA plug-in did not take the pass, so modules for CUDA are left alone: %s. "
-        "Plug-ins of jax 0.11.2 and 0.12.0.1 take it.",
+        "Plug-ins of jax %s take it.",
         error,
+        " and ".join(jax_internals.SUPPORTED_VERSIONS),
     )

@@ -13,7 +13,7 @@ import jax_oneshot
 import pytest
 from jax_oneshot.doctor import local_checks, verdicts
 from jax_oneshot.doctor.findings import Finding
-from jax_process import RunPython
+from jax_process import NEWEST_JAX, OLDEST_JAX, RunPython
 
 ON = {"JAX_ONESHOT": "1"}
 
@@ -119,13 +119,13 @@ def test_an_old_jax_stops(run_python: RunPython, tmp_path: pathlib.Path) -> None
     for name in ("jax", "jaxlib"):
         write_package(tmp_path / "old", name, "0.4.30", {f"{name}/__init__.py": "__version__ = '0.4.30'\n"})
     advice = stopped(doctor(run_python, env=ON | {"PYTHONPATH": str(tmp_path / "old")}))
-    assert "jaxlib installed: 0.4.30, which lets nobody transform modules; expected 0.11.2 or newer" in advice
+    assert f"jaxlib installed: 0.4.30, which lets nobody transform modules; expected {OLDEST_JAX} or newer" in advice
     assert "this jaxlib has no register_xla_transform" in advice
-    assert "pip install 'jax==0.12.0.1'" in advice
+    assert f"pip install 'jax=={NEWEST_JAX}'" in advice
 
 
 def test_a_jax_that_does_not_import_stops(run_python: RunPython, tmp_path: pathlib.Path) -> None:
-    write_package(tmp_path / "bad", "jax", "0.12.0.1", {"jax/__init__.py": "raise OSError('libstdc++ is too old')\n"})
+    write_package(tmp_path / "bad", "jax", NEWEST_JAX, {"jax/__init__.py": "raise OSError('libstdc++ is too old')\n"})
     advice = stopped(doctor(run_python, env=ON | {"PYTHONPATH": str(tmp_path / "bad")}))
     assert "JAX does not load: OSError: libstdc++ is too old" in advice
 
@@ -134,7 +134,7 @@ def test_a_jax_that_was_not_tried_is_noted_only(run_python: RunPython, tmp_path:
     write_package(tmp_path / "new", "jax", "99.0", {})
     report = doctor(run_python, env=ON | {"PYTHONPATH": str(tmp_path / "new")})
     assert (report.status, report.of("jax installed")["level"]) == (0, "warn")
-    assert "99.0; not tried with it, only with 0.11.2 and 0.12.0.1" in report.of("jax installed")["value"]
+    assert f"99.0; not tried with it, only with {OLDEST_JAX} and {NEWEST_JAX}" in report.of("jax installed")["value"]
 
 
 def test_a_plug_in_that_does_not_take_the_pass_stops_its_platform_only(
@@ -152,7 +152,7 @@ xla.register_xla_transform_c_api = refuse
     report = doctor(run_python, env=ON | {"PYTHONPATH": str(tmp_path / "site")})
     advice = stopped(report, "cuda")
     assert "does not take the pass: RuntimeError: UNIMPLEMENTED: the plug-in has no transform extension" in advice
-    assert "pip install 'jax[cuda13]==0.12.0.1'" in advice
+    assert f"pip install 'jax[cuda13]=={NEWEST_JAX}'" in advice
     assert report.verdict("cpu")["state"] == "works"
 
 
@@ -199,7 +199,7 @@ def test_an_old_python_stops() -> None:
 
 def gpu(*more: Finding) -> list[Finding]:
     """Findings of a machine with two GPUs."""
-    plugin = Finding("CUDA plug-in installed", "jax-cuda13-plugin 0.12.0.1", platforms=("cuda",))
+    plugin = Finding("CUDA plug-in installed", f"jax-cuda13-plugin {NEWEST_JAX}", platforms=("cuda",))
     return [plugin, Finding("GPUs", "2 x NVIDIA H100 (sm_90)", platforms=("cuda",)), *more]
 
 

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from jax_oneshot import hlo_worker
-from jax_process import MODEL, RunPython
+from jax_process import MODEL, NEWEST_JAX, OLDEST_JAX, RunPython
 
 RUN_MODEL = (
     MODEL
@@ -96,7 +96,8 @@ def test_a_version_of_jax_that_was_not_tried_is_used_where_it_has_all_that_is_ne
     done = run_python.script(log + FAKED_VERSION + RUN_MODEL, env={"JAX_ONESHOT": "1"})
     assert done.json()["calls"] == 1
     said = (
-        "jax_oneshot: in use, though jax 0.99.0 is not among the versions that jax-oneshot was tried with, 0.11.2 and"
+        "jax_oneshot: in use, though jax 0.99.0 is not among the versions that jax-oneshot was tried with, "
+        f"{OLDEST_JAX} and {NEWEST_JAX}"
     )
     assert done.stderr.count(said) == 1
 

@@ -14,10 +14,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jax_oneshot.jax_internals import SUPPORTED_VERSIONS
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 # Folder to put first on PYTHONPATH to get that version; None: the installed one.
-JAX_VERSIONS: dict[str, pathlib.Path | None] = {"0.12.0.1": None, "0.11.2": REPOSITORY / ".venv" / "jax-0.11.2"}
+OLDEST_JAX, NEWEST_JAX = SUPPORTED_VERSIONS[0], SUPPORTED_VERSIONS[-1]
+JAX_VERSIONS: dict[str, pathlib.Path | None] = {
+    NEWEST_JAX: None,
+    OLDEST_JAX: REPOSITORY / ".venv" / f"jax-{OLDEST_JAX}",
+}
 
 # One tensor-parallel step: an all-reduce, a residual add and an RMSNorm. `step(*arguments)` is [4, 256] in f32.
 MODEL = """

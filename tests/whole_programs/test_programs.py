@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from jax_process import JAX_VERSIONS
+from jax_process import JAX_VERSIONS, OLDEST_JAX
 from programs import generate
 from programs.pair import Outcome, Pair
 
@@ -38,7 +38,7 @@ def test_the_pass_takes_part_in_most_programs(outcomes: dict[int, Outcome]) -> N
 
 def test_programs_give_the_same_with_the_oldest_jax(tmp_path: pathlib.Path) -> None:
     """On CPU only, since only one version of JAX's CUDA plug-in is installed."""
-    with Pair(tmp_path, platforms=("cpu",), jax=JAX_VERSIONS["0.11.2"]) as pair:
+    with Pair(tmp_path, platforms=("cpu",), jax=JAX_VERSIONS[OLDEST_JAX]) as pair:
         outcomes = {seed: pair.run(generate.program(seed)) for seed in SEEDS_OF_THE_OLDEST_JAX}
     assert not {seed: outcome.findings for seed, outcome in outcomes.items() if outcome.findings}
     assert sum(outcome.calls["cpu"] for outcome in outcomes.values())

@@ -1,6 +1,6 @@
 """Prints as JSON: JAX's version, and the outcome of loading its plug-ins with JAX_ONESHOT=1.
 
-Starts no backend, so no GPU is used and no memory allocated. Uses the same internals as jax_internals.py.
+Starts no backend, so no GPU is used and no memory allocated.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import logging
 import os
 import sys
 from typing import Any
+
+from jax_oneshot import jax_internals
 
 
 class _Keeper(logging.Handler):
@@ -49,32 +51,26 @@ def _versions(facts: dict[str, Any]) -> None:
 
 
 def _hook(facts: dict[str, Any]) -> None:
-    xla = importlib.import_module("jaxlib._xla")
-    facts["cpu_hook"] = hasattr(xla, "register_xla_transform")
-    facts["cuda_hook_api"] = hasattr(xla, "register_xla_transform_c_api")
+    facts["cpu_hook"], facts["cuda_hook_api"] = jax_internals.transform_hooks()
 
 
 def _plugins(facts: dict[str, Any]) -> None:
-    bridge = importlib.import_module("jax._src.xla_bridge")
-    bridge._discover_and_register_pjrt_plugins()
-    facts["plugins"] = sorted(name for name, one in bridge._backend_factories.items() if one.c_api is not None)
+    facts["plugins"] = jax_internals.load_plugins()
 
 
 def _cuda_hook(facts: dict[str, Any]) -> None:
-    bridge, xla = importlib.import_module("jax._src.xla_bridge"), importlib.import_module("jaxlib._xla")
-    cuda = bridge._backend_factories.get("cuda")
-    if cuda is None or cuda.c_api is None:
+    c_api = jax_internals.cuda_c_api()
+    if c_api is None:
         return
     facts["cuda_hook"] = False
-    xla.register_xla_transform_c_api(cuda.c_api, "jax_oneshot_doctor", 0, lambda module: None)
+    jax_internals.register_plugin_transform(c_api, "jax_oneshot_doctor", lambda module: None)
     facts["cuda_hook"] = True
 
 
 def _ours(facts: dict[str, Any]) -> None:
     facts["plugin_imported"] = "jax_oneshot.plugin" in sys.modules
     plugin = importlib.import_module("jax_oneshot.plugin")
-    targets = importlib.import_module("jaxlib._jax").custom_call_targets("cpu")
-    facts["cpu_target"] = plugin.CALL_TARGET in targets
+    facts["cpu_target"] = plugin.CALL_TARGET in jax_internals.cpu_targets()
 
 
 if __name__ == "__main__":
