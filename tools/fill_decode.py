@@ -11,8 +11,7 @@ from typing import Any
 
 import pages
 from absl import app
-from jax_oneshot.benchmarks.decode import figures, sizes
-from jax_oneshot.benchmarks.decode.measure import WAYS
+from jax_oneshot.benchmarks.decode import WAYS, figures, sizes
 
 PAGE = pages.ROOT / "docs" / "decode.md"
 MARKERS = (
@@ -21,7 +20,6 @@ MARKERS = (
 )
 # The two choices of the pass's rule. Results of 27 November 2026, from before the rule, have these in place of `on`.
 CUT, WHOLE = "on, 4 calls per graph", "on, one graph"
-_PLACES = {"each": "a process per GPU", "together": "one process"}
 
 
 def runs(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
@@ -51,7 +49,7 @@ def off_and_on(result: dict[str, Any], way: str) -> tuple[float, float]:
 def where(result: Mapping[str, Any]) -> str:
     """ "4 NVIDIA H200, a process per GPU, XLA 0.11.2"."""
     facts = result["facts"]
-    return f"{result['ranks']} {facts['device']}, {_PLACES[result['place']]}, XLA {facts['xla']}"
+    return f"{result['ranks']} {facts['device']}, {figures.PLACES[result['place']]}, XLA {facts['xla']}"
 
 
 def title(name: str) -> str:

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 from jax_oneshot import device_trace
-from jax_oneshot.benchmarks.decode import figures, fleet, sizes, trace, variants
+from jax_oneshot.benchmarks.decode import WAYS, figures, fleet, sizes, trace, variants
 from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
 from jax_oneshot.demo.compare import WorkerError
 from jax_process import RunPython
 
-WAYS = ("loop", "ahead", "waited")
 SMALL = ["--size", "tiny", "--rounds", "1", "--steps", "2", "--batch", "2", "--context", "8", "--ranks", "2"]
 
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import tp_decode
+from jax_oneshot.benchmarks.decode import fleet
 from jax_process import REPOSITORY, RunPython
 
 FOLDER = REPOSITORY / "tests" / "gpu"
@@ -126,12 +127,12 @@ def test_the_committed_results_are_of_runs_in_which_nothing_was_wrong() -> None:
 def test_every_process_sees_the_gpus_of_its_ranks(
     setup: tp_decode.Setup, gpus: str, visible: str, expected: list[str]
 ) -> None:
-    assert tp_decode.visible_gpus(dataclasses.replace(setup, gpus=gpus), visible) == expected
+    assert fleet.visible_gpus(setup.ranks, gpus, visible) == expected
 
 
 def test_fewer_gpus_than_ranks_are_refused(setup: tp_decode.Setup) -> None:
     with pytest.raises(ValueError, match="2 ranks take a GPU each; CUDA_VISIBLE_DEVICES names 1: 3"):
-        tp_decode.visible_gpus(dataclasses.replace(setup, gpus="each"), "3")
+        fleet.visible_gpus(setup.ranks, "each", "3")
 
 
 @pytest.mark.parametrize(("gpus", "processes"), [("one", 2), ("each", 2), ("together", 1)])

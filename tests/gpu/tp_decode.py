@@ -25,7 +25,6 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from jax_oneshot.benchmarks.decode import fleet
 
 WORKER = pathlib.Path(__file__).with_name("tp_decode_worker.py")
 SIZES = ("ffn", "heads", "kv_heads", "head_dim", "vocab", "batch")  # of ModelConfig
@@ -70,27 +70,17 @@ class Setup:
 
 def run_ranks(setup: Setup, name: str, env: dict[str, str], die: tuple[int, int] | None = None) -> list[Ended]:
     """Starts the processes of all ranks, and waits for them. `die`: (rank, step) of one that exits early."""
-    visible = visible_gpus(setup, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-    address = f"localhost:{_free_port()}" if len(visible) > 1 else ""
+    visible = fleet.visible_gpus(setup.ranks, setup.gpus, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    address = f"localhost:{fleet.free_port()}" if len(visible) > 1 else ""
     processes = []
     for rank, gpus in enumerate(visible):
         job = {"ranks": setup.ranks, "rank": rank, "coordinator": address, "model": setup.model, "steps": setup.steps}
         job |= {"save": str(setup.save(name)), "die_at": die[1] if die and die[0] == rank else -1}
         processes.append((job, {"CUDA_VISIBLE_DEVICES": gpus}))
-    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "JAX_PLATFORMS": "cuda"}
+    shared = dict(fleet.GPU_ENVIRONMENT)
     if setup.gpus == "one":
         shared |= {"NCCL_MULTI_RANK_GPU_ENABLE": "1"}
     return _run_all(processes, shared | env, setup.limit_s)
-
-
-def visible_gpus(setup: Setup, visible: str) -> list[str]:
-    """CUDA_VISIBLE_DEVICES of each process. `visible`: the caller's own; empty: all GPUs."""
-    gpus = visible.split(",") if visible else [str(gpu) for gpu in range(setup.ranks)]
-    if setup.gpus == "one":
-        return gpus[:1] * setup.ranks
-    if len(gpus) < setup.ranks:
-        raise ValueError(f"{setup.ranks} ranks take a GPU each; CUDA_VISIBLE_DEVICES names {len(gpus)}: {visible}")
-    return gpus[: setup.ranks] if setup.gpus == "each" else [",".join(gpus[: setup.ranks])]
 
 
 def run_reference(setup: Setup) -> Ended:
@@ -121,12 +111,6 @@ def _run_all(jobs: Sequence[tuple[dict[str, Any], dict[str, str]]], env: dict[st
                 log.close()
         time.sleep(0.02)
     return [ended[i] for i in range(len(processes))]
-
-
-def _free_port() -> int:
-    with socket.create_server(("localhost", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

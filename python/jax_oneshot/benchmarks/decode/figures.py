@@ -11,16 +11,16 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from jax_oneshot.benchmarks.decode.measure import WAYS
+from jax_oneshot.benchmarks.decode import WAYS
 
 OFF, ON = "off", "on"
-_PLACES = {"each": "a process per GPU", "together": "one process"}
+PLACES = {"each": "a process per GPU", "together": "one process"}
 
 
 def title(name: str, result: dict[str, Any]) -> str:
     """One line above the tables."""
     facts = result["facts"]
-    return f"{name}: {result['ranks']} {facts['device']}, {_PLACES[result['place']]}, XLA {facts['xla']}"
+    return f"{name}: {result['ranks']} {facts['device']}, {PLACES[result['place']]}, XLA {facts['xla']}"
 
 
 def key(name: str, result: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from jax_oneshot.demo.compare import Worker, WorkerError
 
 PLACES = ("each", "together")
+GPU_ENVIRONMENT = {"JAX_PLATFORMS": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # of every process
 _POLL_S = 0.1
 _COMMAND = [sys.executable, "-m", "jax_oneshot.benchmarks.decode.worker"]
 
@@ -44,13 +45,9 @@ class Layout:
         """
         if self.platform == "cpu":
             return [{"JAX_PLATFORMS": "cpu"}]
-        gpus = visible.split(",") if visible else [str(gpu) for gpu in range(self.ranks)]
-        if len(gpus) < self.ranks:
-            raise ValueError(f"{self.ranks} ranks take a GPU each; CUDA_VISIBLE_DEVICES names {len(gpus)}: {visible}")
-        gpus = gpus[: self.ranks]
-        sets = gpus if self.place == "each" else [",".join(gpus)]
-        shared = {"JAX_PLATFORMS": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        return [shared | {"CUDA_VISIBLE_DEVICES": one} for one in sets]
+        return [
+            GPU_ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": one} for one in visible_gpus(self.ranks, self.place, visible)
+        ]
 
     def flags(self) -> list[str]:
         """XLA flags of every variant."""
@@ -75,7 +72,7 @@ class Fleet:
         self._limit_s = limit_s
         self._why = ""
         own = layout.environments(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
-        address = f"localhost:{_free_port()}" if len(own) > 1 else ""
+        address = f"localhost:{free_port()}" if len(own) > 1 else ""
         self._workers = []
         for rank, one in enumerate(own):
             fields = {**job, "coordinator": address, "processes": len(own), "rank": rank}
@@ -132,7 +129,28 @@ class Fleet:
             return
 
 
-def _free_port() -> int:
+def visible_gpus(ranks: int, place: str, visible: str) -> list[str]:
+    """CUDA_VISIBLE_DEVICES of each process.
+
+    Args:
+      ranks: how many there are.
+      place: "each": a GPU and a process per rank; "together": a GPU per rank, one process; "one": a process per rank,
+        all on the first GPU.
+      visible: the caller's own CUDA_VISIBLE_DEVICES; empty: all GPUs.
+
+    Raises:
+      ValueError: fewer GPUs than ranks, where each takes one.
+    """
+    gpus = visible.split(",") if visible else [str(gpu) for gpu in range(ranks)]
+    if place == "one":
+        return gpus[:1] * ranks
+    if len(gpus) < ranks:
+        raise ValueError(f"{ranks} ranks take a GPU each; CUDA_VISIBLE_DEVICES names {len(gpus)}: {visible}")
+    return gpus[:ranks] if place == "each" else [",".join(gpus[:ranks])]
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
     with socket.create_server(("localhost", 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jax_oneshot.benchmarks.decode import WAYS
 from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
 from jax_oneshot.benchmarks.decode.variants import Variant, plugin_version
 from jax_oneshot.demo.compare import WorkerError, read_reports
 
-WAYS = ("loop", "ahead", "waited")
 _PROFILED_STEPS = 16
 _FLOOR_ROUNDS = 3
 _COLLECTIVE = "push_poll_pdl"  # kernel_exchange.METHODS: the floor, launched as our calls are

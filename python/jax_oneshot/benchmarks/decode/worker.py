@@ -31,9 +31,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_oneshot.benchmarks.decode import WAYS
 from jax_oneshot.demo import models, weights
 
-WAYS = ("loop", "ahead", "waited")
 _SHUTDOWN_S = 2  # how long a process waits for the others at exit; JAX's default is 5 minutes
 
 DONATIONS: dict[str, tuple[int, ...]] = {"all": (1, 2), "cache": (2,), "none": ()}  # arguments of a step
