@@ -30,3 +30,9 @@ def test_the_package_asks_for_the_oldest_or_newer_and_builds_against_its_headers
 @pytest.mark.parametrize("page", ["README.md", "docs/support.md"])
 def test_a_page_that_says_what_is_supported_names_both(page: str) -> None:
     assert f"{OLDEST_JAX} and {NEWEST_JAX}" in (REPOSITORY / page).read_text()
+
+
+def test_one_file_uses_what_is_internal_to_jax() -> None:
+    package = REPOSITORY / "python" / "jax_oneshot"
+    users = {path.name for path in package.rglob("*.py") if re.search(r"\bjaxlib\._|\bjax\._src\b", path.read_text())}
+    assert users == {"jax_internals.py"}
