@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ffi_kernels/cuda/bench/fake_gpus.h"
+#include "ffi_kernels/cuda/driver/fake_driver.h"
 
 namespace jax_oneshot::cuda::bench {
 namespace {
@@ -20,6 +20,7 @@ CudaDriver SmallGpus() {
   const CudaDriver driver = FakeDriver(2);
   fake_gpus.multiprocessors = 9;
   fake_gpus.resident_blocks = 1;
+  fake_gpus.recorded_arguments = {{"OneshotBenchGate", {0, 3}}, {"OneshotBenchStamp", {0}}};  // the addresses
   return driver;
 }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ffi_kernels/cuda/bench/fake_gpus.h"
+#include "ffi_kernels/cuda/driver/fake_driver.h"
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 
 namespace jax_oneshot::cuda::bench {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ffi_kernels/cuda/bench/fake_gpus.h"
+#include "ffi_kernels/cuda/driver/fake_driver.h"
 
 namespace jax_oneshot::cuda::bench {
 namespace {

@@ -1,114 +1,44 @@
 // Implementation of fake_gpu.h.
 #include "ffi_kernels/cuda/handler/fake_gpu.h"
 
-#include <algorithm>
 #include <cstring>
+
+#include "ffi_kernels/cuda/driver/fake_driver.h"
 
 namespace jax_oneshot::cuda {
 namespace {
 
 FakeGpuState g_state;
-std::vector<std::unique_ptr<char[]>> g_memory;
-
-char* NewMemory(size_t bytes) {
-  g_memory.push_back(std::make_unique<char[]>(bytes));
-  return g_memory.back().get();
-}
+std::vector<std::unique_ptr<char[]>> g_host_memory;  // the runtime of a process never frees it
 
 template <typename Handle>
 Handle HandleOf(int number) {
   return reinterpret_cast<Handle>(static_cast<uintptr_t>(number) + 100);
 }
 
-int AttributeOf(int attribute) {
-  switch (attribute) {
-    case kComputeCapabilityMajor:
-      return 9;
-    case kComputeCapabilityMinor:
-      return 0;
-    case kMultiprocessorCount:
-      return 132;
-    case kMaxThreadsPerMultiprocessor:
-      return 2048;
-    case kMaxRegistersPerMultiprocessor:
-      return 65536;
-    default:
-      return 1024;
-  }
-}
-
-void AddDevices(CudaDriver* driver) {
-  driver->cuDeviceGetCount = [](int* count) { return *count = g_state.gpus, kSuccess; };
-  driver->cuDeviceGet = [](Device* device, int ordinal) { return *device = ordinal, kSuccess; };
-  driver->cuDeviceGetAttribute = [](int* value, int attribute, Device) {
-    return *value = AttributeOf(attribute), kSuccess;
-  };
-  driver->cuDeviceGetPCIBusId = [](char* text, int, Device device) {
-    return std::strcpy(text, std::to_string(device).c_str()), kSuccess;
-  };
-  driver->cuDeviceCanAccessPeer = [](int* can, Device, Device) { return *can = g_state.can_access_peer, kSuccess; };
-  driver->cuDevicePrimaryCtxRetain = [](Context* context, Device device) {
-    return *context = HandleOf<Context>(device), kSuccess;
-  };
-  driver->cuCtxGetCurrent = [](Context* context) { return *context = nullptr, kSuccess; };
-  driver->cuCtxSetCurrent = [](Context) { return kSuccess; };
-  driver->cuCtxGetDevice = [](Device* device) { return *device = 0, kSuccess; };
-}
-
-void AddMemory(CudaDriver* driver) {
-  driver->cuMemAlloc_v2 = [](DevicePointer* address, size_t bytes) {
-    return *address = reinterpret_cast<DevicePointer>(NewMemory(bytes)), kSuccess;
-  };
-  driver->cuMemFree_v2 = [](DevicePointer) { return kSuccess; };
-  driver->cuMemHostAlloc = [](void** pointer, size_t bytes, unsigned) {
-    *pointer = NewMemory(bytes);
-    g_state.error_record = static_cast<volatile uint64_t*>(*pointer);
-    return kSuccess;
-  };
-  driver->cuMemHostGetDevicePointer_v2 = [](DevicePointer* address, void* host, unsigned) {
-    return *address = reinterpret_cast<DevicePointer>(host), kSuccess;
-  };
-  driver->cuMemcpyHtoDAsync_v2 = [](DevicePointer to, const void* from, size_t bytes, Stream) {
-    return std::memcpy(reinterpret_cast<void*>(to), from, bytes), kSuccess;
-  };
-  driver->cuMemcpyDtoHAsync_v2 = [](void* to, DevicePointer from, size_t bytes, Stream) {
-    return std::memcpy(to, reinterpret_cast<const void*>(from), bytes), kSuccess;
-  };
-  driver->cuMemsetD32Async = [](DevicePointer to, unsigned value, size_t count, Stream) {
-    return std::fill_n(reinterpret_cast<unsigned*>(to), count, value), kSuccess;
-  };
-  driver->cuIpcGetMemHandle = [](IpcMemHandle*, DevicePointer) { return kSuccess; };
-}
-
-void AddLaunches(CudaDriver* driver) {
-  driver->cuStreamCreate = [](Stream* stream, unsigned) { return *stream = HandleOf<Stream>(0), kSuccess; };
-  driver->cuStreamQuery = [](Stream) { return g_state.query; };
-  driver->cuModuleLoadData = [](Module* module, const void*) {
-    return *module = HandleOf<Module>(++g_state.modules), kSuccess;
-  };
-  driver->cuModuleUnload = [](Module) { return kSuccess; };
-  driver->cuModuleGetFunction = [](Function* function, Module, const char*) {
-    return *function = HandleOf<Function>(0), kSuccess;
-  };
-  driver->cuFuncGetAttribute = [](int* value, int, Function) { return *value = 0, kSuccess; };
-  driver->cuFuncSetAttribute = [](Function, int, int) { return kSuccess; };
-  driver->cuOccupancyMaxActiveBlocksPerMultiprocessor = [](int* blocks, Function, int, size_t) {
-    return *blocks = 8, kSuccess;
-  };
-  driver->cuOccupancyMaxActiveClusters = [](int* clusters, Function, const LaunchConfig*) {
-    return *clusters = 64, kSuccess;
-  };
-  driver->cuLaunchKernelEx = [](const LaunchConfig* config, Function, void**, void**) {
-    return g_state.launches.push_back(*config), kSuccess;
-  };
-}
-
-const Result<CudaDriver>& FakeDriver() {
+// The fake driver, with what a test of the runtime may change, and what it inspects.
+const Result<CudaDriver>& RuntimeDriver() {
   static const Result<CudaDriver> driver = [] {
-    CudaDriver made;
-    AddDevices(&made);
-    AddMemory(&made);
-    AddLaunches(&made);
+    static const CudaDriver fake = FakeDriver(0);
+    CudaDriver made = fake;
+    fake_gpus.resident_blocks = 8;
+    made.cuDeviceGetCount = [](int* count) { return *count = g_state.gpus, kSuccess; };
+    made.cuDeviceCanAccessPeer = [](int* can, Device, Device) { return *can = g_state.can_access_peer, kSuccess; };
+    made.cuMemHostAlloc = [](void** pointer, size_t bytes, unsigned) {
+      g_host_memory.push_back(std::make_unique<char[]>(bytes));
+      *pointer = g_host_memory.back().get();
+      g_state.error_record = static_cast<volatile uint64_t*>(*pointer);
+      return kSuccess;
+    };
+    made.cuMemFreeHost = [](void*) { return kSuccess; };
+    made.cuStreamQuery = [](Stream) { return g_state.query; };
+    made.cuModuleLoadData = [](Module* module, const void* image) {
+      ++g_state.modules;
+      return fake.cuModuleLoadData(module, image);
+    };
+    made.cuLaunchKernelEx = [](const LaunchConfig* config, Function, void**, void**) {
+      return g_state.launches.push_back(*config), kSuccess;
+    };
     return made;
   }();
   return driver;
@@ -159,7 +89,7 @@ FakeGpuState& ResetFakeGpu() { return g_state = FakeGpuState(); }
 
 std::unique_ptr<Runtime> MakeFakeRuntime() {
   RuntimeParts parts;
-  parts.driver = &FakeDriver;
+  parts.driver = &RuntimeDriver;
   parts.nvrtc = &FakeNvrtc;
   parts.nccl = []() -> Result<NcclApi> { return FakeNccl(); };
   parts.log = [](const std::string& message) { g_state.log.push_back(message); };

@@ -1,4 +1,4 @@
-// For tests: a driver, an NVRTC and an NCCL made of small function tables, and a Runtime built on them.
+// For tests: an NVRTC and an NCCL made of small function tables, and a Runtime built on them and the fake driver.
 //
 // One set per process, because tables hold plain functions; ResetFakeGpu() starts it anew. Device memory is host
 // memory. Every communicator has `ranks` ranks, two by default: this one, 0, and peers that send what this one sends.

@@ -1,10 +1,11 @@
-// Implementation of fake_gpus.h.
-#include "ffi_kernels/cuda/bench/fake_gpus.h"
+// Implementation of fake_driver.h.
+#include "ffi_kernels/cuda/driver/fake_driver.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
-namespace jax_oneshot::cuda::bench {
+namespace jax_oneshot::cuda {
 
 FakeGpus fake_gpus;
 
@@ -53,6 +54,23 @@ Handle Made(const char* call) {
 Context ContextOf(int gpu) { return reinterpret_cast<Context>(intptr_t{gpu} + 1); }
 int GpuOf(Context context) { return static_cast<int>(reinterpret_cast<intptr_t>(context)) - 1; }
 
+int AttributeOf(int attribute) {
+  switch (attribute) {
+    case kComputeCapabilityMajor:
+      return 9;
+    case kComputeCapabilityMinor:
+      return 0;
+    case kMultiprocessorCount:
+      return fake_gpus.multiprocessors;
+    case kMaxThreadsPerMultiprocessor:
+      return 2048;
+    case kMaxRegistersPerMultiprocessor:
+      return 65536;
+    default:
+      return 1024;
+  }
+}
+
 void PlayDevices(CudaDriver* driver) {
   driver->cuGetErrorName = [](Status, const char** name) {
     *name = "CUDA_ERROR_X";
@@ -74,11 +92,11 @@ void PlayDevices(CudaDriver* driver) {
     return kSuccess;
   };
   driver->cuDeviceGetAttribute = [](int* value, int attribute, Device) {
-    static const std::map<int, int> kValues = {{kComputeCapabilityMajor, 9},
-                                               {kComputeCapabilityMinor, 0},
-                                               {kMaxThreadsPerMultiprocessor, 2048},
-                                               {kMaxRegistersPerMultiprocessor, 65536}};
-    *value = attribute == kMultiprocessorCount ? fake_gpus.multiprocessors : kValues.at(attribute);
+    *value = AttributeOf(attribute);
+    return kSuccess;
+  };
+  driver->cuDeviceGetPCIBusId = [](char* text, int size, Device device) {
+    std::strncpy(text, std::to_string(device).c_str(), static_cast<size_t>(size));
     return kSuccess;
   };
 }
@@ -91,6 +109,10 @@ void PlayContexts(CudaDriver* driver) {
   driver->cuDevicePrimaryCtxRelease_v2 = [](Device) { return kSuccess; };
   driver->cuCtxSetCurrent = [](Context context) {
     fake_gpus.current = GpuOf(context);
+    return kSuccess;
+  };
+  driver->cuCtxGetCurrent = [](Context* context) {
+    *context = ContextOf(fake_gpus.current);
     return kSuccess;
   };
   driver->cuCtxGetDevice = [](Device* device) {
@@ -140,8 +162,9 @@ void PlayMemory(CudaDriver* driver) {
     std::memset(reinterpret_cast<void*>(at), value, bytes);
     return kSuccess;
   };
-  driver->cuMemsetD32Async = [](DevicePointer, unsigned, size_t, Stream stream) {
+  driver->cuMemsetD32Async = [](DevicePointer to, unsigned value, size_t count, Stream stream) {
     Expect("cuMemsetD32Async", stream);
+    std::fill_n(reinterpret_cast<unsigned*>(to), count, value);
     return kSuccess;
   };
   driver->cuMemcpyHtoD_v2 = [](DevicePointer to, const void* from, size_t bytes) {
@@ -149,6 +172,17 @@ void PlayMemory(CudaDriver* driver) {
     std::memcpy(reinterpret_cast<void*>(to), from, bytes);
     return kSuccess;
   };
+  driver->cuMemcpyHtoDAsync_v2 = [](DevicePointer to, const void* from, size_t bytes, Stream stream) {
+    Expect("cuMemcpyHtoDAsync", stream);
+    std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+    return kSuccess;
+  };
+  driver->cuMemcpyDtoHAsync_v2 = [](void* to, DevicePointer from, size_t bytes, Stream stream) {
+    Expect("cuMemcpyDtoHAsync", stream);
+    std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+    return kSuccess;
+  };
+  driver->cuIpcGetMemHandle = [](IpcMemHandle*, DevicePointer) { return kSuccess; };
   driver->cuMemcpyDtoH_v2 = [](void* to, DevicePointer from, size_t bytes) {
     Expect("cuMemcpyDtoH", from);
     std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
@@ -180,8 +214,8 @@ Status NoteLaunch(const LaunchConfig* config, Function function, void** paramete
   for (unsigned i = 0; i < config->attribute_count; ++i) {
     launch.early |= config->attributes[i].id == kLaunchProgrammaticStreamSerialization;
   }
-  const std::map<std::string, std::vector<int>> addresses = {{"OneshotBenchGate", {0, 3}}, {"OneshotBenchStamp", {0}}};
-  if (const auto found = addresses.find(launch.kernel); found != addresses.end()) {
+  const auto& recorded = fake_gpus.recorded_arguments;
+  if (const auto found = recorded.find(launch.kernel); found != recorded.end()) {
     for (int i : found->second) launch.arguments.push_back(*static_cast<uint64_t*>(parameters[i]));
   }
   fake_gpus.launches.push_back(launch);
@@ -324,4 +358,4 @@ CudaDriver FakeDriver(int gpus) {
   return driver;
 }
 
-}  // namespace jax_oneshot::cuda::bench
+}  // namespace jax_oneshot::cuda

@@ -1,7 +1,7 @@
 // A fake CudaDriver for tests: GPU memory is host memory, launches are recorded and not run, and every call made while
 // another GPU's context is current is recorded as a violation.
-#ifndef FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
-#define FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
+#ifndef FFI_KERNELS_CUDA_DRIVER_FAKE_DRIVER_H_
+#define FFI_KERNELS_CUDA_DRIVER_FAKE_DRIVER_H_
 
 #include <cstdint>
 #include <map>
@@ -12,7 +12,7 @@
 
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
-namespace jax_oneshot::cuda::bench {
+namespace jax_oneshot::cuda {
 
 struct FakeLaunch {
   int gpu = 0;
@@ -21,7 +21,7 @@ struct FakeLaunch {
   std::string kernel;
   unsigned blocks = 0;
   bool early = false;
-  std::vector<uint64_t> arguments;  // the first four 64-bit words; only for the benchmark's clock
+  std::vector<uint64_t> arguments;  // those that FakeGpus::recorded_arguments names
 };
 
 // The calls that the driver received, and its answers. Used by one test at a time.
@@ -37,6 +37,7 @@ struct FakeGpus {
   std::set<std::pair<int, int>> peers;  // (who has access, to whose memory)
   unsigned host_flags = 0;              // of the last cuMemHostAlloc
 
+  std::map<std::string, std::vector<int>> recorded_arguments;  // by kernel: indices of arguments of 64 bits
   int count = 1, multiprocessors = 132, resident_blocks = 16;
   std::vector<std::string> models;  // per GPU; "NVIDIA Fake" for the rest
   Status stream_status = kSuccess, peer_status = kSuccess;
@@ -50,6 +51,6 @@ extern FakeGpus fake_gpus;
 // Clears the record, and simulates this many GPUs from now on.
 CudaDriver FakeDriver(int gpus);
 
-}  // namespace jax_oneshot::cuda::bench
+}  // namespace jax_oneshot::cuda
 
-#endif  // FFI_KERNELS_CUDA_BENCH_FAKE_GPUS_H_
+#endif  // FFI_KERNELS_CUDA_DRIVER_FAKE_DRIVER_H_
