@@ -11,6 +11,7 @@
 #include "xla_pass/combiner/count_collectives.h"
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/overwritten_values.h"
 #include "xla_pass/graph/replication.h"
 #include "xla_pass/graph/step_budget.h"
 #include "xla_pass/hlo_view/donated_outputs.h"
@@ -42,6 +43,7 @@ class Pass {
         steps_(options.max_steps > 0 ? options.max_steps : StepsFor(module.InstructionCount())),
         graph_(module),
         replication_(graph_),
+        overwritten_(graph_),
         limits_(options.platform == Platform::kCuda ? options.combine : CombineLimits{}),
         made_(made) {
     context_.next_instruction_id = module.max_instruction_id + 1;
@@ -202,15 +204,17 @@ class Pass {
   std::vector<Region> Decide(const SiteTable& sites, DependencyOrder* order) {
     const bool is_gpu = options_.platform == Platform::kCuda;
     // XLA:CPU has already made its reduce-scatters when the pass runs.
-    const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_}, is_gpu};
+    const OverwrittenValues* overwritten = is_gpu ? nullptr : &overwritten_;  // XLA:CPU has inserted its copies
+    const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_, overwritten}, is_gpu};
     Decisions decisions = DecideRegions(graph_, sites, options, order);
     for (const auto& [seed, why] : decisions.kept) VerdictOf(sites, seed).reason = why;
     return WithoutCombined(std::move(decisions.regions), sites);
   }
 
-  // Drops regions whose calls would be more than the collectives that XLA would run.
+  // Drops regions whose calls would be more than the collectives that XLA would run. XLA:GPU combines after the pass;
+  // XLA:CPU has already combined, so there one variadic all-reduce must not become several calls.
   std::vector<Region> WithoutCombined(std::vector<Region> regions, const SiteTable& sites) {
-    if (limits_.bytes == 0 || regions.size() < 2) return regions;
+    if (regions.size() < 2) return regions;
     const int computation = graph_.computation_index(sites.site(regions[0].seeds[0].site).all_reduce);
     const std::vector<int> combined = CombinedCollectives(graph_, computation, limits_, &steps_);
     const std::vector<LeftRegion> left = FindLeftToCombiner(graph_, sites, regions, combined);
@@ -333,6 +337,7 @@ class Pass {
   StepBudget steps_;
   Graph graph_;
   ReplicationCache replication_;
+  OverwrittenValues overwritten_;
   KnownPrograms programs_;
   CombineLimits limits_;
   std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its index in the report

@@ -126,6 +126,22 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
   return result;
 }
 
+// True if no more is left with the sums prepared than XLA leaves without the pass: a sum that has sunk may depend on
+// one that XLA would have combined it with. Decided for all rewrites, so that JAX_ONESHOT_LIMIT numbers the same ones
+// whatever its value.
+Result<bool> IsWorthPreparing(const hlo::Module& module, const PreparedModule& prepared, const PassResult& result,
+                              const PassOptions& options) {
+  int64_t left = result.report.collectives_after;
+  if (options.max_rewrites >= 0) {
+    PassOptions all = options;
+    all.max_rewrites = -1;
+    const Result<PassResult> unlimited = RunOnPrepared(module, prepared, all);
+    if (!unlimited) return Err(unlimited.error());
+    left = unlimited->report.collectives_after;
+  }
+  return left <= CountCombined(module, options.platform == Platform::kCuda ? options.combine : CombineLimits{});
+}
+
 }  // namespace
 
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
@@ -140,7 +156,12 @@ Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& opt
   const Result<PreparedModule> prepared = PrepareSums(*module, options.platform == Platform::kCuda);
   if (!prepared) return Err(prepared.error());
   if (prepared->bytes.empty()) return RunWithRotations(*module, options);
-  return RunOnPrepared(*module, *prepared, options);
+  Result<PassResult> result = RunOnPrepared(*module, *prepared, options);
+  if (!result) return result;
+  const Result<bool> is_worth_it = IsWorthPreparing(*module, *prepared, *result, options);
+  if (!is_worth_it) return Err(is_worth_it.error());
+  if (!*is_worth_it) return RunWithRotations(*module, options);
+  return result;
 }
 
 }  // namespace jax_oneshot

@@ -85,6 +85,25 @@ def test_moves_alone_round_nothing_and_keep_the_type() -> None:
     assert of(run, "ar")["shape"] == "bf16[8,64]"
 
 
+INDEPENDENT = entry(f"""
+    %p = f32[24,24]{{1,0}} parameter(0)
+    %q = f32[24,24]{{1,0}} parameter(1)
+    %first = {all_reduce("%p", "f32[24,24]{1,0}")}
+    %second = {all_reduce("%q", "f32[24,24]{1,0}", groups=GROUPS_8.replace("channel_id=1", "channel_id=2"))}
+    ROOT %y = f32[24,24]{{1,0}} dot(%first, %second), lhs_contracting_dims={{1}}, rhs_contracting_dims={{0}}""")
+
+
+def test_a_sum_sinks_behind_a_product_with_another() -> None:
+    assert sank(run_pass(INDEPENDENT))
+
+
+@pytest.mark.parametrize("limit", [-1, 1, 2])
+def test_a_sum_stays_before_where_xla_combines_it_with_the_one_it_would_wait_for(limit: int) -> None:
+    run = run_pass(INDEPENDENT, combine=(1 << 20, 100), max_rewrites=limit)
+    assert run.after is None
+    assert (run.report["collectives_before"], run.report["collectives_after"]) == (2, 1)
+
+
 STAYS = {
     "indices that ranks may not share": mixture(index="%index = s32[48,1]{1,0} parameter(2)"),
     "weights that ranks may not share": mixture(weights="%weights = bf16[8,6]{1,0} parameter(3)", rows=NO_GATHER),

@@ -141,6 +141,11 @@ def run_pass(
     } | options
     result = _native.run_pass(to_proto(text), platform=platform, max_bytes=max_bytes, **settings)
     after = None if result.module is None else to_text(result.module)
+    if settings.get("max_rewrites", -1) < 0:
+        alone = _native.run_pass(
+            to_proto(text), platform=platform, max_bytes=max_bytes, **settings | {"max_rewrites": 0}
+        )
+        assert result.report["collectives_after"] <= alone.report["collectives_after"], "more than XLA alone leaves"
     for verdict in result.report["all_reduces"]:
         PROVOKED.update({verdict["reason_id"], verdict["stop_id"]} - {""})
     PROVOKED.update(rotation["reason_id"] for rotation in result.report["rotations"] if rotation["reason_id"])

@@ -10,7 +10,8 @@ from programs import generate
 from programs.pair import Outcome, Pair
 
 # Enough to cover every family of operations, shard_map and GSPMD, one and two mesh axes, and all dtypes.
-SEEDS = range(25)
+# The last one donates an argument whose buffer is overwritten while a call still needs its value.
+SEEDS = (*range(25), 1795816540)
 SEEDS_OF_THE_OLDEST_JAX = range(100, 106)
 
 

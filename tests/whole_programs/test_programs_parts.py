@@ -116,6 +116,15 @@ def test_it_finds_nothing_in_a_sound_program_also_after_one_that_ended_its_proce
     assert outcome.calls == {"cpu": 1, "gpu": 1}
 
 
+@pytest.mark.parametrize(("more", "right"), [(1e-8, True), (1e-4, False)])
+def test_where_terms_of_a_sum_over_ranks_cancel_the_last_bits_of_the_terms_are_free(
+    more: float, right: bool, pair: Pair
+) -> None:
+    opposite = "v3 = v2 * (0.3 - 0.6 * (lax.axis_index('tp') % 2))"
+    found = pair.run(by_hand(opposite, f"v9 = lax.psum(v3, 'tp') + {more} * abs(v2) * ({ON})"), ["cpu"]).findings
+    assert not found if right else {finding.kind for finding in found} == {"wrong"}
+
+
 # --- the law ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -38,12 +39,14 @@ class Combiner {
   Combiner(const Graph& graph, int computation, const CombineLimits& limits, StepBudget* steps)
       : graph_(graph),
         limits_(limits),
-        order_(graph, computation, steps),
+        computation_(computation),
+        steps_(steps),
         first_(graph.node(computation, 0)),
         number_(graph.module().computations[computation].instructions.size(), -1) {}
 
   std::vector<int> Run() {
     SortByKey();
+    if (!heads_.empty()) order_.emplace(graph_, computation_, steps_);
     while (!heads_.empty()) {
       std::vector<Node>& waiting = *heads_.begin()->second;
       heads_.erase(heads_.begin());
@@ -83,7 +86,7 @@ class Combiner {
       const Node node = waiting->back();
       const int64_t own = MessageBytes(*graph_.at(node).shape);
       const bool is_full = bytes > limits_.bytes - own || static_cast<int64_t>(taken.size()) >= limits_.count;
-      if (taken.size() > 0 && (is_full || order_.DependsOn(node, taken))) break;
+      if (taken.size() > 0 && (is_full || order_->DependsOn(node, taken))) break;
       bytes += own;
       taken.Insert(node);
       operands.push_back(graph_.operand(node, 0));
@@ -94,12 +97,14 @@ class Combiner {
       }
     }
     ++next_;
-    if (taken.size() > 1) (void)order_.Contract(taken.keys(), operands);  // for later dependency queries
+    if (taken.size() > 1) (void)order_->Contract(taken.keys(), operands);  // for later dependency queries
   }
 
   const Graph& graph_;
   const CombineLimits& limits_;
-  DependencyOrder order_;
+  int computation_;
+  StepBudget* steps_;
+  std::optional<DependencyOrder> order_;  // made where something can be combined
   Node first_;
   std::vector<int> number_;
   int next_ = 0;

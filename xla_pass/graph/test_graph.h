@@ -36,8 +36,8 @@ class TestGraph {
         module_(hlo::ParseModule(bytes_)),
         graph_(std::make_unique<Graph>(module_.value())) {}
 
-  explicit TestGraph(std::string_view text)
-      : bytes_(hlo::ModuleFromText(text)),
+  explicit TestGraph(std::string_view text, const std::string& more = "")
+      : bytes_(hlo::ModuleFromText(text) + more),
         module_(hlo::ParseModule(bytes_)),
         graph_(std::make_unique<Graph>(module_.value())) {}
 

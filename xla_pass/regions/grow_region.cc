@@ -76,7 +76,7 @@ class Grower {
         graph_,
         TranslatorScope{computation_, sums_.extent, &site.groups, [this](Node node) { return IsOpaque(node); },
                         [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); },
-                        order_.steps()});
+                        order_.steps(), options_.overwritten});
     members_.Truncate(0);
     if (source_) {
       (void)translator_->AddShard(source_->node, {source_->split});  // cannot fail: checked in GrowFromShards
@@ -91,7 +91,8 @@ class Grower {
   void AddSeed(RowTranslator* translator, const SiteRef& seed) const {
     const Site& site = sites_.site(seed.site);
     const SiteElement& element = sites_.element(seed);
-    const Node operand = ReadableOperand(graph_, order_, graph_.operand(site.all_reduce, element.operand));
+    const Node operand =
+        ReadableOperand(graph_, order_, options_.overwritten, graph_.operand(site.all_reduce, element.operand));
     translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
   }
 

@@ -12,6 +12,7 @@
 
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/overwritten_values.h"
 #include "xla_pass/graph/replication.h"
 #include "xla_pass/regions/region.h"
 #include "xla_pass/sites/message_limits.h"
@@ -26,6 +27,7 @@ struct GrowOptions {
   MessageLimits max_bytes = {};  // the largest message per rank
   ReplicationCache* replication = nullptr;
   KnownPrograms* programs = nullptr;
+  const OverwrittenValues* overwritten = nullptr;  // null: copies are inserted after the pass (GPU)
 };
 
 // Fails only on an internal error: an all-reduce alone is a region, unless its layout is not row-major

@@ -12,11 +12,11 @@ namespace jax_oneshot {
 namespace {
 
 // The regions left, by their first members: "ar (1 -> 2)".
-std::string Left(const std::string& body) {
+std::string Left(const std::string& body, const CombineLimits& limits = {1 << 20, 100}) {
   Growth growth(body);
   const Decisions decisions = growth.Decide(/*compiler_makes_reduce_scatters=*/true);
   const std::vector<int> combined =
-      CombinedCollectives(growth.test().graph(), growth.test().entry(), {1 << 20, 100}, &growth.steps());
+      CombinedCollectives(growth.test().graph(), growth.test().entry(), limits, &growth.steps());
   std::string text;
   for (const LeftRegion& left :
        FindLeftToCombiner(growth.test().graph(), growth.sites(), decisions.regions, combined)) {
@@ -36,6 +36,23 @@ TEST(FindLeftToCombiner, LeavesCallsThatXlaMakesOneCollectiveOf) {
          second = f32[8,128] all-reduce(e), replica_groups={{0,1}}, to_apply=add
          z = f32[8,128] multiply(second, x))")),
             "ar (1 -> 2) second (1 -> 2) ");
+}
+
+TEST(FindLeftToCombiner, LeavesCallsOfTheValuesOfOneAllReduceWhereNothingElseIsCombined) {
+  const std::string unlike = R"(
+         g = f32[64] parameter(5)
+         both = (f32[8,128], f32[64]) all-reduce(d, g), replica_groups={{0,1}}, to_apply=add
+         first = f32[8,128] get-tuple-element(both), index=0
+         second = f32[64] get-tuple-element(both), index=1
+         n = f32[64] negate(second) )";
+  const CombineLimits nothing;
+  EXPECT_EQ(Left(unlike + "y = f32[8,128] add(first, x)", nothing), "first (1 -> 2) second (1 -> 2) ");
+  EXPECT_EQ(Left(unlike + R"(
+         other = f32[8,128] all-reduce(e), replica_groups={{0,1}}, to_apply=add
+         y = f32[8,128] add(first, other))",
+                 nothing),
+            "")
+      << "two calls in place of two all-reduces";
 }
 
 TEST(FindLeftToCombiner, LeavesNoneOfThoseThatWaitForOneAnother) {

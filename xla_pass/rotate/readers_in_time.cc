@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "xla_pass/graph/overwritten_values.h"
+
 namespace jax_oneshot {
 namespace {
 
@@ -39,36 +41,6 @@ class Ancestors {
   std::vector<Node> work_;
 };
 
-// True if its result never shares a buffer with an operand.
-bool WritesItsOwn(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kBitcast:
-    case Opcode::kReshape:
-    case Opcode::kTuple:
-    case Opcode::kGetTupleElement:
-    case Opcode::kWhile:
-    case Opcode::kConditional:
-    case Opcode::kCall:
-    case Opcode::kCustomCall:
-    case Opcode::kDynamicUpdateSlice:
-    case Opcode::kOptimizationBarrier:
-    case Opcode::kOther:
-      return false;
-    default:
-      return true;
-  }
-}
-
-// True for fusions that may update an operand in place.
-bool UpdatesInPlace(const Graph& graph, Node node) {
-  const int fused = graph.fused_computation(node);
-  if (fused < 0) return graph.at(node).opcode == Opcode::kFusion;
-  const auto& instructions = graph.module().computations[fused].instructions;
-  return std::any_of(instructions.begin(), instructions.end(), [](const hlo::Instruction& instruction) {
-    return instruction.opcode == Opcode::kDynamicUpdateSlice || instruction.opcode == Opcode::kOther;
-  });
-}
-
 }  // namespace
 
 bool ReadersAreInTime(const Graph& graph, const Loop& loop, const MovedPart& part, Node value) {
@@ -85,7 +57,7 @@ bool ReadersAreInTime(const Graph& graph, const Loop& loop, const MovedPart& par
   const Span<Node> readers = graph.users(value);
   return std::all_of(readers.begin(), readers.end(), [&](Node reader) {
     if (std::binary_search(part.members.begin(), part.members.end(), reader)) return true;  // will read the new value
-    return of_sums.IsMarked(reader) && WritesItsOwn(graph.at(reader).opcode) && !UpdatesInPlace(graph, reader);
+    return of_sums.IsMarked(reader) && WritesItsOwnBuffer(graph, reader);
   });
 }
 

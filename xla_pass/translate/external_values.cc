@@ -101,7 +101,11 @@ Decision<int> ExternalValues::ReadAt(Node node, const Use& use) {
   if (!scope_.steps->Spend()) return Refuse<ReasonId::kStepsSpent>();
   const ProgramBuilder::Checkpoint mark = builder_->Mark();
   std::optional<int> seen;
-  if (use.depth < kMaxDepth && !scope_.is_opaque(node)) seen = LookThrough(node, use);
+  if (use.depth < kMaxDepth && !scope_.is_opaque(node)) {
+    Use beyond = use;
+    beyond.is_later |= graph_.computation_index(node) == scope_.computation;
+    seen = LookThrough(node, beyond);
+  }
   // Small math on hoisted operands is itself hoisted: one operand instead of several.
   const bool added_hoisted = std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(mark.inputs), operands_.end(),
                                          [](const CallOperand& operand) { return operand.hoisted; });
@@ -237,6 +241,12 @@ bool ExternalValues::CanHoist(Node node, std::vector<Node>* leaves) const {
   return true;
 }
 
+bool ExternalValues::AreStable(const std::vector<Node>& leaves) const {
+  return scope_.overwritten == nullptr || std::none_of(leaves.begin(), leaves.end(), [&](Node leaf) {
+           return scope_.overwritten->MayBeOverwritten(leaf);
+         });
+}
+
 Decision<Role> ExternalValues::RoleOf(Node node, Kind kind, Distribution distribution) const {
   if (distribution == Distribution::kWhole) return Role::kLocal;
   const hlo::Instruction& instruction = graph_.at(node);
@@ -268,7 +278,7 @@ Decision<int> ExternalValues::Load(Node node, const Use& use) {
   CallOperand operand;
   operand.node = node;
   operand.hoisted = graph_.computation_index(node) != scope_.computation;
-  if (!CanHoist(node, &operand.leaves)) {
+  if (!CanHoist(node, &operand.leaves) || (use.is_later && !AreStable(operand.leaves))) {
     return Refuse<ReasonId::kOperandHasNoRowForm>(instruction.name, instruction.opcode_name);
   }
   const int value = builder_->AddInput(*role, *dtype, *kind, *dtype);

@@ -7,7 +7,8 @@
 //   all-gather(g)                                 ->  gathered too: the all-gather becomes part of the exchange
 //   dynamic-slice(x, my columns), x replicated    ->  load x: no exchange needed
 //
-// Only cheap expressions are looked through, never instructions of another region.
+// Only cheap expressions are looked through, never instructions of another region. After copy insertion (XLA:CPU) they
+// are not looked through to a value whose buffer may be overwritten: the call would read it later than they do.
 #ifndef XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_
 #define XLA_PASS_TRANSLATE_EXTERNAL_VALUES_H_
 
@@ -19,6 +20,7 @@
 
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/ordered_set.h"
+#include "xla_pass/graph/overwritten_values.h"
 #include "xla_pass/graph/step_budget.h"
 #include "xla_pass/rows/row_shape.h"
 #include "xla_pass/shards/shards.h"
@@ -44,6 +46,7 @@ class ExternalValues {
     std::function<bool(Node)> is_opaque;  // another region owns the instruction: do not look through it
     std::function<bool(Node)> is_same;    // known to be the same on every rank of the group
     StepBudget* steps = nullptr;
+    const OverwrittenValues* overwritten = nullptr;  // null: copies are inserted after the pass
   };
 
   ExternalValues(const Graph& graph, Scope scope, ProgramBuilder* builder)
@@ -66,9 +69,10 @@ class ExternalValues {
   struct Use {
     RowLayout fold;
     Distribution distribution;
-    size_t depth = 0;  // instructions looked through so far
-    Use At(const RowLayout& new_fold) const { return {new_fold, distribution, depth + 1}; }
-    Use As(Distribution other) const { return {fold, other, depth + 1}; }
+    size_t depth = 0;       // instructions looked through so far
+    bool is_later = false;  // one of them is in the region's computation: it runs before the call
+    Use At(const RowLayout& new_fold) const { return {new_fold, distribution, depth + 1, is_later}; }
+    Use As(Distribution other) const { return {fold, other, depth + 1, is_later}; }
   };
 
   Decision<int> ReadAt(Node node, const Use& use);
@@ -82,6 +86,7 @@ class ExternalValues {
   Decision<Role> RoleOf(Node node, Kind kind, Distribution distribution) const;
   bool IsSmallMath(Node node) const;
   bool CanHoist(Node node, std::vector<Node>* leaves) const;
+  bool AreStable(const std::vector<Node>& leaves) const;
   // Appends the nodes that a clone of an instruction inside a fusion needs; false if it cannot be cloned.
   bool AppendNeeds(Node node, std::vector<Node>* needs) const;
 

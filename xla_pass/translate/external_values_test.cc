@@ -17,13 +17,15 @@ namespace {
 // Reads values of a hand-written module for a region of [8,128] on two ranks.
 class Reading {
  public:
-  explicit Reading(const std::string& text)
+  explicit Reading(const std::string& text, bool after_copy_insertion = false)
       : test_(text),
+        overwritten_(test_.graph()),
         shards_(test_.graph(), groups_, {8, 128}),
         values_(test_.graph(),
                 {test_.entry(), &shards_, [this](Node node) { return in_region.count(NameOf(node)) != 0; },
                  [this](Node node) { return opaque.count(NameOf(node)) != 0; },
-                 [this](Node node) { return same.count(NameOf(node)) != 0; }, &steps_},
+                 [this](Node node) { return same.count(NameOf(node)) != 0; }, &steps_,
+                 after_copy_insertion ? &overwritten_ : nullptr},
                 &builder_) {}
 
   Decision<int> Read(const std::string& name, const RowLayout& fold, Distribution distribution = Distribution::kWhole) {
@@ -51,6 +53,7 @@ class Reading {
  private:
   const hlo::ReplicaGroups groups_ = {hlo::GroupMode::kCrossReplica, {{0, 1}}};
   TestGraph test_;
+  OverwrittenValues overwritten_;
   Shards shards_;
   StepBudget steps_ = StepBudget(10000);
   ProgramBuilder builder_;
@@ -67,6 +70,21 @@ TEST(ExternalValues, ReadsASpelledOutGammaAsTheWeightItIs) {
   EXPECT_EQ(reading.Program("gamma", {1}),
             "v1 (a0: local bf16 vec) { x0: f32 scalar = constant 1; x1: bf16 vec = load a0; x2: f32 vec = convert x1; "
             "x3: f32 vec = add x0, x2 } -> (x3: vec) of g");
+}
+
+TEST(ExternalValues, LooksThroughNothingToABufferThatMayBeOverwritten) {
+  const std::string text = R"(main { p = f32[8,128] parameter(0)
+                                     x = f32[8,128] negate(p)
+                                     u = f32[8,128] custom(x)
+                                     c = f32[8,128] copy(x)
+                                     n = f32[8,128] copy(p) })";
+  const auto loads = [](const std::string& name) {
+    return "v1 (a0: local f32 row) { x0: f32 row = load a0 } -> (x0: row) of " + name;
+  };
+  EXPECT_EQ(Reading(text).Program("c", {1}), loads("x"));
+  EXPECT_EQ(Reading(text, /*after_copy_insertion=*/true).Program("c", {1}), loads("c"))
+      << "%u may write into the buffer of %x between %c and the call";
+  EXPECT_EQ(Reading(text, /*after_copy_insertion=*/true).Program("n", {1}), loads("p"));
 }
 
 TEST(ExternalValues, LoadsFullSizeWorkAsItIsExceptForAWideningConvert) {

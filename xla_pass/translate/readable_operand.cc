@@ -28,15 +28,20 @@ bool IsLayoutChange(const Graph& graph, Node node) {
 
 }  // namespace
 
-Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand) {
+Node ReadableOperand(const Graph& graph, const DependencyOrder& order, const OverwrittenValues* overwritten,
+                     Node operand) {
   constexpr int kMaxSteps = 16;
   const int computation = graph.computation_index(operand);
   const auto is_row_major = [&](Node node) {
     return graph.at(node).shape->is_plain && graph.at(node).shape->IsRowMajor();
   };
   Node node = operand;
+  bool is_read_here_only = true;
   for (int step = 0; step < kMaxSteps; ++step) {
     if (graph.computation_index(node) == computation) {
+      // Whoever overwrites the buffer runs after all that is skipped, so after the call if nothing else reads that.
+      if (!is_read_here_only && overwritten != nullptr && overwritten->MayBeOverwritten(node)) break;
+      is_read_here_only = is_read_here_only && graph.users(node).size() == 1 && !graph.is_root(node);
       if (is_row_major(node) || !is_row_major(operand)) operand = node;
       if (order.region(node) >= 0) break;
     }

@@ -10,11 +10,14 @@
 
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/graph.h"
+#include "xla_pass/graph/overwritten_values.h"
 
 namespace jax_oneshot {
 
-// The operand itself if there is nothing to skip.
-Node ReadableOperand(const Graph& graph, const DependencyOrder& order, Node operand);
+// The operand itself if there is nothing to skip. `overwritten`: not null after copy insertion; what others read too is
+// then only skipped if the buffer before it is never overwritten.
+Node ReadableOperand(const Graph& graph, const DependencyOrder& order, const OverwrittenValues* overwritten,
+                     Node operand);
 
 }  // namespace jax_oneshot
 

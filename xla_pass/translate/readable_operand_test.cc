@@ -12,8 +12,11 @@ namespace jax_oneshot {
 namespace {
 
 // What is read in place of %last if the `claimed` instructions belong to a region.
-std::string ReadFor(const std::string& text, const std::vector<std::string>& claimed = {}) {
+std::string ReadFor(const std::string& text, const std::vector<std::string>& claimed = {},
+                    bool after_copy_insertion = false) {
   const TestGraph test(text);
+  const OverwrittenValues values(test.graph());
+  const OverwrittenValues* overwritten = after_copy_insertion ? &values : nullptr;
   StepBudget steps(1000);
   DependencyOrder order(test.graph(), test.entry(), &steps);
   std::vector<Node> members;
@@ -21,7 +24,7 @@ std::string ReadFor(const std::string& text, const std::vector<std::string>& cla
   if (!members.empty()) {
     EXPECT_TRUE(order.Contract(members, {}));
   }
-  return std::string(test.graph().at(ReadableOperand(test.graph(), order, test["last"])).name);
+  return std::string(test.graph().at(ReadableOperand(test.graph(), order, overwritten, test["last"])).name);
 }
 
 TEST(ReadableOperand, ReadsWhatWasWidenedToBeSummed) {
@@ -73,6 +76,18 @@ TEST(ReadableOperand, PrefersWhatLiesRowByRow) {
                               last = f32[8,64]{0,1} convert(r) })"),
             "r")
       << "neither does, the narrower one is smaller";
+}
+
+TEST(ReadableOperand, KeepsWhatOthersReadTooIfTheBufferBeforeItIsOverwritten) {
+  const std::string widened = R"(main { p = bf16[8,64] parameter(0)
+                                        b = bf16[8,64] negate(p)
+                                        u = bf16[8,64] custom(b)
+                                        last = f32[8,64] convert(b) )";
+  const std::string another_reader = "sum = f32[8,64] negate(last)  other = f32[8,64] add(last, sum) }";
+  EXPECT_EQ(ReadFor(widened + "sum = f32[8,64] negate(last) }", {}, true), "b");
+  EXPECT_EQ(ReadFor(widened + another_reader, {}, true), "last")
+      << "%u may write into the buffer of %b between %last and the call";
+  EXPECT_EQ(ReadFor(widened + another_reader), "b");
 }
 
 TEST(ReadableOperand, DoesNotLookIntoARegion) {

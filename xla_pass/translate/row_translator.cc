@@ -39,7 +39,7 @@ RowTranslator::RowTranslator(const Graph& graph, const TranslatorScope& scope)
       shards_(graph, *scope.groups, scope.extent),
       externals_(graph,
                  {scope.computation, &shards_, [this](Node node) { return Computes(node); }, scope.is_opaque,
-                  scope.is_same, scope.steps},
+                  scope.is_same, scope.steps, scope.overwritten},
                  &builder_) {}
 
 void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vector<Node>& results, DType dtype) {

@@ -35,6 +35,7 @@ struct TranslatorScope {
   std::function<bool(Node)> is_opaque;         // another region owns the instruction
   std::function<bool(Node)> is_same;           // known to be the same on every rank of a group
   StepBudget* steps = nullptr;
+  const OverwrittenValues* overwritten = nullptr;  // null: copies are inserted after the pass
 };
 
 // Allowed layouts of a returned value; with kAny, a copy after the call produces layouts other than row-major.
