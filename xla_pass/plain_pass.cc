@@ -14,7 +14,7 @@
 #include "xla_pass/graph/overwritten_values.h"
 #include "xla_pass/graph/replication.h"
 #include "xla_pass/graph/step_budget.h"
-#include "xla_pass/hlo_view/donated_outputs.h"
+#include "xla_pass/hlo_view/donation.h"
 #include "xla_pass/hlo_view/reachable.h"
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/regions/decide_regions.h"

@@ -20,6 +20,7 @@ FILES = ("xla/service/hlo.proto", "xla/xla_data.proto")
 # The namespaces of fields.h whose message is not their own name, with "Proto" at the end or not.
 MESSAGES = {
     "input_output_alias": "HloInputOutputAliasProto",
+    "alias_entry": "HloInputOutputAliasProto.AliasEntryProto",
     "buffer_donor": "HloBufferDonorProto",
     "computation_device": "DeviceAssignmentProto.ComputationDevice",
     "dim_sharding": "NamedShardingProto.DimensionSharding",

@@ -49,8 +49,6 @@ class Graph {
   Node caller(int computation) const { return caller_[computation]; }
   // The computation that a fusion calls, or -1 if it is not see-through.
   int fused_computation(Node fusion) const;
-  // The same as caller.
-  Node only_caller(int computation) const { return caller_[computation]; }
   // For a parameter of a see-through computation: the fusion's operand; else kNoNode.
   Node Outer(Node parameter) const;
   // For a get-tuple-element, in a loop body, of a state element that the loop never changes: its initial value; else

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "xla_pass/hlo_view/donated_parameters.h"
+#include "xla_pass/hlo_view/donation.h"
 
 namespace jax_oneshot {
 namespace {
@@ -53,7 +53,7 @@ bool WritesItsOwnBuffer(const Graph& graph, Node node) {
 }
 
 OverwrittenValues::OverwrittenValues(const Graph& graph) : graph_(graph) {
-  for (const hlo::DonatedParameter& donated : hlo::FindDonatedParameters(graph.module())) {
+  for (const hlo::DonatedParameter& donated : hlo::FindDonatedParameters(graph.module().bytes)) {
     donated_.insert(donated.parameter);
   }
 }

@@ -25,6 +25,10 @@ namespace input_output_alias {
 enum : uint32_t { kEntries = 1 };
 }  // namespace input_output_alias
 
+namespace alias_entry {
+enum : uint32_t { kOutputShapeIndex = 1, kParameterNumber = 2, kParameterShapeIndex = 3 };
+}  // namespace alias_entry
+
 namespace buffer_donor {
 enum : uint32_t { kEntries = 1 };
 }  // namespace buffer_donor

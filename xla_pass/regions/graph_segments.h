@@ -32,7 +32,7 @@ inline constexpr int64_t kMostMovingResults = 4;  // tokens, logits, a position:
 
 struct StepFacts {
   int64_t results = 0;          // of the entry; tuple elements count separately
-  int64_t donated_results = 0;  // hlo_view/donated_outputs.h
+  int64_t donated_results = 0;  // hlo_view/donation.h
 };
 
 struct GraphCut {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "xla_pass/graph/graph.h"
-#include "xla_pass/hlo_view/donated_parameters.h"
+#include "xla_pass/hlo_view/donation.h"
 #include "xla_pass/regions/region.h"
 
 namespace jax_oneshot {

@@ -2,6 +2,7 @@
 
 #include "ffi_kernels/call_attributes.h"
 #include "xla_pass/hlo_view/fields.h"
+#include "xla_pass/rewrite/changed_bytes.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
@@ -119,15 +120,11 @@ std::string LogicalIdBytes(const InstructionIdentity& identity, std::string_view
 
 std::string CloneBytes(const hlo::Instruction& original, const InstructionIdentity& identity,
                        const std::vector<int64_t>& operand_ids) {
-  Writer out;
-  out.Bytes(field::kName, identity.name);
-  wire::Reader reader(original.bytes);
-  wire::Field f;
-  while (reader.Next(&f)) {
-    if (f.number != field::kName && f.number != field::kId && f.number != field::kOperandIds) out.Verbatim(f.bytes);
-  }
-  out.Integer(field::kId, identity.id).Packed(field::kOperandIds, operand_ids);
-  return out.Take();
+  InstructionChanges changes;
+  changes.name = identity.name;
+  changes.id = identity.id;
+  changes.operand_ids = operand_ids;
+  return ChangedBytes(original, changes);
 }
 
 }  // namespace jax_oneshot

@@ -32,7 +32,7 @@ class Rewriter {
 
   Result<RewrittenComputation> Run() {
     out_.edit.computation = computation_;
-    if (context_->update_in_place) donated_ = hlo::FindDonatedParameters(graph_.module());
+    if (context_->update_in_place) donated_ = hlo::FindDonatedParameters(graph_.module().bytes);
     next_local_id_ = graph_.module().computations[computation_].max_instruction_id + 1;
     for (const Region& region : regions_) leaves_.push_back(region.InputLeaves());
     out_.edit.instructions.reserve(instructions_.size());

@@ -1,7 +1,7 @@
 #include "xla_pass/rotate/computation_copies.h"
 
 #include "xla_pass/hlo_view/fields.h"
-#include "xla_pass/rotate/changed_bytes.h"
+#include "xla_pass/rewrite/changed_bytes.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "xla_pass/hlo_view/hlo_view.h"
-#include "xla_pass/rotate/new_ids.h"
+#include "xla_pass/rewrite/new_ids.h"
 
 namespace jax_oneshot {
 

@@ -12,7 +12,7 @@ using hlo::Opcode;
 // The only parameter of a computation that only `loop` calls; else kNoNode.
 Node StateOf(const Graph& graph, Node loop, int computation) {
   const hlo::Computation& called = graph.module().computations[computation];
-  if (graph.only_caller(computation) != loop || called.parameters.size() != 1) return kNoNode;
+  if (graph.caller(computation) != loop || called.parameters.size() != 1) return kNoNode;
   return graph.node(computation, called.parameters[0]);
 }
 

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "xla_pass/hlo_view/fields.h"
+#include "xla_pass/rewrite/changed_bytes.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
+#include "xla_pass/rewrite/new_ids.h"
 #include "xla_pass/rewrite/splice.h"
-#include "xla_pass/rotate/changed_bytes.h"
 #include "xla_pass/rotate/computation_copies.h"
-#include "xla_pass/rotate/new_ids.h"
 #include "xla_pass/rotate/readers_in_time.h"
 #include "xla_pass/wire/wire.h"
 

@@ -150,7 +150,7 @@ class Trial {
   static Decision<Loop> FindAgain(const Graph& graph, const std::string& body) {
     for (const hlo::Computation& computation : graph.module().computations) {
       if (computation.name != body) continue;
-      const Node caller = graph.only_caller(computation.index);
+      const Node caller = graph.caller(computation.index);
       if (caller != kNoNode) return ReadLoop(graph, caller);
     }
     return Refuse<ReasonId::kLoopStateIsNoTuple>();

@@ -75,10 +75,10 @@ struct Side {
 };
 
 // Row layout of a transpose's result with dimensions `to`. Also fails if these do not match the operand's dimensions.
-std::optional<RowLayout> FoldOfTransposed(const Dims& from, const RowLayout& fold, const Dims& permutation,
-                                          const Dims& to) {
+std::optional<RowLayout> TransposedRowLayout(const Dims& from, const RowLayout& fold, const Dims& permutation,
+                                             const Dims& to) {
   const auto after = RowLayoutAfterTranspose(from, fold, permutation);
-  return after ? FoldInto(to, ExtentAt(from, fold), after->columns_first) : std::nullopt;
+  return after ? RowLayoutWithExtent(to, ExtentAt(from, fold), after->columns_first) : std::nullopt;
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ Decision<RowLayout> RowLayoutAfterMove(const Graph& graph, Node move, const RowL
   const hlo::Shape& to = *instruction.shape;
   if (from.element_type != to.element_type) return Refuse<ReasonId::kBitcastChangesType>();
   if (instruction.opcode == Opcode::kTranspose) {
-    const auto after = FoldOfTransposed(from.dimensions, fold, instruction.dimensions, to.dimensions);
+    const auto after = TransposedRowLayout(from.dimensions, fold, instruction.dimensions, to.dimensions);
     if (!after) return Refuse<ReasonId::kMovesRows>();
     return *after;
   }
@@ -149,7 +149,7 @@ std::optional<RowLayout> RowLayoutBeforeMove(const Graph& graph, Node move, cons
   if (from.element_type != to.element_type) return std::nullopt;  // a bitcast changes the type
   if (instruction.opcode == Opcode::kTranspose) {
     const auto back = Inverse(instruction.dimensions);
-    return back ? FoldOfTransposed(to.dimensions, fold, *back, from.dimensions) : std::nullopt;
+    return back ? TransposedRowLayout(to.dimensions, fold, *back, from.dimensions) : std::nullopt;
   }
   if (instruction.opcode == Opcode::kBitcast) return RowLayoutAfterBitcast(to, fold, from);
   return RowLayoutAfterReshape(to.dimensions, fold, from.dimensions);

@@ -25,7 +25,7 @@ int64_t Product(const Dims& dims, size_t begin, size_t end) {
   return product;
 }
 
-RowLayout FoldBeforeTheRow(const Dims& dims) {
+RowLayout DefaultRowLayout(const Dims& dims) {
   int split = static_cast<int>(dims.size());
   while (split > 1 && dims[split - 1] == 1) --split;
   return {std::max(split - 1, 0)};
@@ -55,7 +55,7 @@ std::optional<Kind> KindAt(const Dims& dims, const RowLayout& fold, const RowExt
   return static_cast<Kind>((has_rows ? 2 : 0) | (has_width ? 1 : 0));
 }
 
-std::optional<RowLayout> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first) {
+std::optional<RowLayout> RowLayoutWithExtent(const Dims& dims, const RowExtent& extent, bool columns_first) {
   columns_first &= extent.rows != 1 && extent.width != 1;
   const int64_t before = columns_first ? extent.width : extent.rows;
   const int64_t behind = columns_first ? extent.rows : extent.width;
@@ -68,7 +68,7 @@ std::optional<RowLayout> FoldInto(const Dims& dims, const RowExtent& extent, boo
 }
 
 std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout& fold, const Dims& to) {
-  return FoldInto(to, ExtentAt(from, fold), fold.columns_first);
+  return RowLayoutWithExtent(to, ExtentAt(from, fold), fold.columns_first);
 }
 
 // Prefers rows first. Columns come first only if the operand has all rows and the result has columns too, so that the
@@ -109,7 +109,7 @@ RowLayout RowLayoutAfterReduce(const RowLayout& fold, const Dims& reduced, const
 }
 
 RowLayout RowsFirstIfEither(const Dims& dims, const RowLayout& fold) {
-  return fold.columns_first ? FoldInto(dims, ExtentAt(dims, fold), true).value_or(fold) : fold;
+  return fold.columns_first ? RowLayoutWithExtent(dims, ExtentAt(dims, fold), true).value_or(fold) : fold;
 }
 
 }  // namespace jax_oneshot

@@ -37,7 +37,7 @@ int64_t Product(const Dims& dims, size_t begin, size_t end);
 
 // The default row layout: the width is the last dimension of a size other than one.
 //   [2,4,512] {2}      [4096,8,1,1] {1}      [512] {0}      [] {0}
-RowLayout FoldBeforeTheRow(const Dims& dims);
+RowLayout DefaultRowLayout(const Dims& dims);
 
 RowExtent ExtentAt(const Dims& dims, const RowLayout& fold);
 
@@ -47,7 +47,7 @@ bool RowLayoutsAgree(const Dims& dims, const RowLayout& a, const RowLayout& b);
 std::optional<Kind> KindAt(const Dims& dims, const RowLayout& fold, const RowExtent& extent);
 
 // The first row layout of the shape with this extent; columns come first only if there are several rows and columns.
-std::optional<RowLayout> FoldInto(const Dims& dims, const RowExtent& extent, bool columns_first);
+std::optional<RowLayout> RowLayoutWithExtent(const Dims& dims, const RowExtent& extent, bool columns_first);
 
 // The row layout of `to` with the same rows as `from` has at `fold`; both are row-major with equal element counts.
 std::optional<RowLayout> RowLayoutAfterReshape(const Dims& from, const RowLayout& fold, const Dims& to);

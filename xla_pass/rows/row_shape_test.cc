@@ -43,12 +43,12 @@ TEST(KindAt, ReadsTransposedShapes) {
   EXPECT_EQ(KindAt(V{8, 512}, {1, true}, kExtent), std::nullopt);
 }
 
-TEST(FoldBeforeTheRow, IsBeforeTheLastDimensionThatIsNotOne) {
-  EXPECT_EQ(FoldBeforeTheRow(V{2, 4, 512}), RowLayout{2});
-  EXPECT_EQ(FoldBeforeTheRow(V{4096, 8, 1, 1}), RowLayout{1});
-  EXPECT_EQ(FoldBeforeTheRow(V{512}), RowLayout{0});
-  EXPECT_EQ(FoldBeforeTheRow(V{1, 1}), RowLayout{0});
-  EXPECT_EQ(FoldBeforeTheRow(V{}), RowLayout{0});
+TEST(DefaultRowLayout, IsBeforeTheLastDimensionThatIsNotOne) {
+  EXPECT_EQ(DefaultRowLayout(V{2, 4, 512}), RowLayout{2});
+  EXPECT_EQ(DefaultRowLayout(V{4096, 8, 1, 1}), RowLayout{1});
+  EXPECT_EQ(DefaultRowLayout(V{512}), RowLayout{0});
+  EXPECT_EQ(DefaultRowLayout(V{1, 1}), RowLayout{0});
+  EXPECT_EQ(DefaultRowLayout(V{}), RowLayout{0});
 }
 
 TEST(RowLayoutsAgree, WhenOnlyDimensionsOfSizeOneLieBetween) {

@@ -46,7 +46,7 @@ Shards::Shards(const Graph& graph, const hlo::ReplicaGroups& groups, RowExtent e
   if (ranks_ > 1 && extent.width % ranks_ == 0 && extent.width > ranks_) shard_.width = extent.width / ranks_;
 }
 
-std::optional<Distribution> Shards::SpreadOf(const Dims& dims, const RowLayout& fold) const {
+std::optional<Distribution> Shards::DistributionOf(const Dims& dims, const RowLayout& fold) const {
   const int64_t width = ExtentAt(dims, fold).width;
   if (width == 1 || width == whole_.width) return Distribution::kWhole;
   if (width == shard_.width) return Distribution::kShard;

@@ -32,7 +32,7 @@ class Shards {
   const hlo::ReplicaGroups& groups() const { return groups_; }
 
   // The distribution of a shape with this row layout; none if neither fits.
-  std::optional<Distribution> SpreadOf(const Dims& dims, const RowLayout& fold) const;
+  std::optional<Distribution> DistributionOf(const Dims& dims, const RowLayout& fold) const;
 
   // `fold` is the row layout of the operand. A failure is a sentence about the instruction.
   Decision<void> CheckSlice(Node dynamic_slice, const RowLayout& fold) const;

@@ -48,10 +48,11 @@ TEST(Shards, TellsShardsFromWholeRowsByTheirWidth) {
   const TestGraph test = Main("");
   const Shards shards(test.graph(), kPairs, kExtent);
   EXPECT_EQ(shards.extent(Distribution::kShard).width, 64);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 128}, {1}), Distribution::kWhole);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{2, 4, 64}, {2}), Distribution::kShard);
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8}, {1}), Distribution::kWhole) << "what has no columns is whole";
-  EXPECT_EQ(shards.SpreadOf(std::vector<int64_t>{8, 32}, {1}), std::nullopt);
+  EXPECT_EQ(shards.DistributionOf(std::vector<int64_t>{8, 128}, {1}), Distribution::kWhole);
+  EXPECT_EQ(shards.DistributionOf(std::vector<int64_t>{2, 4, 64}, {2}), Distribution::kShard);
+  EXPECT_EQ(shards.DistributionOf(std::vector<int64_t>{8}, {1}), Distribution::kWhole)
+      << "what has no columns is whole";
+  EXPECT_EQ(shards.DistributionOf(std::vector<int64_t>{8, 32}, {1}), std::nullopt);
 }
 
 TEST(Shards, HasNoneWhereTheRanksDoNotShareOutTheColumns) {

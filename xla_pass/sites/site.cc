@@ -32,7 +32,7 @@ Decision<SiteElement> CheckElement(const hlo::Shape& shape) {
   element.dtype = *dtype;
   if (!shape.is_plain) return Refuse<ReasonId::kLayout>(shape.ToString());
   if (shape.ElementCount() == 0) return Refuse<ReasonId::kEmpty>();
-  const RowExtent extent = ExtentAt(shape.dimensions, FoldBeforeTheRow(shape.dimensions));
+  const RowExtent extent = ExtentAt(shape.dimensions, DefaultRowLayout(shape.dimensions));
   element.rows = extent.rows;
   element.width = extent.width;
   return element;

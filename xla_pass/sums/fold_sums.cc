@@ -11,6 +11,7 @@
 #include "xla_pass/hlo_view/replica_groups.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/sums/all_reduce_bytes.h"
+#include "xla_pass/sums/float_types.h"
 #include "xla_pass/verdict/reason.h"
 
 namespace jax_oneshot {
@@ -18,10 +19,6 @@ namespace {
 
 using hlo::Opcode;
 using hlo::PrimitiveType;
-
-bool IsFloat(PrimitiveType type) {
-  return type == PrimitiveType::kBF16 || type == PrimitiveType::kF16 || type == PrimitiveType::kF32;
-}
 
 // True if every value of `narrow` is a value of `wide`.
 bool Holds(PrimitiveType wide, PrimitiveType narrow) {

@@ -5,6 +5,7 @@
 #include "xla_pass/graph/op_table.h"
 #include "xla_pass/graph/reducer.h"
 #include "xla_pass/hlo_view/replica_groups.h"
+#include "xla_pass/sums/float_types.h"
 #include "xla_pass/sums/product_groups.h"
 
 namespace jax_oneshot {
@@ -22,10 +23,6 @@ bool IsSum(const Graph& graph, Node node) {
   return instruction.opcode == Opcode::kAllReduce && !instruction.shape->IsTuple() && graph.operand_count(node) == 1 &&
          instruction.called_computations.size() == 1 &&
          ClassifyReducer(graph.module().computations[instruction.called_computations[0]]) == Reducer::kSum;
-}
-
-bool IsFloat(PrimitiveType type) {
-  return type == PrimitiveType::kBF16 || type == PrimitiveType::kF16 || type == PrimitiveType::kF32;
 }
 
 // Also true if the search takes too long. Operands have smaller node numbers than their users.

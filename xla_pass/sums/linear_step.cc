@@ -3,16 +3,13 @@
 #include "xla_pass/graph/op_table.h"
 #include "xla_pass/graph/reducer.h"
 #include "xla_pass/rows/row_reduction.h"
+#include "xla_pass/sums/float_types.h"
 
 namespace jax_oneshot {
 namespace {
 
 using hlo::Opcode;
 using hlo::PrimitiveType;
-
-bool IsFloat(PrimitiveType type) {
-  return type == PrimitiveType::kBF16 || type == PrimitiveType::kF16 || type == PrimitiveType::kF32;
-}
 
 // True if `value` is operand `position` and no other operand.
 bool ReadsOnlyAt(const Graph& graph, Node node, Node value, int position) {

@@ -8,9 +8,10 @@
 #include "xla_pass/graph/replication.h"
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/hlo_view/reachable.h"
+#include "xla_pass/rewrite/changed_bytes.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
+#include "xla_pass/rewrite/new_ids.h"
 #include "xla_pass/sums/linear_chain.h"
-#include "xla_pass/sums/new_instructions.h"
 #include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
@@ -31,32 +32,6 @@ std::string ShapeOfType(const hlo::Shape& shape, PrimitiveType type) {
       out.Verbatim(f.bytes);
     }
   }
-  return out.Take();
-}
-
-// A copy of an instruction with some fields replaced.
-struct NewFields {
-  InstructionIdentity identity;
-  std::string shape;
-  std::vector<int64_t> operand_ids;
-  int64_t called_computation = -1;  // -1: unchanged
-};
-
-std::string CopyWith(const hlo::Instruction& original, const NewFields& fields) {
-  namespace field = hlo::fields::hlo_instruction;
-  const bool calls_another = fields.called_computation >= 0;
-  wire::Writer out;
-  out.Bytes(field::kName, fields.identity.name);
-  wire::Reader reader(original.bytes);
-  wire::Field f;
-  while (reader.Next(&f)) {
-    const bool given = f.number == field::kName || f.number == field::kId || f.number == field::kOperandIds ||
-                       f.number == field::kShape || (calls_another && f.number == field::kCalledComputationIds);
-    if (!given) out.Verbatim(f.bytes);
-  }
-  out.Bytes(field::kShape, fields.shape).Integer(field::kId, fields.identity.id);
-  out.Packed(field::kOperandIds, fields.operand_ids);
-  if (calls_another) out.Packed(field::kCalledComputationIds, {fields.called_computation});
   return out.Take();
 }
 
@@ -81,8 +56,7 @@ std::optional<int64_t> FindF32Sum(const hlo::Module& module, int before) {
 
 class Sinker {
  public:
-  Sinker(const Graph& graph, NewInstructions* names, StageResult* result)
-      : graph_(graph), names_(*names), result_(*result) {}
+  Sinker(const Graph& graph, NewIds* ids, StageResult* result) : graph_(graph), ids_(*ids), result_(*result) {}
 
   // `f32_sum` is a computation that adds f32 values, for sums taken in f32.
   void Sink(const LinearChain& chain, int64_t f32_sum) {
@@ -105,7 +79,11 @@ class Sinker {
     PrimitiveType type;
   };
 
-  InstructionIdentity NewIdentity() { return names_.Next(graph_.computation_of(last_)); }
+  InstructionIdentity NewIdentity() { return {ids_.Name("sum"), ids_.InstructionIn(graph_.computation_of(last_)), {}}; }
+
+  void TakeF32Sum(InstructionChanges* changes) const {
+    if (f32_sum_ >= 0) changes->called_ids = std::vector<int64_t>{f32_sum_};
+  }
 
   void Append(std::string bytes) { result_.edit.InsertBefore(last_, std::move(bytes)); }
 
@@ -123,32 +101,37 @@ class Sinker {
     if (kind == StepKind::kConvert) return Widened(value, step);
     const bool is_arithmetic = kind == StepKind::kArithmetic || kind == StepKind::kReduction;
     if (is_arithmetic) value = Widened(value, previous);
-    NewFields fields;
+    std::vector<int64_t> operand_ids;
     for (int i = 0; i < graph_.operand_count(step); ++i) {
       const Node operand = graph_.operand(step, i);
       const Value other = {graph_.at(operand).id, graph_.at(operand).shape->element_type};
       const Value read = operand == previous ? value : is_arithmetic ? Widened(other, operand) : other;
-      fields.operand_ids.push_back(read.id);
+      operand_ids.push_back(read.id);
     }
     const PrimitiveType type = is_arithmetic || kind == StepKind::kProduct ? PrimitiveType::kF32 : value.type;
-    fields.identity = NewIdentity();
-    fields.shape = ShapeOfType(*graph_.at(step).shape, type);
+    InstructionIdentity identity = NewIdentity();
+    InstructionChanges changes;
+    changes.name = std::move(identity.name);
+    changes.id = identity.id;
+    changes.shape = ShapeOfType(*graph_.at(step).shape, type);
+    changes.operand_ids = std::move(operand_ids);
     const bool adds_narrow = kind == StepKind::kReduction && graph_.at(step).shape->element_type != PrimitiveType::kF32;
-    if (adds_narrow) fields.called_computation = f32_sum_;
-    Append(CopyWith(graph_.at(step), fields));
-    return {fields.identity.id, type};
+    if (adds_narrow) TakeF32Sum(&changes);
+    Append(ChangedBytes(graph_.at(step), changes));
+    return {identity.id, type};
   }
 
   // The all-reduce keeps its id and name; its result is read under the id and name of the last step.
   void TakeSum(const LinearChain& chain, Value value) {
     const hlo::Instruction& all_reduce = graph_.at(chain.all_reduce);
     const hlo::Instruction& last = graph_.at(last_);
-    NewFields fields;
-    fields.identity = {std::string(all_reduce.name), all_reduce.id, {}};
-    fields.shape = ShapeOfType(*last.shape, value.type);
-    fields.operand_ids = {value.id};
-    if (all_reduce.shape->element_type != value.type) fields.called_computation = f32_sum_;
-    Append(CopyWith(all_reduce, fields));
+    InstructionChanges changes;
+    changes.name = std::string(all_reduce.name);
+    changes.id = all_reduce.id;
+    changes.shape = ShapeOfType(*last.shape, value.type);
+    changes.operand_ids = std::vector<int64_t>{value.id};
+    if (all_reduce.shape->element_type != value.type) TakeF32Sum(&changes);
+    Append(ChangedBytes(all_reduce, changes));
     result_.edit.Remove(chain.all_reduce);
     const InstructionIdentity identity = {std::string(last.name), last.id, last.metadata()};
     const std::string shape(last.shape->bytes);
@@ -158,10 +141,10 @@ class Sinker {
   }
 
   const Graph& graph_;
-  NewInstructions& names_;
+  NewIds& ids_;
   StageResult& result_;
   Node last_ = kNoNode;
-  int64_t f32_sum_ = -1;
+  int64_t f32_sum_ = -1;  // -1: the module has none
 };
 
 bool IsTouched(const LinearChain& chain, const ModuleEdit& edit) {
@@ -176,8 +159,8 @@ bool IsTouched(const LinearChain& chain, const ModuleEdit& edit) {
 StageResult SinkSums(const Graph& graph) {
   StageResult result(graph);
   ReplicationCache replication(graph);
-  NewInstructions names(graph.module());
-  Sinker sinker(graph, &names, &result);
+  NewIds ids(graph.module());
+  Sinker sinker(graph, &ids, &result);
   for (const ReachableComputation& reachable : FindReachable(graph.module())) {
     const auto count = static_cast<int>(graph.module().computations[reachable.computation].instructions.size());
     for (int i = 0; i < count; ++i) {

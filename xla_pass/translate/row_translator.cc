@@ -47,7 +47,7 @@ void RowTranslator::AddAllReduce(Reducer reducer, Node operand, const std::vecto
   const int id = builder_.AddInput(RoleOf(reducer), input_dtype, Kind::kRow, dtype);
   externals_.AddOperand({operand, false, {operand}});
   for (Node result : results) {
-    Set(result, {id, FoldBeforeTheRow(graph_.at(result).shape->dimensions), Distribution::kWhole, std::nullopt});
+    Set(result, {id, DefaultRowLayout(graph_.at(result).shape->dimensions), Distribution::kWhole, std::nullopt});
   }
 }
 
@@ -72,8 +72,8 @@ const RowTranslator::RowValue* RowTranslator::Find(Node node) const {
   return found < 0 ? nullptr : &values_[found];
 }
 
-std::optional<Distribution> RowTranslator::SpreadOf(Node node, const RowLayout& fold) const {
-  return shards_.SpreadOf(graph_.at(node).shape->dimensions, fold);
+std::optional<Distribution> RowTranslator::DistributionOf(Node node, const RowLayout& fold) const {
+  return shards_.DistributionOf(graph_.at(node).shape->dimensions, fold);
 }
 
 Decision<void> RowTranslator::CheckSame(int value) const {
@@ -180,7 +180,7 @@ Decision<RowTranslator::RowValue> RowTranslator::TranslateElementwise(Node node,
     }
     fold = value->fold;
   }
-  const auto distribution = SpreadOf(node, *fold);
+  const auto distribution = DistributionOf(node, *fold);
   if (!distribution) return Refuse<ReasonId::kShapeDoesNotFit>();
   OperandIds operands;
   for (int i = 0; i < graph_.operand_count(node); ++i) {

@@ -104,7 +104,7 @@ class RowTranslator {
 
   // Each rank computes the shards of all ranks, so values used there must be the same on all ranks.
   Decision<void> CheckSame(int value) const;
-  std::optional<Distribution> SpreadOf(Node node, const RowLayout& fold) const;
+  std::optional<Distribution> DistributionOf(Node node, const RowLayout& fold) const;
   Node Resolve(Node node) const;  // through parameters of absorbed fusions
   const RowValue* Find(Node node) const;
   const char* FindProblem(Node node, LayoutRule layouts) const;  // why a value cannot be returned; null if it can

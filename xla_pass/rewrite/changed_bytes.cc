@@ -1,4 +1,4 @@
-#include "xla_pass/rotate/changed_bytes.h"
+#include "xla_pass/rewrite/changed_bytes.h"
 
 #include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/wire/wire.h"

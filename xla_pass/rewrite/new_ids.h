@@ -1,6 +1,6 @@
 // Names and ids that are unused in a module.
-#ifndef XLA_PASS_ROTATE_NEW_IDS_H_
-#define XLA_PASS_ROTATE_NEW_IDS_H_
+#ifndef XLA_PASS_REWRITE_NEW_IDS_H_
+#define XLA_PASS_REWRITE_NEW_IDS_H_
 
 #include <cstdint>
 #include <string>
@@ -35,4 +35,4 @@ class NewIds {
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_ROTATE_NEW_IDS_H_
+#endif  // XLA_PASS_REWRITE_NEW_IDS_H_

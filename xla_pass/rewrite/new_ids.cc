@@ -1,4 +1,4 @@
-#include "xla_pass/rotate/new_ids.h"
+#include "xla_pass/rewrite/new_ids.h"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // Serialized instructions and computations with some fields changed; all other fields are kept.
-#ifndef XLA_PASS_ROTATE_CHANGED_BYTES_H_
-#define XLA_PASS_ROTATE_CHANGED_BYTES_H_
+#ifndef XLA_PASS_REWRITE_CHANGED_BYTES_H_
+#define XLA_PASS_REWRITE_CHANGED_BYTES_H_
 
 #include <cstdint>
 #include <optional>
@@ -34,4 +34,4 @@ std::string ChangedProgramShape(const hlo::Computation& computation, std::string
 
 }  // namespace jax_oneshot
 
-#endif  // XLA_PASS_ROTATE_CHANGED_BYTES_H_
+#endif  // XLA_PASS_REWRITE_CHANGED_BYTES_H_
