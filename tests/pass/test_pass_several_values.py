@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hlo_fixture import GROUPS_8, all_reduce, entry, run_pass
 
@@ -18,7 +20,9 @@ UNLIKE = entry(f"""
 
 
 @pytest.mark.parametrize("platform", ["cpu", "cuda"])
-def test_values_of_unlike_extent_become_as_many_calls_as_there_were_collectives(platform: str) -> None:
+def test_values_of_unlike_extent_become_as_many_calls_as_there_were_collectives(
+    platform: Literal["cpu", "cuda"],
+) -> None:
     run = run_pass(UNLIKE, platform=platform)
     assert [verdict["verdict"] for verdict in run.verdicts] == ["fused", "fused"]
     assert run.verdicts[0]["shape"] == "(f32[8,64], f32[8,16])"
@@ -28,7 +32,7 @@ def test_values_of_unlike_extent_become_as_many_calls_as_there_were_collectives(
 
 
 @pytest.mark.parametrize("platform", ["cpu", "cuda"])
-def test_values_of_unlike_extent_stay_where_there_would_be_more_calls(platform: str) -> None:
+def test_values_of_unlike_extent_stay_where_there_would_be_more_calls(platform: Literal["cpu", "cuda"]) -> None:
     """XLA:CPU combines before the pass: one all-reduce of two values must not become two calls."""
     run = run_pass(UNLIKE.replace("add(%first, %other)", "negate(%first)"), platform=platform)
     why = "XLA's combiner merges it with others: 1 collectives, against 2 with the calls"

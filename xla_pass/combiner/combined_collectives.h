@@ -5,8 +5,8 @@
 //
 // XLA's combiner runs after the pass. It takes the collectives with equal keys (opcode, reduction, type, groups) in the
 // order of the module, up to the first one that depends on one already taken or that exceeds a limit, and then starts
-// again. This is a model, validated against compiled programs (tests/models/test_counts_of_compiled_programs.py) and not
-// against XLA's sources. The limits are in XLA's debug options.
+// again. This is a model, validated against compiled programs (tests/models/test_counts_of_compiled_programs.py) and
+// not against XLA's sources. The limits are in XLA's debug options.
 #ifndef XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_
 #define XLA_PASS_COMBINER_COMBINED_COLLECTIVES_H_
 

@@ -10,8 +10,8 @@
 //
 // LLVM's behaviour, derived from results on jax 0.12.0.1, x86-64 with FMA (27 November 2026): f32 only; within one loop
 // fusion; only if the sum is the product's only reader (through moves and negations); not if the product is computed
-// before the innermost loop; the first operand takes precedence. tests/numerics/test_values.py compares calls with XLA:CPU's own
-// results.
+// before the innermost loop; the first operand takes precedence. tests/numerics/test_values.py compares calls with
+// XLA:CPU's own results.
 #ifndef XLA_PASS_TRANSLATE_CONTRACTION_H_
 #define XLA_PASS_TRANSLATE_CONTRACTION_H_
 
