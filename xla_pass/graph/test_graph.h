@@ -32,7 +32,7 @@ class TestGraph {
  public:
   // `more`: further fields of the module, serialized.
   TestGraph(const std::vector<hlo::TestComputation>& computations, int64_t entry_id, const std::string& more = "")
-      : bytes_(hlo::TestModule(computations, entry_id) + more),
+      : bytes_(hlo::BuildTestModule(computations, entry_id) + more),
         module_(hlo::ParseModule(bytes_)),
         graph_(std::make_unique<Graph>(module_.value())) {}
 

@@ -52,7 +52,7 @@ std::string TestComputation::Encode() const {
   return out.Integer(field::kId, id).Integer(field::kRootId, root_id).Take();
 }
 
-std::string TestModule(const std::vector<TestComputation>& computations, int64_t entry_id) {
+std::string BuildTestModule(const std::vector<TestComputation>& computations, int64_t entry_id) {
   namespace field = fields::hlo_module;
   Writer out;
   out.Bytes(field::kName, "hand");

@@ -37,7 +37,7 @@ struct TestComputation {
   std::string Encode() const;
 };
 
-std::string TestModule(const std::vector<TestComputation>& computations, int64_t entry_id);
+std::string BuildTestModule(const std::vector<TestComputation>& computations, int64_t entry_id);
 
 }  // namespace jax_oneshot::hlo
 

@@ -215,7 +215,7 @@ class TextParser {
 
 std::string ModuleFromText(std::string_view text) {
   const std::vector<TestComputation> computations = TextParser(text).Run();
-  return TestModule(computations, static_cast<int64_t>(computations.size()));
+  return BuildTestModule(computations, static_cast<int64_t>(computations.size()));
 }
 
 }  // namespace jax_oneshot::hlo

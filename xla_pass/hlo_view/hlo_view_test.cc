@@ -40,12 +40,14 @@ std::string ErrorOf(const std::string& bytes) {
   return module ? "parsed" : module.error();
 }
 
-std::string ErrorOf(const std::vector<TestComputation>& computations) { return ErrorOf(TestModule(computations, 2)); }
+std::string ErrorOf(const std::vector<TestComputation>& computations) {
+  return ErrorOf(BuildTestModule(computations, 2));
+}
 
 std::vector<int> ToVector(Span<int> span) { return {span.begin(), span.end()}; }
 
 TEST(ParseModule, ResolvesEveryReference) {
-  const std::string bytes = TestModule(AllReduceModule(), 2);
+  const std::string bytes = BuildTestModule(AllReduceModule(), 2);
   const Result<Module> module = ParseModule(bytes);
   ASSERT_TRUE(module) << module.error();
   EXPECT_EQ(module->name, "hand");
@@ -77,7 +79,7 @@ TEST(ParseModule, TakesIdsThatHoldTheirComputationsId) {
   const int64_t upper = int64_t{2} << 32;
   const TestComputation main{
       2, "main", {TestParameter(upper + 7, 0), Hand(upper + 3, "out", "negate", {upper + 7})}, upper + 3};
-  const std::string bytes = TestModule({main}, 2);
+  const std::string bytes = BuildTestModule({main}, 2);
   const Result<Module> module = ParseModule(bytes);
   ASSERT_TRUE(module) << module.error();
   EXPECT_TRUE(module->HasIdsPerComputation());
@@ -90,10 +92,10 @@ TEST(ParseModule, ReadsScheduleAndDeviceAssignment) {
                                      .Integer(fields::device_assignment::kComputationCount, 4)
                                      .Take();
   const std::string bytes =
-      TestModule(AllReduceModule(), 2) + Writer()
-                                             .Bytes(fields::hlo_module::kSchedule, "\x0a\x00")
-                                             .Bytes(fields::hlo_module::kDeviceAssignment, assignment)
-                                             .str();
+      BuildTestModule(AllReduceModule(), 2) + Writer()
+                                                  .Bytes(fields::hlo_module::kSchedule, "\x0a\x00")
+                                                  .Bytes(fields::hlo_module::kDeviceAssignment, assignment)
+                                                  .str();
   const Result<Module> module = ParseModule(bytes);
   ASSERT_TRUE(module) << module.error();
   EXPECT_TRUE(module->has_schedule);
@@ -148,7 +150,7 @@ TEST(ParseModule, RefusesARootOrAnEntryThatDoesNotExist) {
   std::vector<TestComputation> computations = AllReduceModule();
   computations[0].root_id = 13;
   EXPECT_EQ(ErrorOf(computations), "malformed HloModuleProto: computation %add: root id 13 names nothing");
-  EXPECT_EQ(ErrorOf(TestModule(AllReduceModule(), 3)),
+  EXPECT_EQ(ErrorOf(BuildTestModule(AllReduceModule(), 3)),
             "malformed HloModuleProto: entry computation id 3 names nothing");
 }
 
@@ -194,10 +196,10 @@ TEST(ParseModule, RefusesOrParsesEveryStrictPrefixOfWhatTheCompilersWrite) {
 
 TEST(MayContainOpcode, LooksForTheOpcodeAndNotForTheWord) {
   std::vector<TestComputation> computations = AllReduceModule();
-  EXPECT_TRUE(MayContainOpcode(TestModule(computations, 2), "all-reduce"));
+  EXPECT_TRUE(MayContainOpcode(BuildTestModule(computations, 2), "all-reduce"));
   computations[1].instructions[1].name = "all-reduce";
   computations[1].instructions[1].opcode = "all-reduce-done";
-  EXPECT_FALSE(MayContainOpcode(TestModule(computations, 2), "all-reduce"));
+  EXPECT_FALSE(MayContainOpcode(BuildTestModule(computations, 2), "all-reduce"));
   EXPECT_FALSE(MayContainOpcode("", "all-reduce"));
   EXPECT_FALSE(MayContainOpcode(std::string_view(), "all-reduce"));  // data() is null
 }

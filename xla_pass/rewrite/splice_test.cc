@@ -47,7 +47,7 @@ TEST(SpliceModule, GivesTheSameBytesWhenEveryEditIsTheIdentity) {
 
 TEST(SpliceModule, ReplacesTheInstructionsOfOneComputationOnly) {
   const std::string unknown = wire::Writer().Bytes(999, "kept").Take();
-  const std::string before = hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2) + unknown;
+  const std::string before = hlo::BuildTestModule({Negate(1, "a"), Negate(2, "b")}, 2) + unknown;
   TestComputation changed = Negate(2, "b");
   changed.instructions.insert(changed.instructions.begin() + 1, TestParameter(3, 1));
   const Result<hlo::Module> module = hlo::ParseModule(before);
@@ -55,23 +55,23 @@ TEST(SpliceModule, ReplacesTheInstructionsOfOneComputationOnly) {
   ComputationEdit edit = Identity(module->computations[1]);
   const std::string added = changed.instructions[1].Encode();
   edit.instructions.insert(edit.instructions.begin() + 1, added);
-  EXPECT_EQ(SpliceModule(*module, {edit}, {}), hlo::TestModule({Negate(1, "a"), changed}, 2) + unknown);
+  EXPECT_EQ(SpliceModule(*module, {edit}, {}), hlo::BuildTestModule({Negate(1, "a"), changed}, 2) + unknown);
 }
 
 TEST(SpliceModule, LeavesOutARemovedComputation) {
-  const std::string before = hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2);
+  const std::string before = hlo::BuildTestModule({Negate(1, "a"), Negate(2, "b")}, 2);
   const Result<hlo::Module> module = hlo::ParseModule(before);
   ASSERT_TRUE(module) << module.error();
-  EXPECT_EQ(SpliceModule(*module, {}, {0}), hlo::TestModule({Negate(2, "b")}, 2));
+  EXPECT_EQ(SpliceModule(*module, {}, {0}), hlo::BuildTestModule({Negate(2, "b")}, 2));
 }
 
 TEST(SpliceModule, CountsComputationsAsTheParserDoes) {
   const std::string no_message = wire::Writer().Integer(3, 7).Take();  // field number of `computations`, but an integer
-  const std::string before = no_message + hlo::TestModule({Negate(1, "a"), Negate(2, "b")}, 2);
+  const std::string before = no_message + hlo::BuildTestModule({Negate(1, "a"), Negate(2, "b")}, 2);
   const Result<hlo::Module> module = hlo::ParseModule(before);
   ASSERT_TRUE(module) << module.error();
   EXPECT_EQ(SpliceModule(*module, {Identity(module->computations[1])}, {}), before);
-  EXPECT_EQ(SpliceModule(*module, {}, {0}), no_message + hlo::TestModule({Negate(2, "b")}, 2));
+  EXPECT_EQ(SpliceModule(*module, {}, {0}), no_message + hlo::BuildTestModule({Negate(2, "b")}, 2));
 }
 
 }  // namespace
