@@ -9,7 +9,6 @@ namespace jax_oneshot {
 namespace {
 
 using hlo::Opcode;
-using hlo::PrimitiveType;
 
 // True if `value` is operand `position` and no other operand.
 bool ReadsOnlyAt(const Graph& graph, Node node, Node value, int position) {

@@ -128,6 +128,9 @@ void PlayContexts(CudaDriver* driver) {
     fake_gpus.peers.insert({fake_gpus.current, GpuOf(peer)});
     return fake_gpus.peer_status;
   };
+}
+
+void PlayStreams(CudaDriver* driver) {
   driver->cuStreamCreate = [](Stream* stream, unsigned) {
     ++fake_gpus.streams_alive;
     *stream = Made<Stream>("cuStreamCreate");
@@ -167,6 +170,10 @@ void PlayMemory(CudaDriver* driver) {
     std::fill_n(reinterpret_cast<unsigned*>(to), count, value);
     return kSuccess;
   };
+  driver->cuIpcGetMemHandle = [](IpcMemHandle*, DevicePointer) { return kSuccess; };
+}
+
+void PlayCopies(CudaDriver* driver) {
   driver->cuMemcpyHtoD_v2 = [](DevicePointer to, const void* from, size_t bytes) {
     Expect("cuMemcpyHtoD", to);
     std::memcpy(reinterpret_cast<void*>(to), from, bytes);
@@ -182,7 +189,6 @@ void PlayMemory(CudaDriver* driver) {
     std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
     return kSuccess;
   };
-  driver->cuIpcGetMemHandle = [](IpcMemHandle*, DevicePointer) { return kSuccess; };
   driver->cuMemcpyDtoH_v2 = [](void* to, DevicePointer from, size_t bytes) {
     Expect("cuMemcpyDtoH", from);
     std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
@@ -350,7 +356,9 @@ CudaDriver FakeDriver(int gpus) {
   CudaDriver driver;
   PlayDevices(&driver);
   PlayContexts(&driver);
+  PlayStreams(&driver);
   PlayMemory(&driver);
+  PlayCopies(&driver);
   PlayHostMemory(&driver);
   PlayKernels(&driver);
   PlayGraphs(&driver);
