@@ -26,6 +26,11 @@ struct PassOptions {
   int64_t calls_per_graph = 0;                // GPU: see regions/graph_segments.h; 0: one graph; -1: by its rule
 };
 
+// What the compiler combines after the pass: only XLA:GPU does.
+inline CombineLimits CombinedAfterPass(const PassOptions& options) {
+  return options.platform == Platform::kCuda ? options.combine : CombineLimits{};
+}
+
 }  // namespace jax_oneshot
 
 #endif  // XLA_PASS_PASS_OPTIONS_H_

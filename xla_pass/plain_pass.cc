@@ -44,7 +44,7 @@ class Pass {
         graph_(module),
         replication_(graph_),
         overwritten_(graph_),
-        limits_(options.platform == Platform::kCuda ? options.combine : CombineLimits{}),
+        limits_(CombinedAfterPass(options)),
         made_(made) {
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.next_name = FirstFreeNumber(module);

@@ -109,7 +109,7 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
   PassReport& report = result->report;
   report.instructions = module.InstructionCount();
   report.collectives_before = CountCollectives(module);
-  const CombineLimits limits = options.platform == Platform::kCuda ? options.combine : CombineLimits{};
+  const CombineLimits limits = CombinedAfterPass(options);
   const Graph graph(module);
   if (!result->module) report.collectives_after = CountCombined(module, limits);
   for (LoopCount& loop : report.loops) {
@@ -139,7 +139,7 @@ Result<bool> IsWorthPreparing(const hlo::Module& module, const PreparedModule& p
     if (!unlimited) return Err(unlimited.error());
     left = unlimited->report.collectives_after;
   }
-  return left <= CountCombined(module, options.platform == Platform::kCuda ? options.combine : CombineLimits{});
+  return left <= CountCombined(module, CombinedAfterPass(options));
 }
 
 }  // namespace
