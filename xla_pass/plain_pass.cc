@@ -2,6 +2,8 @@
 #include "xla_pass/plain_pass.h"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -43,9 +45,9 @@ class Pass {
         steps_(options.max_steps > 0 ? options.max_steps : StepsFor(module.InstructionCount())),
         graph_(module),
         replication_(graph_),
-        overwritten_(graph_),
         limits_(CombinedAfterPass(options)),
         made_(made) {
+    if (options.platform == Platform::kCpu) overwritten_.emplace(graph_);
     context_.next_instruction_id = module.max_instruction_id + 1;
     context_.next_name = FirstFreeNumber(module);
     context_.timeout_ms = options.timeout_ms;
@@ -204,7 +206,7 @@ class Pass {
   std::vector<Region> Decide(const SiteTable& sites, DependencyOrder* order) {
     const bool is_gpu = options_.platform == Platform::kCuda;
     // XLA:CPU has already made its reduce-scatters when the pass runs.
-    const OverwrittenValues* overwritten = is_gpu ? nullptr : &overwritten_;  // XLA:CPU has inserted its copies
+    const OverwrittenValues* overwritten = overwritten_ ? &*overwritten_ : nullptr;
     const DecideOptions options = {{is_gpu, options_.max_bytes, &replication_, &programs_, overwritten}, is_gpu};
     Decisions decisions = DecideRegions(graph_, sites, options, order);
     for (const auto& [seed, why] : decisions.kept) VerdictOf(sites, seed).reason = why;
@@ -337,7 +339,7 @@ class Pass {
   StepBudget steps_;
   Graph graph_;
   ReplicationCache replication_;
-  OverwrittenValues overwritten_;
+  std::optional<OverwrittenValues> overwritten_;  // CPU only, where XLA has already inserted its copies
   KnownPrograms programs_;
   CombineLimits limits_;
   std::unordered_map<Node, size_t> verdict_of_;  // by all-reduce: its index in the report
