@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Developers' tasks. Each target is self-contained: it first installs what it needs, once.
 # Output is quiet: what the tools print goes to build/logs/ and is shown only if something fails.
 .DEFAULT_GOAL := help
@@ -56,7 +57,7 @@ sanitize: build  ## tests of parsers, buffers and threads, under ASan and UBSan
 tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
 	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //base/... //row_program/... //ffi_kernels/...
 
-lint: build  ## ruff, mypy, shellcheck, buildifier, clang-format, clang-tidy
+lint: build  ## ruff, mypy, shellcheck, buildifier, clang-format, clang-tidy, SPDX lines
 	@tools/setup lint demo third_party
 	@tools/lint
 

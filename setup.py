@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds the native module with Bazel when pip builds jax_oneshot.
 
 Environment:

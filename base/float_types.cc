@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of float_types.h.
 #include "base/float_types.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conversions between narrow float types (bf16, f16, f8) and f32, rounding to nearest even. Scalar and portable: the
 // reference that the SIMD and CUDA conversions are tested against.
 #ifndef BASE_FLOAT_TYPES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests the conversions for every code of every narrow type, and at the midpoints between neighbouring codes.
 #include "base/float_types.h"
 

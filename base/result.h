@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Result<T>: a value or an error message. The return type of every function that can fail.
 //
 // Refusals and failures are values: `return Err("what happened; what was expected; what came")`. tl::expected replaces

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Span<T>: a read-only view of consecutive elements, like C++20's std::span<const T>.
 #ifndef BASE_SPAN_H_
 #define BASE_SPAN_H_

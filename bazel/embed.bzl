@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Embeds text files in C++: concatenates them into a raw string literal that a source file can include."""
 
 def embed_text(name, parts):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """gpu_test: a C++ test that needs a GPU. `make test-gpu` runs it."""
 
 def gpu_test(name, srcs, deps):

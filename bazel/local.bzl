@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Repository rules for dependencies that are installed on this machine.
 
 They make @tl_expected, @protozero, @googletest, @python_headers, @nanobind and @xla_ffi from Debian's header packages,

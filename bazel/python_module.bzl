@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """python_module: a Python extension module of the package jax_oneshot, bound with nanobind."""
 
 def python_module(name, srcs, deps):

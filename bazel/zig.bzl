@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The C++ toolchain of `--config=manylinux`: zig's clang, libc++ and glibc stubs.
 
 Zig links against any glibc's symbol versions, so a module built here loads wherever that glibc or a newer one is.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the ranks exchange the data that a call combines. Both algorithms give the same bits. The pass chooses, once per
 // call, by message size and group size (xla_pass/sites/message_limits.h); on CPU, where ranks share memory, the choice
 // has no effect.

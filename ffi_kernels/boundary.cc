@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of boundary.h.
 #include "ffi_kernels/boundary.h"
 

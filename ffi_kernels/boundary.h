@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks the buffers that XLA passes to one execution of a call against the row program: element type and size of every
 // operand and result. One error names every buffer that does not match.
 #ifndef FFI_KERNELS_BOUNDARY_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Buffers that match a program, and the errors for those that do not.
 #include "ffi_kernels/boundary.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of the custom-call targets and of their attributes: the contract between the pass, which writes them into
 // backend_config, and the FFI handlers, which read them.
 #ifndef FFI_KERNELS_CALL_ATTRIBUTES_H_

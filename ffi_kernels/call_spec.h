@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CallSpec: the attributes of one custom-call, parsed and validated. Both the CPU and the CUDA handler are built from
 // it.
 #ifndef FFI_KERNELS_CALL_SPEC_H_

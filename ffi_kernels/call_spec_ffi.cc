@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of call_spec_ffi.h.
 #include "ffi_kernels/call_spec_ffi.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds a CallSpec from the attributes that XLA's typed FFI passes to a handler.
 #ifndef FFI_KERNELS_CALL_SPEC_FFI_H_
 #define FFI_KERNELS_CALL_SPEC_FFI_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a call's attributes are parsed, and the errors for invalid ones.
 #include "ffi_kernels/call_spec.h"
 

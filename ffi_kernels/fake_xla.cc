@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of fake_xla.h.
 #include "ffi_kernels/fake_xla.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests: calls an FFI handler as XLA does, with attributes, buffers and a run id, and returns its status.
 //
 // For handlers that create a state in Instantiate and return a future from Execute. Several threads may execute at the

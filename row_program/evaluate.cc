@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of evaluate.h.
 //
 // Evaluates row by row, statement by statement. Points that row_program.h leaves open:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar reference: evaluates a row program for one rank, given the input buffers of all ranks. Slow and simple; it
 // defines the results that every backend must reproduce.
 #ifndef ROW_PROGRAM_EVALUATE_H_

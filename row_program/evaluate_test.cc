@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Combining over ranks, row reductions, broadcasts and rounding, on programs whose results are known by hand.
 #include "row_program/evaluate.h"
 

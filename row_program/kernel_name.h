@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The name of a call's GPU kernel, as shown by profilers, in the style of XLA's fusion names. The pass writes it to the
 // report and the code generator uses it for the kernel.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of operations and types, with lookup by name, shared by the parser, the validator and every backend.
 #ifndef ROW_PROGRAM_OPS_H_
 #define ROW_PROGRAM_OPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names round-trip, the table agrees with docs/row_program.md, and constants are rounded to their dtype.
 #include "row_program/ops.h"
 

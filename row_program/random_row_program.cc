@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of random_row_program.h.
 #include "row_program/random_row_program.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests: valid random row programs, which depend only on the seed.
 #ifndef ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_
 #define ROW_PROGRAM_RANDOM_ROW_PROGRAM_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RandomRowProgram: valid, reproducible, and covers everything that other tests rely on.
 #include "row_program/random_row_program.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "row_program/returned_values.h"
 
 #include <algorithm>

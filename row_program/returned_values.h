@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs rewritten so that an intermediate value is returned or read from outside, to test the rule that a value is
 // rounded before anything reads it (docs/row_program.md). For tests only.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RowProgram: the small language that describes to the kernels what a call computes.
 //
 // A row program describes the computation on one row. The tensor is [rows, width], with all leading dimensions

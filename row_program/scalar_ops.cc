@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of scalar_ops.h.
 //
 // Almost everything is computed in double and rounded to f32 once. For + - * / and sqrt this gives exactly f32

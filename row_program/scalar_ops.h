@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exact f32 result of every elementwise operation, before it is rounded to the statement's dtype.
 #ifndef ROW_PROGRAM_SCALAR_OPS_H_
 #define ROW_PROGRAM_SCALAR_OPS_H_

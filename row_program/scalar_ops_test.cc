@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cases in which libraries differ: NaN, signed zeros, ties.
 #include "row_program/scalar_ops.h"
 

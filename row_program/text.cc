@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of text.h. The grammar (docs/row_program.md) has no nesting, so the parser never recurses.
 #include "row_program/text.h"
 

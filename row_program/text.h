@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parser and printer of the canonical one-line text of a row program. The text is the `program` attribute of the
 // custom-call, the key of the kernel cache and what the report prints, so Parse(Print(p)) == p and Print(Parse(t)) is
 // canonical.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: parses arbitrary bytes; the printed form of an accepted text must be a fixed point.
 //
 //   bazel build --config=fuzz //row_program:text_fuzz && build/bazel-bin/row_program/text_fuzz

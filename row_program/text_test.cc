@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parse and Print are inverses, and every error names the place, what was expected and what was found.
 #include "row_program/text.h"
 

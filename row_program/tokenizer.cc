@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of tokenizer.h.
 #include "row_program/tokenizer.h"
 

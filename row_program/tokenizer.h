@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Splits row program text into tokens: punctuation, words, the end, or a bad character. Never reads out of bounds and
 // never fails.
 #ifndef ROW_PROGRAM_TOKENIZER_H_

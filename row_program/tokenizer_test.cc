@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token boundaries.
 #include "row_program/tokenizer.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of validate.h.
 //
 // Rules in the order checked: limits of the program, inputs, statements (operands first; the dtype and kind rules of a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks a row program from any source; the error lists every violated rule.
 #ifndef ROW_PROGRAM_VALIDATE_H_
 #define ROW_PROGRAM_VALIDATE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every rule and its message, on a valid program with one change.
 #include "row_program/validate.h"
 

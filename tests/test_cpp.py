@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the C++ tests through Bazel: one pytest result per target, with its log on failure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the tables of docs/decode.md from benchmarks/results/step-*.json; no figure is typed by hand.
 
 python tools/fill_decode.py            writes docs/decode.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes docs/environment.md, docs/reasons.md and README's table of variables from the code.
 
 python tools/fill_docs.py            writes them

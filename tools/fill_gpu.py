@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the table of docs/gpu.md from benchmarks/results/decode-*.json; no figure is typed by hand.
 
 python tools/fill_gpu.py            writes docs/gpu.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the figures of docs/performance.md from results in benchmarks/results; no figure is typed by hand.
 
 python tools/fill_performance.py            writes docs/performance.md

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes README's figures from benchmarks/results; no figure is typed by hand.
 
 python tools/fill_readme.py            writes README.md

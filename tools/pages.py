@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fills the part of a page between two markers, and writes or checks pages.
 
 Shared by the tools that fill README and docs (fill_*.py), and defines their flag --check.

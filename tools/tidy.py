@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs clang-tidy on the C++ sources that git tracks or would track, except tests; exit status 1 on any finding.
 
 A file is checked again only if it, a header, or .clang-tidy changed since it last passed (build/tidy).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the caller decides about one run of the pass.
 #ifndef XLA_PASS_PASS_OPTIONS_H_
 #define XLA_PASS_PASS_OPTIONS_H_

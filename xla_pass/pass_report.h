@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the pass reports of one module: a verdict for each all-reduce, the calls it made, the loops it rotated, counts.
 #ifndef XLA_PASS_PASS_REPORT_H_
 #define XLA_PASS_PASS_REPORT_H_

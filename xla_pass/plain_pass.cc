@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of plain_pass.h.
 #include "xla_pass/plain_pass.h"
 

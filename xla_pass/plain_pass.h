@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pass on a module as it is: decides and rewrites computation by computation, and counts what is left. Moves no
 // sums and rotates no loops; run_pass.h does that first and calls this on the result.
 #ifndef XLA_PASS_PLAIN_PASS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of run_pass.h.
 #include "xla_pass/run_pass.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the whole pass; this is the only entry point that Python calls. Input: a serialized HloModuleProto and options.
 // Output: new bytes, or none, and one verdict per all-reduce.
 #ifndef XLA_PASS_RUN_PASS_H_

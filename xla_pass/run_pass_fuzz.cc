@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: runs the pass on arbitrary bytes; the result must parse again.
 //
 //   bazel build --config=fuzz //xla_pass:run_pass_fuzz && build/bazel-bin/xla_pass/run_pass_fuzz tests/data

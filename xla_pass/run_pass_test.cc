@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RunPass on modules dumped from XLA, whole and truncated. tests/test_pass_*.py test on HLO text which patterns are
 // rewritten.
 #include "xla_pass/run_pass.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of continuation_executor.h.
 #include "ffi_kernels/comm/continuation_executor.h"
 

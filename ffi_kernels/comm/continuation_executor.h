@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resumes the participants of completed rounds on a small thread pool.
 //
 // Resume runs the rest of a rank's program, until it waits again, on the calling thread. That has three consequences:

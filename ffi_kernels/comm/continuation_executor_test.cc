@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every participant is resumed, whatever the others do.
 #include "ffi_kernels/comm/continuation_executor.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of groups.h.
 #include "ffi_kernels/comm/groups.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Maps (replica, partition) to a group and a slot within it, given a call's group mode and replica groups.
 //
 //   cross_partition  {{0,1,2,3},{4,5,6,7}}   partition 6 of replica 0 -> group 1, slot 2, separate from other replicas

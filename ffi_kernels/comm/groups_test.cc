@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The slot of each device, and the error for a device without one.
 #include "ffi_kernels/comm/groups.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // See in_place_wait.h.
 #include "ffi_kernels/comm/in_place_wait.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lets a rank wait on its own thread for a while, instead of giving up the thread and being resumed on another.
 //
 //   rank's thread                                  whoever completes the call

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every way in which a wait ends, and the race between leaving and completing.
 #include "ffi_kernels/comm/in_place_wait.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of rendezvous.h.
 #include "ffi_kernels/comm/rendezvous.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rendezvous of the ranks of a group: participants arrive in any order and from any thread. The last to arrive receives
 // the whole round; if a rank does not arrive before the deadline, all that did fail with an error. Never blocks.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who receives the round, who receives an error, and when.
 #include "ffi_kernels/comm/rendezvous.h"
 

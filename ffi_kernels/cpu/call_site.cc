@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of call_site.h.
 #include "ffi_kernels/cpu/call_site.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CallSite: the run-time state of one one-shot call of a CPU executable: engine, groups, rendezvous. Each rank passes
 // its buffers on each execution; its results are written once all ranks of its group have arrived. Independent of XLA.
 #ifndef FFI_KERNELS_CPU_CALL_SITE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ranks on threads, many calls, many runs: every rank gets its result or an error.
 #include "ffi_kernels/cpu/call_site.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CPUID and XGETBV, as in chapter 15.3 of Intel's manual, volume 1 (detecting AVX, AVX2 and AVX-512).
 #include "ffi_kernels/cpu/cpu_features.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the CPU and the operating system let the loops use. __builtin_cpu_supports is not an option: with zig's run-time
 // library, which the wheel is linked with, it denies every feature, and the loops would silently run at baseline speed.
 #ifndef FFI_KERNELS_CPU_CPU_FEATURES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "ffi_kernels/cpu/cpu_features.h"
 
 #include <fstream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arithmetic of the CPU backend, independent of XLA. Sums once per group, runs the epilogue once per distinct set
 // of local operands (usually one), and splits the work into blocks that threads may run in any order.
 #ifndef FFI_KERNELS_CPU_ENGINE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine against the scalar evaluator: every operation, dtype, shape and loop table.
 #include "ffi_kernels/cpu/engine.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of handler.h.
 //
 // Instantiate makes a CallSite from the attributes, once per call of an executable. Execute checks one rank's buffers,

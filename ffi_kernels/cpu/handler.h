@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FFI handlers of the custom-call target for platform "cpu".
 //
 // Register {"instantiate": CpuInstantiateHandler(), "execute": CpuExecuteHandler()} and, before the first use, the

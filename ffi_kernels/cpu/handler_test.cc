@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The handlers as XLA calls them: attributes in, then 8 devices' buffers, from as many threads.
 #include "ffi_kernels/cpu/handler.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of in_place.h.
 #include "ffi_kernels/cpu/in_place.h"
 

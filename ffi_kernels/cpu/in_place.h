@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies operands that a result of the same call would overwrite before they are read: XLA may assign both the same
 // buffer.
 //

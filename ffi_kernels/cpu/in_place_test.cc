@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which operands are copied before results overwrite them.
 #include "ffi_kernels/cpu/in_place.h"
 

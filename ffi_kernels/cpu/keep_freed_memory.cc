@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of keep_freed_memory.h.
 #include "ffi_kernels/cpu/keep_freed_memory.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tunes glibc's allocator so that memory that XLA:CPU frees after a step is reused by the next step.
 //
 // XLA:CPU allocates every device's temporary buffer anew for each execution. With blocking collectives each device

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // KeepFreedMemory: freed memory is reused without page faults, unless the user tuned the allocator.
 #include "ffi_kernels/cpu/keep_freed_memory.h"
 

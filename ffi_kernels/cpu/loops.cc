@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of loops.h.
 #include "ffi_kernels/cpu/loops.h"
 

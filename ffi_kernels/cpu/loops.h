@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inner loops of the CPU engine, one function table per instruction set. All tables give the same bits: the loops
 // are compiled several times from one source, without contracting a*b+c, and differ in vector width only.
 #ifndef FFI_KERNELS_CPU_LOOPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loops of loops.h. The build compiles this file once per instruction set; JAX_ONESHOT_LOOPS is the name of the
 // table to define.
 // Nothing here may instantiate an inline function of the standard library: the linker keeps one copy of it, possibly

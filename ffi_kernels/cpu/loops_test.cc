@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The branch-free conversions against base/float_types.h, and the loop tables against each other.
 #include "ffi_kernels/cpu/loops.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of plan.h.
 #include "ffi_kernels/cpu/plan.h"
 

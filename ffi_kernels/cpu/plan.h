@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plan: a row program as steps over f32 buffers, split into phases at row reductions, with every buffer assigned. Made
 // once per call site.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How programs are split into phases and where their values are placed.
 #include "ffi_kernels/cpu/plan.h"
 

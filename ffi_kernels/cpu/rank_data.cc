@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of rank_data.h.
 #include "ffi_kernels/cpu/rank_data.h"
 

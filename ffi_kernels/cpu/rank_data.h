@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random operands and result buffers of every rank, for tests and benchmarks of the CPU backend.
 #ifndef FFI_KERNELS_CPU_RANK_DATA_H_
 #define FFI_KERNELS_CPU_RANK_DATA_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of row_runner.h.
 #include "ffi_kernels/cpu/row_runner.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a Plan on rows of one column range: reads every rank's operands, writes every rank's results.
 #ifndef FFI_KERNELS_CPU_ROW_RUNNER_H_
 #define FFI_KERNELS_CPU_ROW_RUNNER_H_

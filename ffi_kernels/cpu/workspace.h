@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scratch memory that one thread needs to run a Plan: slots, chunk buffers, row buffers, splats, totals.
 #ifndef FFI_KERNELS_CPU_WORKSPACE_H_
 #define FFI_KERNELS_CPU_WORKSPACE_H_

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m jax_oneshot ...` is `jax-oneshot ...`."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native module of the kernel benchmark, ffi_kernels/cuda/bench."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The native module, python/native: the pass, the row program and the FFI handlers."""
 
 from collections.abc import Buffer, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds the first rewrite that makes a program wrong, by bisection over the number of rewrites.
 
 With limit N only the first N rewrites are made. The program is right with 0 rewrites and wrong with all of them, so

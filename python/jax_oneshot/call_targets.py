@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Registers the FFI handlers of one-shot calls: with the pass, or when the process first loads a saved executable.
 
 A saved executable (`jax.experimental.serialize_executable`, the compilation cache) contains the calls that were

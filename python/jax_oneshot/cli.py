@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line `jax-oneshot`: parses it, runs the command, returns its exit status.
 
     0  success        1  failure: bad input, or a check of the command failed        2  wrong command line

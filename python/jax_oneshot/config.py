@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Config: the settings from environment variables. A ConfigError reports every mistake at once."""
 
 from __future__ import annotations

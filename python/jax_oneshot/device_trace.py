@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads a trace folder of `jax.profiler.trace`: the kernels of the first GPU and the events of the host."""
 
 from __future__ import annotations

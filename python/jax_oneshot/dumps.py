@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes three files per module into the dump folder: HLO before, HLO after, and the report.
 
     0007.jit_decode.cpu.before.hlo.txt

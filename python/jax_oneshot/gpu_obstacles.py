@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why this machine's GPUs cannot run the calls that the pass would emit for a module; empty if they can.
 
 Checked before XLA gets a rewritten module: an obstacle found here becomes a verdict in the report, and XLA compiles the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Converts an HLO module between text and proto, stdin to stdout, in a separate process.
 
     python -m jax_oneshot.hlo_worker to-proto < module.hlo.txt > module.pb

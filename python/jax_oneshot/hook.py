@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The HLO hook: XLA calls it with every serialized module; it returns the rewritten module, or None to leave it as is.
 
 Never raises an `Exception`: on any failure XLA compiles the unmodified module and the user is warned once.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Registers our hook and handlers with JAX. The only file that uses JAX's internals.
 
 Tested with jax and jaxlib of SUPPORTED_VERSIONS. For another version, compare this file with its source: each function

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The largest message per rank that is rewritten, and the smallest that takes two shots.
 
     bytes:   0 ........ two shots from ........ limit ........

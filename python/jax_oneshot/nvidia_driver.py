@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How many NVIDIA GPUs the driver offers to this process, and their architecture.
 
 Modules that will run here are checked before they are rewritten; those compiled for GPUs elsewhere are not. Only the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds the libraries in NVIDIA's Python packages and tells the native module where they are.
 
 The native module looks for NVRTC relative to itself, since pip installs both side by side. In a source tree, or with a

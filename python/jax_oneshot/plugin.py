@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The entry point that JAX calls before any backend exists. With JAX_ONESHOT=1 it registers the pass and its handlers
 for CPU and CUDA; otherwise only what a saved executable needs, should the process load one.
 

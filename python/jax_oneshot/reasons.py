@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reasons that verdicts give, by id: what each means and what to do about it.
 
 The table is in C++ (xla_pass/verdict/reason_table.inc). docs/reasons.md and the advice in `report` come from here.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers the rewrites of this process, and says how many of a module's rewrites JAX_ONESHOT_LIMIT allows.
 
 Rewrites are numbered from 1 in the order in which modules are compiled, on all platforms: with the same program and the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The module jax_oneshot._bench, the kernel benchmark: KernelBench(competitors=..., gpus=..., nccl=...), .device(),
 // .measure(...). A module of its own, because programs that only run the pass do not need it. _bench.pyi documents it.
 #include <nanobind/nanobind.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions that add bindings for each part of the project to the Python module.
 #ifndef PYTHON_NATIVE_BINDINGS_H_
 #define PYTHON_NATIVE_BINDINGS_H_

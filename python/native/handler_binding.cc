@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binds the FFI handlers and their state types, as PyCapsules in the dicts that jax.ffi's register functions expect,
 // and the check of whether calls can run on this machine's GPUs.
 #include <nanobind/nanobind.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binds compile_cuda_kernel(program, rows, ...): the compiler's log with registers and spills; no GPU needed.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>

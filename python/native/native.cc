@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The module jax_oneshot._native; _native.pyi documents it.
 #include <nanobind/nanobind.h>
 

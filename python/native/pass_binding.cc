@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binds run_pass(bytes, options), which returns the new bytes or None and the report as a dict, and module_header.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>

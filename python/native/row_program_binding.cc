@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binds the row program parser and the scalar evaluator.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>

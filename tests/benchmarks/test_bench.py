@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bench: its results file, its module generator, and the cheap benchmarks from end to end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bench decode`: tiny models on CPU devices end to end, and its figures from given times and traces."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernel benchmark's Python half, with a fake process instead of a GPU: figures, tables, plot, errors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The script that decodes through JAX on GPUs, tested without one: its worker on CPU, and what it reports as wrong."""
 
 from __future__ import annotations

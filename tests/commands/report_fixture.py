@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A report of the native pass on a module with one all-reduce, with the fields of xla_pass/run_pass.h."""
 
 from __future__ import annotations

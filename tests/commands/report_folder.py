@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a dump folder with two small modules, using the real pass: fused, plain and kept all-reduces.
 
 `PYTHONPATH=tests/support python tests/commands/report_folder.py` updates tests/data/report.json, which is the output of

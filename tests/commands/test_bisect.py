@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`jax-oneshot bisect`: the bisection itself, and the command on a program with one wrong rewrite among thirty."""
 
 from __future__ import annotations

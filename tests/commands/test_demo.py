@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo command end to end, its flags, and how it detects a difference."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`jax-oneshot doctor`: everything that it checks is broken once, and its advice checked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`jax-oneshot opt` and the command line around it."""
 
 from __future__ import annotations

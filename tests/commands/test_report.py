@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`jax-oneshot report`: its input, its JSON, tables and page, and how it handles broken folders."""
 
 from __future__ import annotations

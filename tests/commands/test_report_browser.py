@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report's page in a real browser: no console errors, filter and search, the texts side by side, both schemes.
 
 Screenshots of the last run are in build/screenshots/.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The drawing of a row program: edges point downwards, boxes of a layer never overlap, twenty boxes stay legible."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`jax-oneshot report --profile`: measured times beside the verdicts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the serialized HLO modules that the C++ tests and fuzz targets read, `tests/data/*.pb`.
 
 Writes one `.pb` file per module into this folder: modules as the compilers pass them to the hook, for 8 virtual CPU

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of test_modules.h.
 #include "tests/data/test_modules.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The serialized modules beside this file, for C++ tests that Bazel runs from the workspace root.
 #ifndef TESTS_DATA_TEST_MODULES_H_
 #define TESTS_DATA_TEST_MODULES_H_

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/decode.md: its figures match the committed results."""
 
 from __future__ import annotations

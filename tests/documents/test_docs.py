@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents: generated parts are up to date, links resolve, and quoted messages are in the code."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/performance.md: its figures match the committed results, and it explains every method and ratio."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """README: its figures match the committed results, and the commands, variables and files that it names exist."""
 
 from __future__ import annotations

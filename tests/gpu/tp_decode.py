@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A tensor-parallel decode through JAX on real GPUs: off, on, and with a rank that dies.
 
 Needs an NVIDIA GPU, JAX with its CUDA plug-in, and jax_oneshot. --gpus says where the ranks are:

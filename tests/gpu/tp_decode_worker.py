@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process of a tensor-parallel decode: one rank, on the first GPU it sees (or on CPU devices, as a reference).
 
 argv[1] is a `Job` as JSON; JAX_ONESHOT comes from the environment. Rank 0 writes the job's `save` file (npz: tokens,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compares the types, numbers and functions of cuda_driver.h and nvrtc.h with NVIDIA's own headers. Nothing runs: it
 // compiles, or an assertion says what differs. test_cuda_abi.py compiles it, because Bazel does not know where those
 // headers are.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The declarations of CUDA's driver and of NVRTC that the kernels are built with, against NVIDIA's pinned headers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pass's field numbers and element types of HLO's protos, against the descriptors inside each supported jaxlib.
 
 jaxlib holds the serialized `FileDescriptorProto` of every proto it is built with. `google.protobuf` comes with flax.

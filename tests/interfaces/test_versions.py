@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The versions of jax that pip is told of, and those in documents, against jax_internals.SUPPORTED_VERSIONS."""
 
 from __future__ import annotations

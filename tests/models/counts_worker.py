@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles programs (a training step, decode steps) for 8 H100s without a GPU, and counts instructions.
 
 Prints, as JSON, by program: collectives, one-shot calls, copies and kernels in the final text of XLA's GPU compiler.

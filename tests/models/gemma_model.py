@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The PyPI package `gemma` as a test model, unmodified: 4 layers, with Megatron's sharding applied from outside.
 
 Arguments: "serve" or "gpu", then "gemma2" or "gemma3", then optionally "shard-norms" to shard the norms' scales too.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """XLA's GPU compiler ends with no more collectives, copies or kernels with the pass on than with it off."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The demo's models through XLA's GPU compiler, without a GPU."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models whose regions read values computed from token ids: masks (jnp.take's NaN), rows of a position table."""
 
 from __future__ import annotations

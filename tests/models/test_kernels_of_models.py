@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CUDA kernels of whole models, compiled by NVRTC for three generations of GPUs, without a GPU."""
 
 from __future__ import annotations

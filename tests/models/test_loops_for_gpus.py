@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scanned models through XLA's GPU compiler: exchanges and norm kernels left in the loop's body."""
 
 from __future__ import annotations

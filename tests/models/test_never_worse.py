@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every model of the demo gives the same tokens with JAX_ONESHOT on and off."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole models whose norm weights are sharded over the devices: the demo's, and Gemma as published."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The published Gemma 2 and 3, unmodified: at real widths through XLA's GPU compiler, and small on the CPU."""
 
 from __future__ import annotations

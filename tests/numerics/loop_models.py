@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random scanned models: in JAX, on 8 devices by shard_map, and the same in numpy, in float64.
 
 An iteration normalizes the residual stream, multiplies it by the rank's columns of one matrix and rows of another, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs `LoopModel`s from JSON lines on stdin; prints the error of each against float64, relative to the largest value.
 
 Runs in a process with 8 CPU devices; the environment says whether the pass is on.

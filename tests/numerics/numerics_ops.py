@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operations of numerics patterns: in JAX, in float64, and rounded as declared.
 
 `JaxOps` are what users write, on one rank inside `jax.shard_map`. `HostOps` do not round and work on all ranks at once:

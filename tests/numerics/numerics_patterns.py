@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numerics cases (pattern, dtype, shape, mesh): their inputs, and the pattern's function for JAX and in float64.
 
 A pattern is written once, against `Ops`, and returns a tuple of outputs.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Patterns of norms whose rows or weights are sharded: each becomes one call.
 
 They are added to those of numerics_patterns; `all_cases` has the cases of both modules.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the bits of every rank's outputs of the numerics cases into a file.
 
 Run as a script, with the pass on or off. Prints one JSON object: the traceback of each case that failed, by name.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Row programs as Python values: their text, and their results in float64 by numpy.
 
 A second implementation to compare the scalar evaluator with: every operation in float64, rounded to f32 and then to the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batch invariance: a row's result has the same bits in every batch; on CPU, through JAX, up to the largest message."""
 
 from __future__ import annotations

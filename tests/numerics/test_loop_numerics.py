@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scanned models on 8 CPU devices with rotated loops, against float64."""
 
 from __future__ import annotations

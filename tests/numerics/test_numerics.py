@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every pattern that the pass fuses, computed with the pass on, with it off, and in float64 on the host.
 
 The baseline is the error without the pass or that of the pattern with every value rounded to its declared type,

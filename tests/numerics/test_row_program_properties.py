@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tests the scalar evaluator against numpy in float64 on random row programs, shapes and buffers.
 
 Values are compared exactly, without a tolerance: both sides compute in double and round to f32, so they differ only if

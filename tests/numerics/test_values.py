@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A value has the same bits inside a call and outside it, where XLA:CPU recomputes it (docs/row_program.md).
 
 A subprocess (values_worker.py) draws programs with hypothesis and compiles each with the pass and without it.

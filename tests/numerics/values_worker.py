@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares, for many random programs, values computed inside a call with those that XLA:CPU recomputes outside it.
 
 Run as a script with JAX_ONESHOT=1 and JAX_ONESHOT_MODULES=^jit_on, so that each program is compiled with the pass and

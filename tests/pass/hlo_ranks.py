@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluates HLO text, before or after the pass, for every rank with numpy.
 
 Supports the few opcodes that test_pass_shards_properties.py and test_pass_sinking_properties.py use, and one-shot

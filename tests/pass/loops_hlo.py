@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HLO text of a scanned layer: a loop whose body begins with a norm and ends in an all-reduce and a residual add."""
 
 from __future__ import annotations

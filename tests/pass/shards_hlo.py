@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HLO of a norm sharded by GSPMD, as XLA spells it: a block, its parts, and the row program that it becomes."""
 
 from __future__ import annotations

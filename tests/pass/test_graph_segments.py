@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which calls end a CUDA graph, and the command buffers that XLA's GPU compiler then makes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: the pass always terminates, and an error in one region does not affect others."""
 
 from __future__ import annotations

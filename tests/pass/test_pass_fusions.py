@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: modules as XLA:CPU passes them to the hook, after fusion and with bf16 sums promoted to f32."""
 
 from __future__ import annotations

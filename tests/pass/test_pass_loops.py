@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: loops that are rotated, and near misses of each condition."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: a sum over one mesh axis and then another becomes one exchange; groups of one rank need none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: the epilogues of real models in their spellings, and near misses of each."""
 
 from __future__ import annotations

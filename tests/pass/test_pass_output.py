@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pass's output: names of new instructions, the others byte for byte, and rejection of broken modules."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: every reason that stops a region, provoked by the instructions after an all-reduce."""
 
 from __future__ import annotations

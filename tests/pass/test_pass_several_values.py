@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Variadic all-reduces: which of their values share a call, and the verdict on them."""
 
 from __future__ import annotations

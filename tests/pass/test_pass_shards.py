@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: norms sharded by GSPMD, as XLA spells them; near misses are in test_pass_shards_near_misses.py."""
 
 from __future__ import annotations

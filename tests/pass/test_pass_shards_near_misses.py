@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Near misses of sharded norms and of column slices of a sum: they stay unchanged, and the report says why."""
 
 from __future__ import annotations

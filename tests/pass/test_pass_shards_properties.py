@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random regions of whole rows and shards: the pass must preserve every rank's results.
 
 Each region starts at an all-reduce and mixes, in any order, slices of columns (sometimes not the rank's own),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: a sum moves after math that is linear in it if that exchanges fewer bytes, or saves an exchange."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random linear chains after an all-reduce: a sum moved after them must be as accurate as one rounding allows.
 
 Each chain gathers, slices, reshapes, scales, sums and multiplies rows, by weights and indices that are equal on all

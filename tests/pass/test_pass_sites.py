@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: which all-reduces become calls, and the reason for each of the others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Golden tests: values in [columns, rows] order, and near misses, which are left unchanged.
 
 MaxText scales its norms with the einsum "...k,k->...k", whose `dot_general` becomes a multiplication of such values.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every reason of the table is explained in docs/reasons.md and provoked through the pass by a golden test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """On GPUs a barrier separates slices from calls: XLA would fuse them, and resolve the call's buffers wrongly."""
 
 from __future__ import annotations

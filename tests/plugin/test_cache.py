@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The persistent compilation cache: entries of different settings are never mixed, and fused executables work."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configuration: what each variable accepts, and what its errors say."""
 
 from __future__ import annotations

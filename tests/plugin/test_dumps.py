@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dumps: file names, the report's schema, unique numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Obstacles on this machine's GPUs that are found before a rewrite, and when nothing is checked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hook, with a fake pass: what it returns, when it leaves a module alone, and that it never raises."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables of message sizes: the largest that is rewritten, and the smallest that takes two shots."""
 
 from __future__ import annotations

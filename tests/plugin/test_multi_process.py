@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two processes: CPU ranks rendezvous within one process only, so the pass keeps groups over both, and says why."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stubs of the native modules declare what nanobind's stubgen finds in them, with more exact types."""
 
 from __future__ import annotations

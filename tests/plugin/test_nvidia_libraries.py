@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where NVIDIA's libraries are searched for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plug-in, tested through a model in a subprocess, with and without JAX_ONESHOT, on each supported JAX."""
 
 from __future__ import annotations

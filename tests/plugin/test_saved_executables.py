@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Executables saved by one process and loaded by another, whose JAX_ONESHOT, version or installation differs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzzes whole programs: `python -m programs --seconds 600` (with tests/ on the path; `make fuzz` does).
 
 Prints every program that fails, as a self-contained file, and writes it into the folder of findings.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program under construction: values with their shapes, and the statements that compute them.
 
 Operations (see `operations`) pick values and emit statements as Python text, so that a program can be printed and run

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Collectives over one or several mesh axes, under shard_map."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loops, branches, gradients: operations that contain a function with statements of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arithmetic, activations, casts and masks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The program of a seed: mesh, sizes, dtypes, inputs, operations, outputs. A seed always gives the same text."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The law: what results with the pass on must satisfy, given those without it and samples in float64 (`reference`).
 
 - Integers and booleans: equal to XLA's own or to float64's, unless some sample differs from float64 there.

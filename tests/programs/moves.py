@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data movement: reshapes, transposes, slices, gathers, concatenations; and a running sum."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Norms as model libraries spell them, softmax and other statistics of rows."""
 
 from __future__ import annotations

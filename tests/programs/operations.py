@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of operations: functions that emit one or a few statements, each with a weight."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs each program in a process with the pass off and in one with it on, and compares the outcomes.
 
 A process that ends (a crash, a limit) or does not answer is a finding on its program; the next program gets a new

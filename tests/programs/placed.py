@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Products and sharding constraints for programs that GSPMD partitions; GSPMD chooses the collectives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A whole program: its mesh, inputs, statements and outputs, and its text as a self-contained file."""
 
 from __future__ import annotations

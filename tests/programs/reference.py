@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A program in float64, exact and with random rounding errors of its declared dtypes.
 
 The text of `program` is rewritten:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Comparisons, top-k, argmax, sorting: operations in which one wrong bit can change the result."""
 
 from __future__ import annotations

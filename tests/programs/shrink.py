@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shrinks a failing program as long as it fails in the same way.
 
 Statements are removed, rather than the generator's choices changed, so the result reads like the original.

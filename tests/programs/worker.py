@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process with the pass off or on: runs the program files that its parent sends, one JSON object per line.
 
     worker.py CPU_SECONDS MEMORY_BYTES < {"file": FILE, "parts": ["cpu", "gpu", "reference"], "results": FILE}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts a headless Chromium (Debian's) under Selenium, or says what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the pass on HLO text: the shared boilerplate of the golden tests.
 
 A test writes the body of an entry computation; `entry` adds the reducers and the module header; `run_pass` parses it

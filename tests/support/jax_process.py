@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs Python in a subprocess with JAX on 8 CPU devices; and a model for it to run.
 
 The plug-in is loaded once per process, when JAX starts, so tests that involve it need a process of their own.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole random programs (tests/programs) with the pass off and on: a fixed set of seeds; `make fuzz` runs others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts that generate, run, compare and shrink random programs, tested with hand-written programs and faults."""
 
 from __future__ import annotations

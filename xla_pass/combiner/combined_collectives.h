@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Predicts which collectives of a computation XLA's combiner will merge.
 //
 //   %a = all-reduce(%x); %b = all-reduce(%y), independent of each other; %c = all-reduce(f(%a))

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CombinedCollectives: what is combined, and what prevents it.
 #include "xla_pass/combiner/combined_collectives.h"
 

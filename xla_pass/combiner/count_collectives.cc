@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of count_collectives.h.
 #include "xla_pass/combiner/count_collectives.h"
 

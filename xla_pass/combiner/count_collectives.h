@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts the collectives that a module runs: on GPU, in its form before XLA's combiner; on CPU, in any form.
 //
 //   three all-reduces that are combined into one, an all-gather, one of our calls    -> 3

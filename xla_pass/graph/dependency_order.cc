@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of dependency_order.h.
 #include "xla_pass/graph/dependency_order.h"
 

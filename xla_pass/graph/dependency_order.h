@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers "would fusing these instructions create a cycle?" for a computation with the regions accepted so far.
 //
 //   {%ar, %y, %n} accepted, reads %d and %x    ->  one node, after %d and %x, before the other users of %ar, %y, %n

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DependencyOrder: paths, including those that exist only when a region counts as one node.
 #include "xla_pass/graph/dependency_order.h"
 

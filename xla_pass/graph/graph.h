@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The instructions of a module as numbered nodes, with users, and a view through fusions and loops.
 //
 //   %f = fusion(%x, %g), calls=%fc        fused_computation(%f) = %fc

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph: nodes, users, and looking through fusions and loops.
 #include "xla_pass/graph/graph.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Maps elementwise HLO opcodes to row program operations.
 #ifndef XLA_PASS_GRAPH_OP_TABLE_H_
 #define XLA_PASS_GRAPH_OP_TABLE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ElementwiseOp maps every HLO opcode to the operation with its name and number of operands.
 #include "xla_pass/graph/op_table.h"
 

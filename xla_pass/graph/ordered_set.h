@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A set that numbers its keys in insertion order and can remove the latest ones. Together with a vector indexed by
 // these numbers it serves as a map.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OrderedSet: membership, order, and truncation.
 #include "xla_pass/graph/ordered_set.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which buffers may be overwritten while their values are still needed, in a module after copy insertion (XLA:CPU).
 //
 //   %x = parameter(0), donated;  %c = copy(%x);  %y = fusion(%c);  %z = add(%all-reduce, %c);  ROOT tuple(%y, %z)

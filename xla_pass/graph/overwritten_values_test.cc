@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OverwrittenValues: which buffers keep their value to the end.
 #include "xla_pass/graph/overwritten_values.h"
 

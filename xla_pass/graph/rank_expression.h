@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Evaluates a scalar integer expression of partition-id or replica-id (e.g. a slice offset) for one logical id.
 //
 //   multiply(convert(partition-id), 64)                                  at id 3 -> 192

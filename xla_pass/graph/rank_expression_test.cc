@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slice offsets for every rank, in the forms that XLA emits and in unusual ones.
 #include "xla_pass/graph/rank_expression.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Classifies a reduction computation (to_apply) by what it computes, whatever its name.
 //
 //   %region_1 (a, b) { ROOT add(a, b) }                            -> kSum

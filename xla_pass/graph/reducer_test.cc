@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ClassifyReducer goes by the instructions of a computation, not by its name.
 #include "xla_pass/graph/reducer.h"
 

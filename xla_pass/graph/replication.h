@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Determines which instructions are known to have the same value on every rank of a group.
 //
 //   %ar = all-reduce(..) over the group         same

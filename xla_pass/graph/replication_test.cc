@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which values are known to be the same on every rank of a group, through tuples, loops and calls.
 #include "xla_pass/graph/replication.h"
 

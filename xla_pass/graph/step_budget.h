@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounds the work of the pass on one module. Steps are counted instead of time, so that decisions do not depend on the
 // machine; a step is one instruction or edge visited.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // StepBudget: the remaining steps, and that a spent budget stays spent.
 #include "xla_pass/graph/step_budget.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests: the graph of a hand-written module, with its instructions by name.
 //
 //   const TestGraph test(std::string(kReducers) + R"(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arena of short integer lists: one allocation for thousands of lists, all freed with the arena.
 #ifndef XLA_PASS_HLO_VIEW_ARENA_H_
 #define XLA_PASS_HLO_VIEW_ARENA_H_

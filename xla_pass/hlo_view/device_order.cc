@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of device_order.h.
 #include "xla_pass/hlo_view/device_order.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Device orders (an iota reshaped and transposed, or an explicit list) expanded to ids.
 #ifndef XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_
 #define XLA_PASS_HLO_VIEW_DEVICE_ORDER_H_

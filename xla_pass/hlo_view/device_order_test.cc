@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CheckedProduct and Rearrange.
 #include "xla_pass/hlo_view/device_order.h"
 

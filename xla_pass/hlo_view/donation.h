@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the caller of a module donates: arguments whose memory outputs may take.
 //
 //   HloModule jit_step, input_output_alias={ {1}: (5, {}, may-alias), {2}: (6, {}, may-alias) }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Field numbers of the HLO protos that the pass reads or writes: one namespace per message, with the proto's field
 // names.
 #ifndef XLA_PASS_HLO_VIEW_FIELDS_H_

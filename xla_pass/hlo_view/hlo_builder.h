@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds a serialized HLO module field by field. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_HLO_BUILDER_H_
 #define XLA_PASS_HLO_VIEW_HLO_BUILDER_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of hlo_text_builder.h.
 #include "xla_pass/hlo_view/hlo_text_builder.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds a serialized module from HLO text, in the subset of the syntax that the tests use. For tests only.
 //
 //   add {

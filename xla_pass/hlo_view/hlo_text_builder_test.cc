@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ModuleFromText, read back through the view.
 #include "xla_pass/hlo_view/hlo_text_builder.h"
 

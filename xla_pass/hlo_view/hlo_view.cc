@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of hlo_view.h.
 #include "xla_pass/hlo_view/hlo_view.h"
 

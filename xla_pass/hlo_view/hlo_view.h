@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A read-only view of a serialized HloModuleProto as Module, Computation and Instruction. The view points into the
 // bytes, which must outlive it. References by id are checked and resolved to indices once, by ParseModule.
 #ifndef XLA_PASS_HLO_VIEW_HLO_VIEW_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ParseModule and the accessors of Instruction, on hand-written modules and on modules dumped from XLA.
 #include "xla_pass/hlo_view/hlo_view.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of id_index.h.
 #include "xla_pass/hlo_view/id_index.h"
 

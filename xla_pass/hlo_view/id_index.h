@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Maps ids to positions: instructions within a computation, computations within a module.
 #ifndef XLA_PASS_HLO_VIEW_ID_INDEX_H_
 #define XLA_PASS_HLO_VIEW_ID_INDEX_H_

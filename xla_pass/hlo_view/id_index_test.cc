@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IdIndex with dense ids (a table) and with scattered ones (sorted).
 #include "xla_pass/hlo_view/id_index.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of instruction.h.
 #include "xla_pass/hlo_view/instruction.h"
 

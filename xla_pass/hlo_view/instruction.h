@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Instruction: a read-only view of one HloInstructionProto.
 #ifndef XLA_PASS_HLO_VIEW_INSTRUCTION_H_
 #define XLA_PASS_HLO_VIEW_INSTRUCTION_H_

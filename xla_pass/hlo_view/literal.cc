@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of literal.h.
 //
 // A LiteralProto has one field per element type: packed varints, packed fixed-width floats, or little-endian bytes. All

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a serialized LiteralProto (the value of a constant) as a double or as integers.
 #ifndef XLA_PASS_HLO_VIEW_LITERAL_H_
 #define XLA_PASS_HLO_VIEW_LITERAL_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DecodeSplatLiteral and DecodeIntegerLiteral on LiteralProtos written by hand.
 #include "xla_pass/hlo_view/literal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Expands a serialized MeshAxesReplicaGroupListProto to explicit groups.
 //
 //   mesh['dp'=2,'tp'=4] {'tp'}          ->  {{0,1,2,3},{4,5,6,7}}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ExpandMeshGroups. The expected groups of `FollowsXla` are what XLA:CPU (jaxlib 0.12.0) gathers over 8 devices.
 #include "xla_pass/hlo_view/mesh_groups.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of module_header.h.
 #include "xla_pass/hlo_view/module_header.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the top-level fields of a serialized HloModuleProto without parsing its computations.
 #ifndef XLA_PASS_HLO_VIEW_MODULE_HEADER_H_
 #define XLA_PASS_HLO_VIEW_MODULE_HEADER_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Name and devices of modules built field by field.
 #include "xla_pass/hlo_view/module_header.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parses HLO opcode names; kOther for opcodes that the pass does not distinguish.
 #ifndef XLA_PASS_HLO_VIEW_OPCODE_H_
 #define XLA_PASS_HLO_VIEW_OPCODE_H_

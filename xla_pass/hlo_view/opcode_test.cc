@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ParseOpcode on HLO's names.
 #include "xla_pass/hlo_view/opcode.h"
 

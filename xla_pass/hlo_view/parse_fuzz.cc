@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: ParseModule on arbitrary bytes, and the accessors of the parsed module.
 //
 //   bazel build --config=fuzz //xla_pass/hlo_view:parse_fuzz && build/bazel-bin/xla_pass/hlo_view/parse_fuzz tests/data

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parses one HloInstructionProto; references by id are returned separately and resolved later.
 #ifndef XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_
 #define XLA_PASS_HLO_VIEW_PARSE_INSTRUCTION_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ParseInstruction: every field of the view, concatenated lists, and malformed input.
 #include "xla_pass/hlo_view/parse_instruction.h"
 

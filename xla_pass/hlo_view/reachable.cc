@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/hlo_view/reachable.h"
 
 namespace jax_oneshot {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The computations that run as code of their own (not as the body of a fusion, a reduction, ...), and which are in a
 // loop.
 #ifndef XLA_PASS_HLO_VIEW_REACHABLE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindReachable: which computations are reachable, and which are in a loop.
 #include "xla_pass/hlo_view/reachable.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of replica_groups.h.
 #include "xla_pass/hlo_view/replica_groups.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The replica groups of a collective as explicit lists of logical ids, and how to interpret the ids.
 //
 //   replica_groups=mesh['dp'=2,'tp'=4] {'tp'}   ->  {{0,1,2,3},{4,5,6,7}}

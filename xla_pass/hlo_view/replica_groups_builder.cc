@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of replica_groups_builder.h.
 #include "xla_pass/hlo_view/replica_groups_builder.h"
 

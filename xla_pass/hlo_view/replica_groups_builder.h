@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds serialized replica groups in every notation. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_REPLICA_GROUPS_BUILDER_H_
 #define XLA_PASS_HLO_VIEW_REPLICA_GROUPS_BUILDER_H_

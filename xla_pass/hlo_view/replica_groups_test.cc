@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DecodeReplicaGroups: every notation of the groups, and the group modes.
 #include "xla_pass/hlo_view/replica_groups.h"
 

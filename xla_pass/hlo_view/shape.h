@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shape: element type, dimensions, layout, or a tuple of shapes, from a serialized ShapeProto.
 #ifndef XLA_PASS_HLO_VIEW_SHAPE_H_
 #define XLA_PASS_HLO_VIEW_SHAPE_H_

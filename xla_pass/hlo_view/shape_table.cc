@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of shape_table.h.
 #include "xla_pass/hlo_view/shape_table.h"
 

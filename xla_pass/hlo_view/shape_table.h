@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parses each distinct ShapeProto once: a module of thousands of instructions has a few dozen shapes.
 #ifndef XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_
 #define XLA_PASS_HLO_VIEW_SHAPE_TABLE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ShapeTable: equal bytes give the same Shape, at a stable address.
 #include "xla_pass/hlo_view/shape_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ParseShape and the accessors of Shape, on hand-written ShapeProtos.
 #include "xla_pass/hlo_view/shape.h"
 

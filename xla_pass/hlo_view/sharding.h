@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which devices hold the same data, from a serialized OpSharding (a module has one for each entry parameter).
 //
 //   {replicated}                              ->  {}                         all devices

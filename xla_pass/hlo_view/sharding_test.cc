@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HoldersOfTheSame on shardings that JAX writes and on some that it does not.
 #include "xla_pass/hlo_view/sharding.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tokenizer of the HLO text subset. For tests only.
 #ifndef XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_
 #define XLA_PASS_HLO_VIEW_TEXT_SCANNER_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of window.h.
 #include "xla_pass/hlo_view/window.h"
 

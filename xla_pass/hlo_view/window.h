@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dimensions of a serialized Window (of a reduce-window).
 #ifndef XLA_PASS_HLO_VIEW_WINDOW_H_
 #define XLA_PASS_HLO_VIEW_WINDOW_H_

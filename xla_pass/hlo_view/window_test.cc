@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ParseWindow on Windows written by hand.
 #include "xla_pass/hlo_view/window.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For a region grown from shards: keeps the members that an absorbed collective depends on, and those that depend on
 // one. Members that depend only on the source shards are dropped.
 #ifndef XLA_PASS_REGIONS_AROUND_COLLECTIVES_H_

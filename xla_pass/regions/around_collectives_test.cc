@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AroundCollectives: which members are connected to an absorbed collective.
 #include "xla_pass/regions/around_collectives.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides which regions of a computation become calls, and why other sites are kept. The module is not changed; `order`
 // records the contracted regions.
 //

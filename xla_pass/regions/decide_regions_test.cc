@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DecideRegions: which all-reduces become calls, which are kept, and when one region yields to another.
 #include "xla_pass/regions/decide_regions.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides which calls end a CUDA graph (in XLA: a command buffer), from the number of calls in the entry and the number
 // of its results that get new memory on each execution.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/regions/graph_segments.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Grows the region after an all-reduce: how far row-wise math extends, what it reads, and what it returns.
 //
 //   %ar = all-reduce(%dot); %y = add(%x, %ar); %n = norm(%y); %d = dot(%n, %w); ... uses of %y ...

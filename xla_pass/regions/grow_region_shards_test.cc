@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GrowRegion on sharded norms: through slices, row sums over the ranks and gathers.
 #include <gtest/gtest.h>
 

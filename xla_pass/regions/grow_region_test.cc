@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GrowRegion: how far the math after an all-reduce extends, and why it ends there. For sharded norms see
 // grow_region_shards_test.cc.
 #include "xla_pass/regions/grow_region.h"

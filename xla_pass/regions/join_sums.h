@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds an all-reduce, behind a value that a growing region reads, that can be summed in the same exchange; and the
 // sums that the region's program turns out not to use.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindUselessSum: which sum is not connected with the first. (tests/test_pass_*.py cover finding sums, on whole
 // modules.)
 #include "xla_pass/regions/join_sums.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of left_to_combiner.h.
 #include "xla_pass/regions/left_to_combiner.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the regions whose collectives are better left to XLA's combiner.
 //
 //   48 gradients, each all-reduced and added to its momentum: one combined all-reduce without the pass, else 48 calls

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindLeftToCombiner: regions with more calls than the collectives they replace.
 #include "xla_pass/regions/left_to_combiner.h"
 

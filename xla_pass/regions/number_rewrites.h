@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers the rewrites of a computation, by region.
 //
 //   regions of all-reduces {a}, {b, c}, {d, first element}, {d, second element}; first number 1  ->  1, 2, 3, 3

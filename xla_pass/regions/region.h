@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Region: the decision about one custom-call: what it replaces, reads and returns.
 #ifndef XLA_PASS_REGIONS_REGION_H_
 #define XLA_PASS_REGIONS_REGION_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Grows regions from a decoder tail in HLO text. For tests only.
 #ifndef XLA_PASS_REGIONS_TEST_REGIONS_H_
 #define XLA_PASS_REGIONS_TEST_REGIONS_H_

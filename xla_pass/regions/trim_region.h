@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trims a region to what it should absorb: units that cannot be returned, or that gain nothing, are dropped.
 //
 //   %c = convert(%y) to f32, read outside only   -> stays outside, reads %y     (a narrower output)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TrimRegion: what is dropped, what is returned, and what stays both inside and outside.
 #include "xla_pass/regions/trim_region.h"
 

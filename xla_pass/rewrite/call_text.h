@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The custom-call's backend_config: an MLIR dictionary attribute as text, which XLA parses into the typed FFI
 // attributes of ffi_kernels/call_attributes.h.
 //

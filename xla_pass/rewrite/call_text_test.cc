@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CallBackendConfig: attributes in the syntax of XLA's MLIR parser.
 #include "xla_pass/rewrite/call_text.h"
 

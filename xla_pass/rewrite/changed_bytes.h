@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Serialized instructions and computations with some fields changed; all other fields are kept.
 #ifndef XLA_PASS_REWRITE_CHANGED_BYTES_H_
 #define XLA_PASS_REWRITE_CHANGED_BYTES_H_

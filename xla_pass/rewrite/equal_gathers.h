@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds all-gathers that duplicate an earlier one.
 //
 //   %a = all-gather(%x), channel_id=1, ..;  %b = all-gather(%x), channel_id=2, ..   ->  %b equals %a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindEqualGathers: equal only if operand, dimension, shape and groups are.
 #include "xla_pass/rewrite/equal_gathers.h"
 

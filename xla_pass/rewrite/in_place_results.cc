@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of in_place_results.h.
 #include "xla_pass/rewrite/in_place_results.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides which results of a call on XLA:GPU may alias an operand, so that a donated buffer or an element of a loop's
 // state is updated in place.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindInPlaceResults: a result aliases an operand only if the module updates that buffer.
 #include "xla_pass/rewrite/in_place_results.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/rewrite/instruction_bytes.h"
 
 #include "ffi_kernels/call_attributes.h"

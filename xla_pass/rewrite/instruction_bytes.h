@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Serializes new HloInstructionProtos.
 #ifndef XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_
 #define XLA_PASS_REWRITE_INSTRUCTION_BYTES_H_

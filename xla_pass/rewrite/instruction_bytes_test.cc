@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // New instructions, parsed back through the view.
 #include "xla_pass/rewrite/instruction_bytes.h"
 

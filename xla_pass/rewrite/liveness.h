@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the instructions that a rewrite removes: absorbed instructions, and those left without users (e.g. the
 // broadcast of a gamma, the convert of a promoted operand).
 #ifndef XLA_PASS_REWRITE_LIVENESS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindRemoved and FindUncalled: what is removed with a region, and what stays although unused.
 #include "xla_pass/rewrite/liveness.h"
 

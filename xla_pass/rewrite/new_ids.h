@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names and ids that are unused in a module.
 #ifndef XLA_PASS_REWRITE_NEW_IDS_H_
 #define XLA_PASS_REWRITE_NEW_IDS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names for new instructions that are unique in the module: XLA rejects duplicates.
 //
 //   %jax_oneshot.0, %jax_oneshot_operand.1, %partition-id.1  ->  the next is %jax_oneshot.2

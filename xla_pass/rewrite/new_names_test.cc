@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FirstFreeNumber on modules with many kinds of names.
 #include "xla_pass/rewrite/new_names.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds the new instruction list of a computation from the regions decided for it.
 //
 //   %ar = all-reduce(%d); %y = add(%x, %ar); ...; %n = multiply(..); %q = dot(%n, ..)

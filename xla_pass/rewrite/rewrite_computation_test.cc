@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RewriteComputation: one call replaces a region; ids, names and everything else are kept.
 #include "xla_pass/rewrite/rewrite_computation.h"
 

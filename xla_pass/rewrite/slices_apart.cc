@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of slices_apart.h.
 #include "xla_pass/rewrite/slices_apart.h"
 

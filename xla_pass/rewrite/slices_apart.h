@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether XLA:GPU would fuse an operand or a result of a call with a slice into a "dynamic-slice fusion".
 //
 //   %s = dynamic-slice(%stack, %i, ..); %g = reshape(%s); call(.., %g)      ReadsSlice(%g)

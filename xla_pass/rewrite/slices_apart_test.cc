@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ReadsSlice and IsWrittenIntoSlice: slices next to a call, also through moves.
 #include "xla_pass/rewrite/slices_apart.h"
 

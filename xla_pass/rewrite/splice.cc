@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of splice.h.
 #include "xla_pass/rewrite/splice.h"
 

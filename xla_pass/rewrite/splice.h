@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes a module with the instruction lists of some computations replaced; everything else is copied byte for byte.
 #ifndef XLA_PASS_REWRITE_SPLICE_H_
 #define XLA_PASS_REWRITE_SPLICE_H_

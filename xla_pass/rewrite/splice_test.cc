@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SpliceModule: only what an edit names changes; every other byte is kept.
 #include "xla_pass/rewrite/splice.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies computations, including everything that they call, under new names and ids: XLA requires a computation of its
 // own for every fusion, and the pass for every reduction that it moves.
 //

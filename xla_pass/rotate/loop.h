@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts of a while loop with a tuple state that rotation needs.
 //
 //   %w = while(%init), condition=%c, body=%b;  %init = tuple(%i0, %x0, %g)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A region that the pass turned into a call, by instruction names: used to decide whether a rotation pays off.
 #ifndef XLA_PASS_ROTATE_MADE_REGION_H_
 #define XLA_PASS_ROTATE_MADE_REGION_H_

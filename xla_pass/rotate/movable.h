@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which instructions may be executed one more time, elsewhere: pure ones, whose result depends only on their operands.
 // Besides row-wise math this includes collectives, because all ranks of a group iterate together.
 //

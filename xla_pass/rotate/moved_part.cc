@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/rotate/moved_part.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the norm at the start of an iteration: the part of the body that may move to the end of the previous iteration.
 //
 //   %x = get-tuple-element(%state), index=1          changed by a sum over ranks in the previous iteration

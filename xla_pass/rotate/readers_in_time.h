@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a state element may share its buffer with the value that the end of the iteration computes for the next one.
 //
 // XLA gives an element of a loop's state one buffer for all iterations. This is only correct if every reader of the old

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rotates a loop: moves a part of its body from the start of an iteration to the end of the previous one.
 //
 //   %w = while(tuple(%i0, %x0, %g)), body=%b

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/rotate/rotate_loop.h"
 
 #include "xla_pass/rotate/test_loop.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rotates those loops of a module whose last region takes in the part that moves.
 //
 //   rotate every loop that has something to move -> run the pass -> if calls that sum an all-reduce of the body return

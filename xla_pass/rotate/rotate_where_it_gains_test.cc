@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which loops are rotated, with a stub for the pass. The real pass is tested on HLO text in
 // tests/pass/test_pass_loops.py.
 #include "xla_pass/rotate/rotate_where_it_gains.h"

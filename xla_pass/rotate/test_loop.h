@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HLO text of a loop over layers, with replacements. For tests only.
 #ifndef XLA_PASS_ROTATE_TEST_LOOP_H_
 #define XLA_PASS_ROTATE_TEST_LOOP_H_

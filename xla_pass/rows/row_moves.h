@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Follows a row layout through a reshape, copy, transpose or bitcast, or says why rows do not stay whole.
 //
 //   transpose([8,1,512] {1}, {2,0,1}) -> [512,8,1] {1, columns_first}      only renames dimensions

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row layouts after moves: each rule with a near miss.
 #include "xla_pass/rows/row_moves.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/rows/row_reduction.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recognizes a reduce or reduce-window as a row reduction, and checks its initial value and windows.
 #ifndef XLA_PASS_ROWS_ROW_REDUCTION_H_
 #define XLA_PASS_ROWS_ROW_REDUCTION_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RowLayout: how the dimensions of an HLO shape map onto [rows, width].
 //
 // The dimensions are cut at `split`: those before it are the rows and the rest is the width, or the reverse if the

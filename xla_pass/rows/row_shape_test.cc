@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How dimensions map onto [rows, width]: each rule with a near miss.
 #include "xla_pass/rows/row_shape.h"
 

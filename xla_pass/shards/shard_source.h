@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the shards whose row sums an all-reduce completes, if there are any.
 //
 //   %s = [8,64] this rank's columns; %q = multiply(convert(%s), convert(%s)); %m = reduce(%q), dimensions={1};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FindShardSource: the shards whose row sums an all-reduce completes, or none.
 #include "xla_pass/shards/shard_source.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which slices, gathers and further all-reduces match the groups and rows of a region's all-reduce.
 //
 // A value of the region is whole (each rank holds all columns) or sharded: the rank at position r of its group holds

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shards: which slices, gathers and further all-reduces match the ranks' columns, with near misses.
 #include "xla_pass/shards/shards.h"
 

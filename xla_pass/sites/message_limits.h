@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MessageLimits: bounds on the message size, by group size.
 //
 //   bytes:   0 ............ two_shot_from ............ max_bytes ............

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Site: the properties of an all-reduce that a region can be grown from, or the reason why the all-reduce is kept.
 //
 //   %ar = bf16[2,4,512] all-reduce(%x)          one element, rows 8, width 512

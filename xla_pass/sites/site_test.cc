@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CheckSite: what makes an all-reduce a site, and the reason for each near miss.
 #include "xla_pass/sites/site.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/sums/all_reduce_bytes.h"
 
 #include "xla_pass/hlo_view/fields.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Serializes an all-reduce with other groups and operands.
 //
 //   %a = f32[8] all-reduce(%x), replica_groups=[2,2]<=[4]  ->  %a = f32[8] all-reduce(%y), replica_groups={{0,1,2,3}}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IsFloat: the element types that sums are taken of here.
 #ifndef XLA_PASS_SUMS_FLOAT_TYPES_H_
 #define XLA_PASS_SUMS_FLOAT_TYPES_H_

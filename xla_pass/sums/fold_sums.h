@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Folds a sum over some ranks and a sum of that over other ranks into one sum over the product of the groups. XLA does
 // the same after the pass, but not across a call.
 //

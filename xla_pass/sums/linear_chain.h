@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds how far the users of an all-reduce are linear in it, and the best place for its sum. Read-only.
 //
 //   %a = all-reduce(%x); %g = gather(%a, ..); %m = multiply(%g, ..); %s = reduce(%m, 0); %n = norm(%s)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether an instruction is linear in one of its operands, so that a sum over ranks may also be taken after it:
 //
 //   sum over ranks of f(x)  =  f(sum over ranks of x)

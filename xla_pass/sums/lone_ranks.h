@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns all-reduces in groups of one rank into copies, so that regions grow through them.
 //
 //   %a = f32[8,64] all-reduce(%x), replica_groups={{0},{1}}        %a = f32[8,64] copy(%x)

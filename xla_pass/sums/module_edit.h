@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Collects changes to single instructions and writes the changed module.
 //
 //   ModuleEdit edit(graph);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rewrites a module's all-reduces before any decisions: those in groups of one rank are dropped, nested ones are
 // folded, and some are moved after math that is linear in them. Each stage has its own file with an example.
 #ifndef XLA_PASS_SUMS_PREPARE_SUMS_H_

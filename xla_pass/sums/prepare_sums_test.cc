@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stages in sequence. tests/pass/test_pass_nested_sums.py tests on HLO text which all-reduces each stage changes.
 #include "xla_pass/sums/prepare_sums.h"
 

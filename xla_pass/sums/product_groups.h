@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The groups of one sum that replaces two nested sums.
 //
 //   inner {{0,1,2,3},{4,5,6,7}}, outer {{0,4},{1,5},{2,6},{3,7}}   ->  {{0,1,2,3,4,5,6,7}}

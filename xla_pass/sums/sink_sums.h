@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moves a sum over ranks after math that is linear in it, if that makes the message smaller or saves an exchange.
 //
 //   %a = bf16[48,4096] all-reduce(%x)

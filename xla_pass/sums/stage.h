@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Common types of the stages in this folder: a stage reads a graph, collects changes to it, and reports the all-reduces
 // that it removed.
 #ifndef XLA_PASS_SUMS_STAGE_H_

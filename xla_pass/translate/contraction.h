@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which additions XLA's fused loops contract with a preceding multiplication, rounding once. XLA:CPU lets LLVM contract
 // a*b+c, and recomputes cheap expressions in every fusion that reads them. A call must round in the same places, or
 // later comparisons may find nothing equal (`y == max(y)` with y = x * g + b).

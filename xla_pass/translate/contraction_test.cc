@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is contracted and what is not; tests/numerics/test_values.py compares with XLA's own results.
 #include "xla_pass/translate/contraction.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns a value that the region reads but does not compute (a residual, a norm weight, a constant) into an operand of
 // the call, or into a few statements on smaller operands.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ExternalValues: the call's operands, and how far they are looked through.
 #include "xla_pass/translate/external_values.h"
 

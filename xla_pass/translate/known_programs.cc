@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of known_programs.h.
 #include "xla_pass/translate/known_programs.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Canonical text of row programs, validated and printed once per distinct program: most layers of a model have the same
 // program.
 #ifndef XLA_PASS_TRANSLATE_KNOWN_PROGRAMS_H_

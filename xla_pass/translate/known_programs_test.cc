@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // KnownPrograms: one text per program, and an error for an invalid one.
 #include "xla_pass/translate/known_programs.h"
 

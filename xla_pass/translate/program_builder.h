@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds a row program statement by statement. Equal statements are emitted once; statements since a checkpoint can be
 // rolled back; Finish drops dead statements and inputs.
 #ifndef XLA_PASS_TRANSLATE_PROGRAM_BUILDER_H_

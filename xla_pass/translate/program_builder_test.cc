@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ProgramBuilder: deduplication, rollback, and dead code in Finish.
 #include "xla_pass/translate/program_builder.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xla_pass/translate/readable_operand.h"
 
 #include "xla_pass/rows/row_moves.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The instruction whose value the call reads in place of an all-reduce's operand.
 //
 //   %w = f32[..] convert(%b), %b bf16;  all-reduce(%w)             -> %b

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ReadableOperand skips promotions and layout changes, and nothing else.
 #include "xla_pass/translate/readable_operand.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row layouts against their definition: every small shape, row layout, permutation and layout, element by element.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Translates the instructions after an all-reduce into row program statements, one unit at a time in dependency order,
 // or says why an instruction has no row form.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RowTranslator: instructions to statements, one unit at a time, and why some have no row form.
 #include "xla_pass/translate/row_translator.h"
 

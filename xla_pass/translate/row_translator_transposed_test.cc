@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RowTranslator: values with columns first. Rows and columns are equally many, so that only the path of a value says
 // which dimension is which.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of reason.h.
 #include "xla_pass/verdict/reason.h"
 

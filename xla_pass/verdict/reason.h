@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reason: why an all-reduce was kept, where a region ends, why a loop was not rotated. Decisions return one as their
 // error.
 //

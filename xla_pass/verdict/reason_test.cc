@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests what reasons print, and that the table holds together.
 #include "xla_pass/verdict/reason.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer's custom mutator: mutates messages field by field, and one time in eight with libFuzzer's own byte
 // mutations.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of mutate_message.h.
 //
 // The wire format does not say which length-delimited fields are messages. A field that parses as one is usually

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For fuzz targets: changes one field somewhere in a tree of protobuf messages and keeps all lengths consistent. Byte
 // flips rarely get past the length checks.
 #ifndef XLA_PASS_WIRE_MUTATE_MESSAGE_H_

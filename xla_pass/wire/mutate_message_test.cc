@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MutateMessage changes messages, and the result usually still is one.
 #include "xla_pass/wire/mutate_message.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of wire.h.
 #include "xla_pass/wire/wire.h"
 

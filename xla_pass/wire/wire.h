@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads protobuf wire format field by field with bounds checks, and writes it by appending to a string.
 //
 // Varints go through protozero (header-only, bounded); this file adds errors as values instead of exceptions, and the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reader, AppendIntegers and Writer, on hand-written bytes.
 #include "xla_pass/wire/wire.h"
 

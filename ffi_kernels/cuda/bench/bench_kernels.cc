@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of bench_kernels.h.
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernels that the benchmark runs around and next to ours: a clock, the floor, and residual and norm as separate
 // kernels. Compiled by NVRTC, without CUDA's headers.
 //

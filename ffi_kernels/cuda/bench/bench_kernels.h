@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernels of bench_kernels.cuh, compiled by NVRTC and loaded on the ranks' GPUs, each with a typed launch function.
 #ifndef FFI_KERNELS_CUDA_BENCH_BENCH_KERNELS_H_
 #define FFI_KERNELS_CUDA_BENCH_BENCH_KERNELS_H_

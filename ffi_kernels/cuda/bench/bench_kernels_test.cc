@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests that the benchmark's kernels compile for every supported architecture without spills.
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 

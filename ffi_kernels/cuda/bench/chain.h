@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chain: a CUDA graph per rank with `links` calls, each of which reads the result of the previous one; measures the
 // time per call.
 //

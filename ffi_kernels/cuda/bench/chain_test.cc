@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chains on GPUs that only record calls: what is launched where and in which order, and how times are computed.
 #include "ffi_kernels/cuda/bench/chain.h"
 

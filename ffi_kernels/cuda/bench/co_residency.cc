@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of co_residency.h.
 #include "ffi_kernels/cuda/bench/co_residency.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks that all blocks of launches that wait for each other (one launch per rank) fit on a device at the same time.
 //
 // A rank that waits for another rank's blocks keeps its own on the device. If the other blocks do not fit beside them,

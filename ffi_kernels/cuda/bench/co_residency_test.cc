@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Co-residency: which launches are read from a graph, and when ranks do not fit on one device together.
 #include "ffi_kernels/cuda/bench/co_residency.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // C interface of a library of public fused kernels, which the benchmark loads with `--competitor` and measures beside
 // ours.
 //

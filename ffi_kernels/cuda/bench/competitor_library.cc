@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of competitor_library.h.
 #include "ffi_kernels/cuda/bench/competitor_library.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads a competitor library (competitor.h), or says what is wrong with the file.
 #ifndef FFI_KERNELS_CUDA_BENCH_COMPETITOR_LIBRARY_H_
 #define FFI_KERNELS_CUDA_BENCH_COMPETITOR_LIBRARY_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Competitor libraries: what is read from a valid one, and the errors for invalid ones.
 #include "ffi_kernels/cuda/bench/competitor_library.h"
 

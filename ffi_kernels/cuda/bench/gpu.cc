@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of gpu.h.
 #include "ffi_kernels/cuda/bench/gpu.h"
 

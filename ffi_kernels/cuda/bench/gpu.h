@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gpu: primary context, streams, owned memory and loaded modules of one GPU.
 //
 // The primary context, because libraries that use the CUDA runtime (a competitor's, NCCL) use it too. Every method

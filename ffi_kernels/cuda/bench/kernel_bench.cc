@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of kernel_bench.h.
 #include "ffi_kernels/cuda/bench/kernel_bench.h"
 

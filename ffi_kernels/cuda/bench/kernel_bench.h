@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Measures every method on one shape: microseconds per call, one value per turn.
 //
 // First, one call of every method is compared with the scalar evaluator. Then the methods take turns, so that changes

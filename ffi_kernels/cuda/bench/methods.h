@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The methods that are measured against each other for one problem.
 //
 //   fused      one call: all-reduce, residual, RMSNorm, two outputs

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The methods, on GPUs that only record calls: each is recorded and run as on real ones, and no driver call is made
 // with another GPU's context current.
 #include "ffi_kernels/cuda/bench/methods.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What XLA runs without fusion: NCCL's all-reduce, then kernels for residual and norm.
 //
 //   nccl                the all-reduce alone

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of nccl_ranks.h.
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"
 

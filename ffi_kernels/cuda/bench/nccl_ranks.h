@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NcclRanks: NCCL's bf16 all-reduce over all ranks of this process, one GPU per rank. libnccl is loaded at run time.
 //
 // The types and numbers are declared here as nccl.h documents them

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NCCL's ranks, with a library that records calls: which GPUs they are on, and that all ranks' calls form one group.
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"
 

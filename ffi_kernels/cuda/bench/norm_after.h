@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ways to launch residual and norm after an all-reduce.
 #ifndef FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_
 #define FFI_KERNELS_CUDA_BENCH_NORM_AFTER_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of one_shot_ranks.h.
 #include "ffi_kernels/cuda/bench/one_shot_ranks.h"
 

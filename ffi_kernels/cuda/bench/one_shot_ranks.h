@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OneShotRanks: this project's kernels for one shape, for all ranks in this process, on one GPU or one GPU each, with
 // plain device pointers for peers.
 #ifndef FFI_KERNELS_CUDA_BENCH_ONE_SHOT_RANKS_H_

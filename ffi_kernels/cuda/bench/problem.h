@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Problem: random inputs of every rank on host and GPU, buffers for a chain's results, and the result of one call as
 // computed by the scalar evaluator.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The benchmark's problem: the programs that it measures, and when their results are accepted.
 #include "ffi_kernels/cuda/bench/problem.h"
 

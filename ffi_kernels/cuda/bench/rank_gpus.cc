@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of rank_gpus.h.
 #include "ffi_kernels/cuda/bench/rank_gpus.h"
 

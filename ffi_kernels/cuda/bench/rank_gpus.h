@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RankGpus: the GPU and the stream of each rank. If there are several GPUs, each can access the memory of all others.
 #ifndef FFI_KERNELS_CUDA_BENCH_RANK_GPUS_H_
 #define FFI_KERNELS_CUDA_BENCH_RANK_GPUS_H_

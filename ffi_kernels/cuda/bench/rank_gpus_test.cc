@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ranks' GPUs: which rank is where, which GPU can access which memory, and the errors if access is impossible.
 #include "ffi_kernels/cuda/bench/rank_gpus.h"
 

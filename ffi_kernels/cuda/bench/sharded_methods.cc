@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of sharded_methods.h.
 #include "ffi_kernels/cuda/bench/sharded_methods.h"
 

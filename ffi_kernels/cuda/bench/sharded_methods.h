@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sharded norm as one call, and as the collectives that GSPMD emits.
 //
 //   sharded

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A competitor library for tests: one kernel that supports 2 ranks only and whose launch fails on rank 1.
 #include <cstdio>
 

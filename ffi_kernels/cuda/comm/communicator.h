@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interface between the kernels and the layer that knows the ranks: Communicator (who the ranks are, exchange of small
 // host messages) and PeerMemory (every rank's workspace as mapped here).
 //

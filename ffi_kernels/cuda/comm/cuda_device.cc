@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of cuda_device.h.
 #include "ffi_kernels/cuda/comm/cuda_device.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CudaDevice: the CUDA implementation of PeerDevice. ScopedContext: makes that GPU's primary context, which XLA uses
 // too, current for a scope.
 #ifndef FFI_KERNELS_CUDA_COMM_CUDA_DEVICE_H_

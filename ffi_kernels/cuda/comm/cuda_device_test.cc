@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The driver calls that a device makes, recorded by a function table in place of libcuda.
 #include "ffi_kernels/cuda/comm/cuda_device.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of fake_ranks.h.
 #include "ffi_kernels/cuda/comm/fake_ranks.h"
 

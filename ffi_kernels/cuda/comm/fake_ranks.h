@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests: communicators that exchange messages in memory, one thread per rank, and devices backed by host memory.
 #ifndef FFI_KERNELS_CUDA_COMM_FAKE_RANKS_H_
 #define FFI_KERNELS_CUDA_COMM_FAKE_RANKS_H_

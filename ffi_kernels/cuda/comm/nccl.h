@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NcclApi: the few functions that we need from the libnccl that XLA has loaded into this process, or an error that says
 // what is missing and how to fix it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Communicator (communicator.h) on top of an ncclComm_t that XLA owns, and the device that it belongs to.
 //
 // XLA uses the same ncclComm_t. That is safe because we make collective calls only while a call is initialised: XLA

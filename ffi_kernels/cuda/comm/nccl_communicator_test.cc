@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a communicator handles NCCL's results, with a function table in place of the library.
 #include "ffi_kernels/cuda/comm/nccl_communicator.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which loaded library is taken for NCCL, and the errors if there is none or it is too old.
 #include "ffi_kernels/cuda/comm/nccl.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PeerDevice: the operations that the communicator needs from one GPU. cuda_device.h implements it.
 #ifndef FFI_KERNELS_CUDA_COMM_PEER_DEVICE_H_
 #define FFI_KERNELS_CUDA_COMM_PEER_DEVICE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of peer_memory.h.
 #include "ffi_kernels/cuda/comm/peer_memory.h"
 

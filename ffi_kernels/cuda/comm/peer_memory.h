@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocates a workspace on every rank and maps all of them into this process. On failure every rank gets the same
 // error, which says which ranks cannot reach each other and how to turn the pass off.
 //

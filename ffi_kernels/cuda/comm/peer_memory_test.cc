@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ranks map each other's workspaces across devices, processes and hosts, or all get the same error, which says which
 // ranks failed and what to do.
 #include "ffi_kernels/cuda/comm/peer_memory.h"

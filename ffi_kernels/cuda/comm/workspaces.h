@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The workspace of each communicator, shared by all calls of this process that use it; allocated, or grown, on demand.
 //
 // Sharing is safe because XLA, as NCCL requires, issues the operations of one communicator in the same order on one

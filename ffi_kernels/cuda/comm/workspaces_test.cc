@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One workspace per communicator, which grows and never shrinks; communicators do not wait for each other.
 #include "ffi_kernels/cuda/comm/workspaces.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of cuda_driver.h.
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 

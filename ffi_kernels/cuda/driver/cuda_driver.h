@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CudaDriver: the libcuda functions this project calls, loaded at run time, with errors as Result<void>.
 //
 // No CUDA header is needed to build: the few types and numbers below are the driver's stable ABI, documented in the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests the error messages of driver failures.
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 

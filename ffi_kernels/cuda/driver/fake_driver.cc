@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of fake_driver.h.
 #include "ffi_kernels/cuda/driver/fake_driver.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A fake CudaDriver for tests: GPU memory is host memory, launches are recorded and not run, and every call made while
 // another GPU's context is current is recorded as a violation.
 #ifndef FFI_KERNELS_CUDA_DRIVER_FAKE_DRIVER_H_

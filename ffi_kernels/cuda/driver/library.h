@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads a shared library by names and search folders, or returns an error that lists what was tried.
 //
 // We do not link against CUDA's libraries, so that one build serves machines with and without a GPU. They come from

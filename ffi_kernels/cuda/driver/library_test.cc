@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests which library is found, and the error when none is.
 #include "ffi_kernels/cuda/driver/library.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiles CUDA C++ source for one architecture with NVRTC; returns machine code or the compiler's log.
 //
 // NVRTC needs neither a GPU nor a CUDA toolkit; JAX's CUDA plug-in brings the library. The declarations follow its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests cubins and error messages, with fake NVRTC functions and, where installed, with NVRTC itself.
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "ffi_kernels/cuda/driver/peer_access.h"
 
 namespace jax_oneshot::cuda {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Enables access from one GPU of this process to the memory of another, or says why that is impossible.
 #ifndef FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_
 #define FFI_KERNELS_CUDA_DRIVER_PEER_ACCESS_H_

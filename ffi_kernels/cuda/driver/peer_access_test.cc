@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // EnablePeerAccess: every answer that the driver may give. The callers' messages are tested in comm and bench.
 #include "ffi_kernels/cuda/driver/peer_access.h"
 

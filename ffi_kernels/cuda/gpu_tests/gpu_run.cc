@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of gpu_run.h.
 #include "ffi_kernels/cuda/gpu_tests/gpu_run.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For GPU tests: runs row programs on the GPU from host buffers and compares with the scalar evaluator.
 //
 // Without a GPU nothing runs, but kernels are still compiled (for sm_90) into the cache folder named by

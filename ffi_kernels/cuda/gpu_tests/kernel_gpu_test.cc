@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests the kernels on one or several GPUs against the scalar evaluator.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stress tests of the protocol on one or several GPUs: ranks out of step, many graph replays, epochs that wrap, kernels
 // of all sizes in one workspace, a rank that never arrives.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rule of docs/row_program.md on a GPU: a value is rounded to its type before anything reads it. An output that is
 // fed back in as an input gives the same bits for everything computed from it. Without a GPU: compiles only.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gets the communicator of a call's replica groups (an ncclComm_t) from XLA's FFI collectives extension.
 //
 // Prepare requests it, so that XLA creates it (or finds it: XLA's own collectives of these groups use the same one) and

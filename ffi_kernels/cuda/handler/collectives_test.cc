@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The requests made to XLA for a call's communicator, and how its answers are handled, with a function table in place
 // of XLA.
 #include "ffi_kernels/cuda/handler/collectives.h"

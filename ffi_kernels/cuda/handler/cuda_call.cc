@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of cuda_call.h.
 #include "ffi_kernels/cuda/handler/cuda_call.h"
 

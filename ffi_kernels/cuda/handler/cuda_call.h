@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CudaCall: one one-shot call of an executable. Bind does, once per GPU, everything that can be done ahead of time;
 // Launch only launches.
 //

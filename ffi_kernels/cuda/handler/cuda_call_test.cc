@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A call from its attributes to its launches, with function tables in place of a GPU.
 #include "ffi_kernels/cuda/handler/cuda_call.h"
 

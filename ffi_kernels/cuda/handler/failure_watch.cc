@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of failure_watch.h.
 #include "ffi_kernels/cuda/handler/failure_watch.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Watches the host word that a kernel writes before it traps, one per GPU. A failure is logged as soon as it happens,
 // and is returned as the error of every later call on that GPU.
 //

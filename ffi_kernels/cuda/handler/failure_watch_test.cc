@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The message after a kernel gave up, when it is logged, and who receives it.
 #include "ffi_kernels/cuda/handler/failure_watch.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of fake_gpu.h.
 #include "ffi_kernels/cuda/handler/fake_gpu.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests: an NVRTC and an NCCL made of small function tables, and a Runtime built on them and the fake driver.
 //
 // One set per process, because tables hold plain functions; ResetFakeGpu() starts it anew. Device memory is host

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FFI handlers of the custom-call target for platform "CUDA".
 //
 //   Instantiate   once per call of an executable: check the attributes, compile the kernel if there is a GPU

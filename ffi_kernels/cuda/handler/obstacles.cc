@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of obstacles.h.
 #include "ffi_kernels/cuda/handler/obstacles.h"
 

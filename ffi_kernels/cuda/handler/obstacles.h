@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why this machine's GPUs cannot run the calls that the pass would emit. Empty if they can, or if this machine has no
 // GPU and the module is compiled for another one.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The obstacles found for a module's calls, with function tables in place of a GPU.
 #include "ffi_kernels/cuda/handler/obstacles.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runtime: the state that all calls of all executables share: driver, NVRTC, NCCL, compiled and loaded kernels, one
 // device object per GPU, one workspace per communicator, the failure watch.
 //

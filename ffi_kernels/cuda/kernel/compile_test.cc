@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests that kernels of many row programs compile for every supported architecture, without a GPU.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

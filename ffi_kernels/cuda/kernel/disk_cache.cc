@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of disk_cache.h.
 //
 // File format: kMagic, checksum of the rest, length of the key, key, content; numbers as 64-bit words.

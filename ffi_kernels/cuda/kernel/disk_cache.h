@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A cache of files in a folder, keyed by content hashes and shared between processes.
 //
 // One file per key. It holds the full key, so that no two keys are confused, and a checksum: a file that is truncated,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests that the cache returns the stored content or nothing, even from damaged files.
 #include "ffi_kernels/cuda/kernel/disk_cache.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of generate_body.h.
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Generates RunProgram, the part of the kernel that depends on the row program: the exchanges and the math per row.
 //
 //   v1 (a0: sum bf16 row, a1: local bf16 row) { x0: bf16 row = all_reduce a0; x1: bf16 row = load a1;

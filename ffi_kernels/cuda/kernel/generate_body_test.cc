@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests the full generated text of three kernels, and how often a program waits for a row reduction.
 #include "ffi_kernels/cuda/kernel/generate_body.h"
 

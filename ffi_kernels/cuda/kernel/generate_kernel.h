@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Generates the CUDA C++ source of a row program's kernel, for NVRTC.
 //
 //   constants of the plan (constexpr int kRows = 8; ...)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of kernel_cache.h.
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 

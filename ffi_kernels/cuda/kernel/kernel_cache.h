@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Machine code of kernels, by row program, extent and device: compiled at most once per process and, with a cache
 // folder (disk_cache.h), at most once per machine.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests how often KernelCache compiles, with a counting compiler, and how it treats damaged cache files.
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of launch.h.
 #include "ffi_kernels/cuda/kernel/launch.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Launches a compiled kernel with its peers, buffers and stream. The interface between the code that makes kernels
 // (launch_plan, generate_kernel, kernel_cache) and the code that runs them (handler, benchmarks, tests).
 //

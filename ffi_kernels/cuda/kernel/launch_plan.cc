@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of launch_plan.h.
 //
 // Goals, in this order: every block resident at once (blocks wait for other ranks' blocks, so none may queue behind

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LaunchPlan: how a row program's kernel is laid out over blocks and threads, and the layout of its messages. A pure
 // function of program, extent, group size and device, so that ranks with equal devices get equal plans.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests the launch plans rule by rule, and every refusal.
 #include "ffi_kernels/cuda/kernel/launch_plan.h"
 

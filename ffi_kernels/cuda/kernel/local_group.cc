@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of local_group.h.
 #include "ffi_kernels/cuda/kernel/local_group.h"
 

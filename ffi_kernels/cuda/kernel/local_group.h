@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests: a group of ranks in one process, with a workspace and a stream per rank. Kernels cannot distinguish it
 // from a group of several processes.
 //

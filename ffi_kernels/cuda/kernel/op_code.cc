@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of op_code.h.
 #include "ffi_kernels/cuda/kernel/op_code.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // C++ text of one row program statement, given the text of its operands.
 //
 //   x2: bf16 row = add x1, x0, operands "x1.At(e)" and "x0[e]" -> "Round<BF16>(x1.At(e) + x0[e])"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row programs shared by several kernel tests.
 #ifndef FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_
 #define FFI_KERNELS_CUDA_KERNEL_TEST_PROGRAMS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implementation of workspace_layout.h.
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layout of a rank's workspace, given the number of ranks and the largest message of one rank.
 //
 //   offset 0:            kEpochEntries x {u32 epoch, u32 bytes used by the previous call}

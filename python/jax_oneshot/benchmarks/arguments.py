@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Argument types for argparse; their errors say what was expected."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A process of the CPU benchmark: a long chain of all-reduce, residual add and RMSNorm on 8 virtual CPU devices.
 
 stdin:  requests, one JSON object per line: {"rows": 8, "width": 4096, "calls": 3}

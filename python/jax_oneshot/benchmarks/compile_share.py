@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures the pass's share of the compile it runs in, for the demo's models on CPU and for 8 H100s.
 
 Run as a program, it compiles on CPU: takes a model's sizes as JSON in argv[1] and prints the seconds.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures all-reduce + residual + RMSNorm on 8 CPU devices, fused against XLA:CPU's own, per shape.
 
 Two processes run the same chain (chain.py), one with JAX_ONESHOT off and one with it on. They alternate, so that both

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures an all-reduce and its epilogue on this machine's GPUs, per number of ranks and shape.
 
 All ranks share one GPU, or have one each. A separate process (kernel_worker.py) measures, because a kernel that hangs

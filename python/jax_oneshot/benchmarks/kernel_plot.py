@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plots a results file of the kernel benchmark: time against rows, as an SVG file beside it.
 
     python -m jax_oneshot.benchmarks.kernel_plot benchmarks/results/kernel-h200.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Terminal tables, file name and legend of the kernel benchmark's results."""
 
 from __future__ import annotations

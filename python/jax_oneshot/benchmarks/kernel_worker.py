@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A process of the kernel benchmark: N ranks on this machine's first GPU, or on a GPU each.
 
 stdin:  requests, one JSON object per line. The first: {"competitors": [libraries], "gpus": "one" or "each",

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generates HLO text with about a given number of instructions by repeating one decoder layer.
 
 The layer has the structure that XLA:GPU passes to the hook for a Llama block at decode (batch 8, one of 8

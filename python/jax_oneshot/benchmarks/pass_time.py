@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures how long the pass takes on modules of growing size."""
 
 from __future__ import annotations

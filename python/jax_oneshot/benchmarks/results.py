@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Merges the figures of one benchmark into a JSON file that records machine, versions and date."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measures what jax-oneshot costs a process that does not use it: JAX's import of the plug-in, JAX_ONESHOT unset."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One module per command of `jax-oneshot`; cli.py imports only the one that runs.
 
 Each module provides `add_arguments(parser: argparse.ArgumentParser) -> None` and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measure jax-oneshot: tables on the screen, figures in a JSON file.
 
     pass    time of the pass against module size, and its share of a real compile

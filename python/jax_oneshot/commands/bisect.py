@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the rewrite that makes a program go wrong.
 
 CMD is run with all rewrites, with none, and then with limits in between (JAX_ONESHOT_LIMIT) until bisection has found

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a tensor-parallel decoder with jax-oneshot off and on, compare tokens and times, and compile it for GPUs.
 
 The model is plain JAX without any use of jax-oneshot: Llama-, Gemma-2- and GPT-2-style blocks, 8-way tensor parallel on

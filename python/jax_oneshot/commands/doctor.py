@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Say what is installed, what is loaded, what would prevent fusion here, and how to fix it.
 
 Exit status 0: fusion works, or will work once it is switched on, on every platform present. 1: something prevents it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the pass alone: one HLO module in, the rewritten module out.
 
 IN is a serialized HloModuleProto or HLO text (told apart by content), as it is before the scheduler: for example a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Show a dump folder as one page: every module before and after the pass, and the verdict on every all-reduce.
 
 DIR is the folder that JAX_ONESHOT_DUMP_TO named. The page is one self-contained file that needs no network access.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares two processes with the same decoder, one with JAX_ONESHOT off and one with it on.
 
 A decoder process is decode.py, or a script that calls its `serve`. The result is a `Comparison`: verdicts counted from

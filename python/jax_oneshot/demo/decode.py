@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process of the demo: builds a decoder on 8 virtual CPU devices, then answers requests on its standard input.
 
 argv[1]: the model's configuration as JSON.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles a decoding step for 8 H100s with XLA's own GPU compiler, on a machine without a GPU.
 
 The result is the pass's report.json and the time that the compile took. JAX's CUDA plug-in contains the whole compiler;

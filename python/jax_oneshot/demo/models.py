@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A tensor-parallel decoder in plain JAX, written as users write it, without any use of jax_oneshot.
 
 A step takes one token per sequence and a KV cache, and returns the next token per sequence (greedy), its logits, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random weights of the demo's decoder and their shardings.
 
 Parameters are created on the host (`init_params`: numpy, reproducible on every machine) or on the devices

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a probe in a child process and returns the JSON it prints, or one sentence on how it ended."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Types of the doctor's findings and verdicts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Findings that need no other process: Python, installed packages, environment variables and folders."""
 
 from __future__ import annotations

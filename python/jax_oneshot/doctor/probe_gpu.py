@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints as JSON: NVIDIA's driver, NVRTC and NCCL (versions, files), the GPUs, and pairs without peer access.
 
 Queries the libraries through ctypes, at the places where JAX's CUDA plug-in would find them: NVIDIA's Python packages

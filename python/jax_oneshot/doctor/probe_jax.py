@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints as JSON: JAX's version, and the outcome of loading its plug-ins with JAX_ONESHOT=1.
 
 Starts no backend, so no GPU is used and no memory allocated.

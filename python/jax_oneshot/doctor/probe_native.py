@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints as JSON: where the native module is, what it was built for, and whether it works."""
 
 from __future__ import annotations

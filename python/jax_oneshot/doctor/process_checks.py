@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Findings from the answers of the probe processes: JAX, the native module, NVIDIA's libraries, the GPUs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs a small program on two devices of a platform and checks that it is fused, with the result of the unfused one.
 
 As a script, it runs that program and prints the result and the number of one-shot calls as JSON.

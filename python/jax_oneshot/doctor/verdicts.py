@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Per platform: whether fusion will work and, if not, what to do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matches every one-shot call in the module after the pass with the instructions that it replaced.
 
     before  %ar = all-reduce(%d); %y = add(%x, %ar); %n = multiply(%y, ..)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report as plain values, which `--json` prints and the page shows.
 
 {"schema": 1, "folder": "dumps", "problems": [...],

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads a dump folder: its modules in the order of compilation, and problems with its files."""
 
 from __future__ import annotations

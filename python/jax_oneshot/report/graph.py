@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws a row program, with the HLO values its call reads and returns, as SVG.
 
 Operands are at the top, results at the bottom, with one box per operation between them; the wide box is the all-reduce.

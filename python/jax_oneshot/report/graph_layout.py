@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layered layout, top to bottom, of an acyclic graph whose nodes have given widths.
 
     edges a -> b -> c, a -> c        a

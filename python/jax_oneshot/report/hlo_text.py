@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Indexes the text of an HLO module: instructions by name, parsed on demand, and source lines.
 
 A module of many thousand lines is indexed in one cheap pass; only the few hundred lines that a report shows are parsed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Adds measured kernel times from a profiler trace to the report's document.
 
     {"verdict": "fused", "kernel": "oneshot_all_reduce_add_..._tp8", ...}  ->  "measured": {"us": 3.6, "count": 1040}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the report as one self-contained HTML page.
 
 The tables are in the page as plain HTML. The details of a module, above all its texts, are packed (gzip, base64) and

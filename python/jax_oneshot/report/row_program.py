@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parses the canonical text of a row program (docs/row_program.md) and formats it for reading.
 
     x4: f32 row = multiply x3, x3; x5: f32 rowscalar = reduce_sum x4;

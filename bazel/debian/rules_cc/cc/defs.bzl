@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replaces rules_cc with Bazel's native cc rules, for Debian's Bazel without internet access."""
 
 cc_binary = native.cc_binary

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Combined: an input that is reduced over the ranks: sum, maximum or minimum.
 
 struct Sum {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element types, and Packed<T>: one thread's elements of a row, in their memory representation.
 //
 // Arithmetic is in f32. A type converts to f32 exactly (Widen) and from f32 rounding to nearest even (Narrow), as in

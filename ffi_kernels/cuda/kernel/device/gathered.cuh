@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gathered: an input of which every rank holds kShard of the kWidth columns and all ranks read all. Also stores sharded
 // outputs, of which every rank keeps its own columns.
 //

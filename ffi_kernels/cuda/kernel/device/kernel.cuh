@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel's entry point.
 //
 //   read the epoch -> RunProgram: push own rows to all peers, count the epoch, restore the previous slot's sentinels,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row program operations on f32 that CUDA C++ has no operator or function for, as defined by row_program/scalar_ops.cc.
 
 // NaN if either operand is NaN.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which rows and columns a thread owns, and loads and stores of them.
 //
 // Rows past the last and columns past the width read as zeros and are not written. kAccess is the bytes of one load or

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How words travel between workspaces: stores to peers, polling loads, slots and epochs, the deadline.
 //
 // The data is the flag: a word that has not arrived holds kSentinel, and no word that is sent ever does. So there is no

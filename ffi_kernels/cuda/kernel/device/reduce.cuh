@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row reductions (sum, maximum, minimum) over one partial value per thread. The order is fixed, so every thread of the
 // row gets the same bits, and so does every rank for equal inputs.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TwoShot: an input that is combined over the ranks in two hops: parts to the owner of each word, sums back from it.
 //
 //   rank 0        rank 1 (owner of a piece)           rank 2

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`jax-oneshot bench decode`: measures each model in turn."""
 
 from __future__ import annotations

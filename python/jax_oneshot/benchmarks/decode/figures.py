@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed-ups, the share of the possible saving, and tables, from the results of measure().
 
 A speed-up is against the fastest variant without jax-oneshot, with the step driven in the same way.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The processes of one variant: one per GPU, or one with all of them. All get the same requests.
 
 A process that fails leaves the others of its fleet waiting for it, so any failure ends them all.

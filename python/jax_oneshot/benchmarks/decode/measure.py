@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Milliseconds per step of one model, for each variant and each way of driving it.
 
 The processes of all variants run at the same time and take turns, so that all see the same load. They compile one after

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The models of `bench decode`: full sizes, and tiny ones with the same structure for CPU devices."""
 
 from __future__ import annotations

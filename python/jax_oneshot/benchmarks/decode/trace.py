@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Breaks down the time of a decode step, from a trace of the first device and the host.
 
 device  milliseconds per step by kind of kernel (collectives, calls, matrix products, copies, the rest), the time in

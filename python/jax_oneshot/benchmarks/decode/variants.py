@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The variants that `bench decode` compares: XLA's own collectives, and jax-oneshot."""
 
 from __future__ import annotations

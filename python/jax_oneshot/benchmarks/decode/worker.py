@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process of `bench decode`: a decoder on all devices of this machine, or one rank's share of it.
 
 argv[1]: a Job as JSON.

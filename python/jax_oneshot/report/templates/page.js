@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page's script: shows one section at a time by URL hash, filters, searches, and unpacks a module's texts.
 'use strict';
 (() => {
