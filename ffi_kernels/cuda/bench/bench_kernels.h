@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "ffi_kernels/cuda/bench/gpu.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 #include "ffi_kernels/cuda/kernel/workspace_layout.h"
+#include "ffi_kernels/cuda/local_ranks/gpu.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 

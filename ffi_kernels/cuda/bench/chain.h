@@ -16,8 +16,8 @@
 #include "base/result.h"
 #include "ffi_kernels/cuda/bench/bench_kernels.h"
 #include "ffi_kernels/cuda/bench/co_residency.h"
-#include "ffi_kernels/cuda/bench/gpu.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
+#include "ffi_kernels/cuda/local_ranks/gpu.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ffi_kernels/cuda/bench/placement.h"
 #include "ffi_kernels/cuda/driver/fake_driver.h"
 
 namespace jax_oneshot::cuda::bench {
@@ -26,7 +27,7 @@ CudaDriver SmallGpus() {
 }
 
 struct Bench {
-  explicit Bench(Placement placement) : gpus(*RankGpus::Open(SmallGpus(), placement)) {}
+  explicit Bench(Placement placement) : gpus(*OpenGpus(SmallGpus(), placement)) {}
 
   Result<Chain> Record(int links, const LaunchOnRank& launch) const {
     return Chain::Record(clock, kRanks, links, OnEveryRank(*gpus, kRanks, launch));

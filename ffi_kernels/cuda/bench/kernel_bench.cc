@@ -13,7 +13,7 @@ namespace {
 
 Result<void> CheckRequest(const Shape& shape, const RankGpus& gpus, int links, int turns) {
   if (shape.ranks < 2 || shape.ranks > gpus.most_ranks()) {
-    const std::string why = gpus.placement() == Placement::kGpuEach ? ", a GPU for each," : "";
+    const std::string why = gpus.count() > 1 ? ", a GPU for each," : "";
     return Err("the kernel benchmark takes 2 to " + std::to_string(gpus.most_ranks()) + " ranks" + why + " here; got " +
                std::to_string(shape.ranks));
   }
@@ -49,7 +49,7 @@ struct KernelBench::Contender {
   BF16s first;
 };
 
-KernelBench::KernelBench(std::unique_ptr<RankGpus> gpus, RankKernels kernels, std::string nvrtc_version)
+KernelBench::KernelBench(std::shared_ptr<const RankGpus> gpus, RankKernels kernels, std::string nvrtc_version)
     : gpus_(std::move(gpus)), kernels_(std::move(kernels)), nvrtc_version_(std::move(nvrtc_version)) {}
 
 Result<std::unique_ptr<KernelBench>> KernelBench::Make(const BenchOptions& options) {
@@ -57,7 +57,7 @@ Result<std::unique_ptr<KernelBench>> KernelBench::Make(const BenchOptions& optio
   if (!driver) return Err(driver.error());
   const Result<Nvrtc>& nvrtc = LoadNvrtc();
   if (!nvrtc) return Err(nvrtc.error());
-  Result<std::unique_ptr<RankGpus>> gpus = RankGpus::Open(*driver, options.placement);
+  Result<std::unique_ptr<RankGpus>> gpus = OpenGpus(*driver, options.placement);
   if (!gpus) return Err(gpus.error());
   const Result<Compilation> compiled = CompileBenchKernels(*nvrtc, (*gpus)->of(0).arch());
   if (!compiled) return Err(compiled.error());
@@ -104,7 +104,7 @@ Result<Measurement> KernelBench::Measure(const Shape& shape, int links, int turn
   if (!problem) return Err(problem.error());
   const Result<Clock> clock = Clock::Make(*gpus_, kernels_);
   if (!clock) return Err(clock.error());
-  const auto ranks = OneShotRanks::Make(*gpus_, *cache_, shape, OneShotsOf(wanted_));
+  const auto ranks = OneShotRanks::Make(gpus_, *cache_, shape, OneShotsOf(wanted_));
   if (!ranks) return Err(ranks.error());
   const std::vector<Method> methods =
       MakeMethods({gpus_.get(), &kernels_, &competitors_, WarmNccl(*problem), &wanted_}, *ranks, *problem);

@@ -18,9 +18,10 @@
 #include "ffi_kernels/cuda/bench/competitor_library.h"
 #include "ffi_kernels/cuda/bench/methods.h"
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"
+#include "ffi_kernels/cuda/bench/placement.h"
 #include "ffi_kernels/cuda/bench/problem.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 
@@ -54,7 +55,7 @@ class KernelBench {
   Result<Measurement> Measure(const Shape& shape, int links, int turns);
 
  private:
-  KernelBench(std::unique_ptr<RankGpus> gpus, RankKernels kernels, std::string nvrtc_version);
+  KernelBench(std::shared_ptr<const RankGpus> gpus, RankKernels kernels, std::string nvrtc_version);
 
   struct Contender;
   struct Setting {
@@ -70,7 +71,7 @@ class KernelBench {
   Result<void> CheckFirst(const Problem& problem, const Method& method, const Clock& clock) const;
   Result<void> CheckLast(const std::vector<Contender>& contenders, const Problem& problem, int links) const;
 
-  std::unique_ptr<RankGpus> gpus_;
+  std::shared_ptr<const RankGpus> gpus_;
   RankKernels kernels_;
   std::string nvrtc_version_;
   std::unique_ptr<KernelCache> cache_;

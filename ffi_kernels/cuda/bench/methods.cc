@@ -98,7 +98,7 @@ class Methods {
     return tools_.wanted == nullptr || tools_.wanted->empty() || tools_.wanted->count(name) > 0;
   }
 
-  bool OnOneGpu() const { return tools_.gpus->placement() == Placement::kOneGpu; }
+  bool OnOneGpu() const { return tools_.gpus->count() == 1; }
 
   void Add(std::string name, Origin origin, Leaves leaves, const Result<LaunchOnRank>& launch) {
     methods_.push_back({std::move(name), origin, leaves,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ffi_kernels/cuda/bench/placement.h"
 #include "ffi_kernels/cuda/driver/fake_driver.h"
 #include "ffi_kernels/cuda/driver/nvrtc.h"
 
@@ -49,9 +50,9 @@ NcclLibrary FakeNccl() {
 
 struct Bench {
   explicit Bench(Placement placement, const Shape& shape)
-      : gpus(*RankGpus::Open(FakeDriver(4), placement)),
+      : gpus(*OpenGpus(FakeDriver(4), placement)),
         problem(*Problem::Make(*gpus, shape)),
-        ranks(*OneShotRanks::Make(*gpus, cache, shape)) {}
+        ranks(*OneShotRanks::Make(gpus, cache, shape)) {}
 
   std::vector<Method> Make(const MaybeNccl& nccl) const {
     return MakeMethods({gpus.get(), &kernels, &competitors, nccl}, ranks, problem);
@@ -71,7 +72,7 @@ struct Bench {
     return by_rank;
   }
 
-  std::unique_ptr<RankGpus> gpus;
+  std::shared_ptr<const RankGpus> gpus;
   RankKernels kernels = *RankKernels::Load(*gpus, "");
   Clock clock = *Clock::Make(*gpus, kernels);
   std::vector<CompetitorLibrary> competitors;

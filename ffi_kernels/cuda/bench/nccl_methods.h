@@ -15,7 +15,7 @@
 #include "ffi_kernels/cuda/bench/nccl_ranks.h"
 #include "ffi_kernels/cuda/bench/norm_after.h"
 #include "ffi_kernels/cuda/bench/problem.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 

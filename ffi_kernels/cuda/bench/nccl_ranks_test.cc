@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ffi_kernels/cuda/bench/placement.h"
 #include "ffi_kernels/cuda/driver/fake_driver.h"
 
 namespace jax_oneshot::cuda::bench {
@@ -47,7 +48,7 @@ NcclLibrary FakeNccl() {
 using Notes = std::vector<std::string>;
 
 TEST(NcclRanks, AllReduceOnEveryRanksOwnGpuInOneGroup) {
-  const auto gpus = *RankGpus::Open(FakeDriver(2), Placement::kGpuEach);
+  const auto gpus = *OpenGpus(FakeDriver(2), Placement::kGpuEach);
   const auto ranks = *NcclRanks::Make(FakeNccl(), *gpus, 2);
   EXPECT_EQ(notes, (Notes{"rank 0 on 0", "rank 1 on 1"}));
   notes = {};
@@ -56,7 +57,7 @@ TEST(NcclRanks, AllReduceOnEveryRanksOwnGpuInOneGroup) {
 }
 
 TEST(NcclRanks, EndTheirGroupAfterAnError) {
-  const auto gpus = *RankGpus::Open(FakeDriver(2), Placement::kGpuEach);
+  const auto gpus = *OpenGpus(FakeDriver(2), Placement::kGpuEach);
   const auto ranks = *NcclRanks::Make(FakeNccl(), *gpus, 2);
   all_reduce_result = 1;
   const Result<void> reduced = ranks->AllReduce({{1, 2}, {3, 4}}, 64);

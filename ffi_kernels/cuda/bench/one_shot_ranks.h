@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "ffi_kernels/cuda/bench/gpu.h"
 #include "ffi_kernels/cuda/bench/problem.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
 #include "ffi_kernels/cuda/kernel/kernel_cache.h"
 #include "ffi_kernels/cuda/kernel/launch.h"
+#include "ffi_kernels/cuda/local_ranks/local_group.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 namespace jax_oneshot::cuda::bench {
 
@@ -28,7 +28,8 @@ class OneShotRanks {
  public:
   // Compiles and loads the kernels of `wanted`, keeping the error of each that fails, and initialises one workspace per
   // rank, which all programs share.
-  static Result<std::shared_ptr<const OneShotRanks>> Make(const RankGpus& gpus, KernelCache& cache, const Shape& shape,
+  static Result<std::shared_ptr<const OneShotRanks>> Make(std::shared_ptr<const RankGpus> gpus, KernelCache& cache,
+                                                          const Shape& shape,
                                                           const OneShots& wanted = OneShots().set());
 
   // The rank's GPU must be current. Returns the reason if the program's kernel could not be made for this shape.
@@ -42,18 +43,13 @@ class OneShotRanks {
   OneShotRanks& operator=(const OneShotRanks&) = delete;
 
  private:
-  using Kernel = Result<std::vector<std::shared_ptr<const LoadedKernel>>>;  // per GPU
-
-  explicit OneShotRanks(const RankGpus& gpus) : gpus_(gpus) {}
+  explicit OneShotRanks(std::shared_ptr<const RankGpus> gpus) : gpus_(std::move(gpus)) {}
   void MakeKernels(KernelCache& cache, const DeviceFacts& facts, const Shape& shape, const OneShots& wanted);
-  Kernel LoadEverywhere(const std::shared_ptr<const CompiledKernel>& compiled) const;
-  Result<void> MakeWorkspaces(int ranks);
+  Result<void> MakeGroup(int ranks);
 
-  const RankGpus& gpus_;
-  std::array<Kernel, kOneShots> kernels_;
-  std::vector<Memory> workspaces_;  // per rank, on its GPU
-  ErrorRecord error_record_;        // one for all ranks: kernels of every context can write it
-  int64_t capacity_bytes_ = 0;
+  const std::shared_ptr<const RankGpus> gpus_;
+  std::array<Result<KernelOnGpus>, kOneShots> kernels_;
+  std::unique_ptr<LocalGroup> group_;
 };
 
 }  // namespace jax_oneshot::cuda::bench

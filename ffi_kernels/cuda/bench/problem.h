@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "ffi_kernels/cuda/bench/gpu.h"
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
+#include "ffi_kernels/cuda/local_ranks/gpu.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 #include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda::bench {

@@ -88,6 +88,15 @@ void ReplaceNaNs(DType dtype, Bytes* bytes) {
   }
 }
 
+// Ok, or an error that says how many blocks each of `ranks` ranks launches and how many a GPU holds at once.
+Result<void> FitsTogether(const LoadedKernel& kernel, int ranks) {
+  const int blocks = kernel.plan().grid();
+  if (ranks * blocks <= kernel.resident_blocks()) return {};
+  return Err(std::to_string(ranks) + " ranks launch " + std::to_string(blocks) +
+             " blocks each on one GPU, which holds only " + std::to_string(kernel.resident_blocks()) +
+             " of them at once: plan with DeviceFacts::ranks_on_device");
+}
+
 }  // namespace
 
 TestGpu::TestGpu() : facts_(FactsOfAbsentGpu()) {
@@ -101,20 +110,17 @@ Result<void> TestGpu::Open() {
   const Result<CudaDriver>& driver = LoadCudaDriver();
   if (!driver) return Err(driver.error());
   const std::string count = Text("ONESHOT_GPU_TEST_DEVICES");
-  Result<LocalDevices> devices = LocalDevices::Open(*driver, count.empty() ? 1 : std::atoi(count.c_str()));
-  if (!devices) return Err(devices.error());
-  Device first = 0;
-  ONESHOT_CUDA_RETURN_IF_ERROR(*driver, cuCtxGetDevice(&first));
-  const Result<DeviceFacts> facts = ReadDeviceFacts(*driver, first);
+  const int gpus = count.empty() ? 1 : std::atoi(count.c_str());
+  Result<std::unique_ptr<RankGpus>> opened = RankGpus::Open(*driver, gpus, gpus);
+  if (!opened) return Err(opened.error());
+  const Result<DeviceFacts> facts = ReadDeviceFacts(*driver, (*opened)->of(0).device());
   if (!facts) return Err(facts.error());
   facts_ = *facts;
-  devices_ = *std::move(devices);
+  gpus_ = *std::move(opened);
   return {};
 }
 
-const LoadedKernel& GroupKernel::OfRank(int rank) const {
-  return *on_devices_[static_cast<size_t>(TestGpu::Get().devices().OfRank(rank))];
-}
+const LoadedKernel& GroupKernel::OfRank(int rank) const { return *on_gpus_[TestGpu::Get().gpus().index(rank)]; }
 
 const TestGpu& TestGpu::Get() {
   static const TestGpu* const kGpu = new TestGpu();  // never destroyed: at exit its contexts may already be gone
@@ -124,7 +130,7 @@ const TestGpu& TestGpu::Get() {
 Result<std::shared_ptr<const CompiledKernel>> TestGpu::Compile(const RowProgram& program, const Shape& shape) const {
   if (cache_ == nullptr) return Err(why_absent_);
   DeviceFacts share = facts_;
-  share.ranks_on_device = present() ? devices_->MostRanksOnOne(shape.ranks) : shape.ranks;
+  share.ranks_on_device = present() ? gpus_->ranks_per_gpu(shape.ranks) : shape.ranks;
   return cache_->Get(program, shape.rows, shape.width, shape.ranks, share, shape.algorithm);
 }
 
@@ -132,16 +138,17 @@ Result<std::shared_ptr<const GroupKernel>> TestGpu::Load(const RowProgram& progr
   Result<std::shared_ptr<const CompiledKernel>> compiled = Compile(program, shape);
   if (!compiled) return Err(compiled.error());
   if (!present()) return std::shared_ptr<const GroupKernel>();
-  std::vector<std::shared_ptr<const LoadedKernel>> on_devices;
-  for (int device = 0; device < devices_->size(); ++device) {
-    if (Result<void> used = devices_->Use(device); !used) return Err(used.error());
-    Result<std::shared_ptr<const LoadedKernel>> kernel = LoadedKernel::Load(driver(), *compiled);
-    if (!kernel) return Err(kernel.error());
-    const Result<void> fits = FitsTogether(**kernel, devices_->MostRanksOnOne(shape.ranks));
-    if (!fits) return Err(fits.error());
-    on_devices.push_back(*std::move(kernel));
-  }
-  return std::make_shared<const GroupKernel>(std::move(on_devices));
+  Result<KernelOnGpus> on_gpus = LoadOnGpus(*gpus_, *compiled);
+  if (!on_gpus) return Err(on_gpus.error());
+  const Result<void> fits = FitsTogether(*on_gpus->front(), gpus_->ranks_per_gpu(shape.ranks));
+  if (!fits) return Err(fits.error());
+  return std::make_shared<const GroupKernel>(*std::move(on_gpus));
+}
+
+Result<std::unique_ptr<LocalGroup>> TestGpu::MakeGroup(int ranks, int64_t capacity_bytes) const {
+  Result<std::unique_ptr<RankGpus>> gpus = RankGpus::Open(driver(), static_cast<int>(gpus_->count()), ranks);
+  if (!gpus) return Err(gpus.error());
+  return LocalGroup::Make(*std::move(gpus), ranks, capacity_bytes);
 }
 
 BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint32_t seed, Numbers numbers) {
@@ -241,25 +248,24 @@ Result<void> GroupCall::AddRank(int rank, const std::vector<Bytes>& inputs) {
   const RowProgram& program = kernel_->program();
   const LaunchPlan& plan = kernel_->plan();
   KernelArguments arguments = group_.Arguments(rank);
-  if (Result<void> used = group_.Use(rank); !used) return used;
+  const Gpu& gpu = TestGpu::Get().gpus().of(rank);
   RankBuffers buffers;
   for (const Bytes& bytes : inputs) {
-    Result<DeviceMemory> memory = DeviceMemory::Allocate(driver, static_cast<int64_t>(bytes.size()));
+    Result<Memory> memory = gpu.Upload(bytes.data(), bytes.size());
     if (!memory) return Err(memory.error());
-    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemcpyHtoD_v2(memory->at(), bytes.data(), bytes.size()));
     arguments.inputs.push_back(memory->at());
     buffers.inputs.push_back(*std::move(memory));
   }
   for (const Output& output : program.outputs) {
     const int64_t bytes = ElementCount(output, plan.rows, plan.width, plan.group_size) *
                           DTypeBytes(program.statements[output.value].dtype);
-    Result<DeviceMemory> memory = DeviceMemory::Allocate(driver, bytes);
+    Result<Memory> memory = gpu.Allocate(static_cast<size_t>(bytes));
     if (!memory) return Err(memory.error());
     ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuMemsetD8_v2(memory->at(), 0xa5, static_cast<size_t>(bytes)));
+    ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSynchronize());  // the group's streams do not wait for the default one
     arguments.outputs.push_back(memory->at());
     buffers.outputs.push_back(*std::move(memory));
   }
-  ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuCtxSynchronize());  // the group's streams do not wait for the default one
   buffers_.push_back(std::move(buffers));
   arguments_.push_back(std::move(arguments));
   return {};
@@ -305,7 +311,7 @@ Result<BuffersOfRanks> RunOnce(const RowProgram& program, const Shape& shape, co
   Result<std::unique_ptr<GroupCall>> call = GroupCall::Make(**group, *kernel, inputs);
   if (!call) return Err(call.error());
   if (Result<void> launched = (*call)->LaunchAll(); !launched) return Err(launched.error());
-  if (Result<void> done = (*group)->Synchronise(std::chrono::seconds(20)); !done) return Err(done.error());
+  if (Result<void> done = (*group)->Synchronise(20); !done) return Err(done.error());
   return (*call)->Outputs();
 }
 

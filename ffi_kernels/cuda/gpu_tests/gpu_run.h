@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -17,7 +16,7 @@
 
 #include "base/result.h"
 #include "ffi_kernels/cuda/kernel/launch.h"
-#include "ffi_kernels/cuda/kernel/local_group.h"
+#include "ffi_kernels/cuda/local_ranks/local_group.h"
 #include "row_program/row_program.h"
 
 namespace jax_oneshot::cuda {
@@ -31,17 +30,16 @@ struct Shape {
   Algorithm algorithm = Algorithm::kOneShot;
 };
 
-// One kernel, loaded on every device.
+// One kernel, loaded on every GPU.
 class GroupKernel {
  public:
-  explicit GroupKernel(std::vector<std::shared_ptr<const LoadedKernel>> on_devices)
-      : on_devices_(std::move(on_devices)) {}
-  const LaunchPlan& plan() const { return on_devices_[0]->plan(); }
-  const RowProgram& program() const { return on_devices_[0]->compiled().program; }
+  explicit GroupKernel(KernelOnGpus on_gpus) : on_gpus_(std::move(on_gpus)) {}
+  const LaunchPlan& plan() const { return on_gpus_[0]->plan(); }
+  const RowProgram& program() const { return on_gpus_[0]->compiled().program; }
   const LoadedKernel& OfRank(int rank) const;
 
  private:
-  std::vector<std::shared_ptr<const LoadedKernel>> on_devices_;
+  KernelOnGpus on_gpus_;
 };
 
 class TestGpu {
@@ -49,25 +47,24 @@ class TestGpu {
   // One per process.
   static const TestGpu& Get();
 
-  bool present() const { return devices_.has_value(); }
+  bool present() const { return gpus_ != nullptr; }
   const std::string& why_absent() const { return why_absent_; }
   const CudaDriver& driver() const { return *LoadCudaDriver(); }
-  const LocalDevices& devices() const { return *devices_; }  // if present()
+  const RankGpus& gpus() const { return *gpus_; }  // if present()
 
   // Compiled for a share of the device if ranks share it.
   Result<std::shared_ptr<const CompiledKernel>> Compile(const RowProgram& program, const Shape& shape) const;
   // The same, loaded, after checking that all ranks fit on the device at once. Without a GPU: null.
   Result<std::shared_ptr<const GroupKernel>> Load(const RowProgram& program, const Shape& shape) const;
-  Result<std::unique_ptr<LocalGroup>> MakeGroup(int ranks, int64_t capacity_bytes) const {
-    return LocalGroup::Make(driver(), *devices_, ranks, capacity_bytes);
-  }
+  // With streams of its own, so that two groups run at the same time.
+  Result<std::unique_ptr<LocalGroup>> MakeGroup(int ranks, int64_t capacity_bytes) const;
 
  private:
   TestGpu();
   Result<void> Open();
 
   std::string why_absent_;
-  std::optional<LocalDevices> devices_;
+  std::unique_ptr<RankGpus> gpus_;
   DeviceFacts facts_;
   std::unique_ptr<KernelCache> cache_;
 };
@@ -85,9 +82,9 @@ float ElementOf(DType dtype, const Bytes& bytes, int64_t i);
 // "", or the first element that differs by more than `ulps` of its type. Two NaNs compare equal, and two zeros.
 std::string Difference(const RowProgram& program, const BuffersOfRanks& got, const BuffersOfRanks& wanted, double ulps);
 
-// A rank's buffers on its device.
+// A rank's buffers on its GPU.
 struct RankBuffers {
-  std::vector<DeviceMemory> inputs, outputs;
+  std::vector<Memory> inputs, outputs;
 };
 
 // A call of one kernel by all ranks of a group.

@@ -342,7 +342,7 @@ Result<BuffersOfRanks> RunOneByOne(const RowProgram& program, const Shape& shape
   }
   for (int rank = 0; rank < shape.ranks; ++rank) {
     if (Result<void> launched = (*call)->Launch(rank); !launched) return Err(launched.error());
-    if (Result<void> done = (*group)->Synchronise(std::chrono::seconds(20)); !done) return Err(done.error());
+    if (Result<void> done = (*group)->Synchronise(20); !done) return Err(done.error());
   }
   return (*call)->Outputs();
 }

@@ -131,7 +131,7 @@ class ProtocolOnGpu : public ::testing::TestWithParam<Algorithm> {
   }
 
   void Finish() {
-    const Result<void> done = group_->Synchronise(std::chrono::seconds(60));
+    const Result<void> done = group_->Synchronise(60);
     ASSERT_TRUE(done) << done.error();
   }
 
@@ -141,20 +141,20 @@ class ProtocolOnGpu : public ::testing::TestWithParam<Algorithm> {
 // Keeps a rank's stream busy for some time.
 class Delay {
  public:
-  static Result<std::unique_ptr<Delay>> Make(const LocalDevices& devices) {
+  static Result<std::unique_ptr<Delay>> Make(const RankGpus& gpus) {
     const Result<Compilation> compiled = LoadNvrtc()->Compile(
         "extern \"C\" __global__ void delay(unsigned long long ns) { unsigned long long begin, now; "
         "asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(begin)); "
         "do { asm volatile(\"mov.u64 %0, %%globaltimer;\" : \"=l\"(now)); } while (now - begin < ns); }",
         "sm_90", {});
     if (!compiled) return Err(compiled.error());
-    const CudaDriver& driver = TestGpu::Get().driver();
     std::unique_ptr<Delay> delay(new Delay);
-    for (int device = 0; device < devices.size(); ++device) {  // modules live until the process ends
-      Module module = nullptr;
-      if (Result<void> used = devices.Use(device); !used) return Err(used.error());
-      ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuModuleLoadData(&module, compiled->cubin.data()));
-      ONESHOT_CUDA_RETURN_IF_ERROR(driver, cuModuleGetFunction(&delay->functions_.emplace_back(), module, "delay"));
+    for (size_t i = 0; i < gpus.count(); ++i) {
+      const Result<Module> module = gpus.gpu(i).LoadModule(compiled->cubin);
+      if (!module) return Err(module.error());
+      const Result<Function> function = gpus.gpu(i).FindFunction(*module, "delay");
+      if (!function) return Err(function.error());
+      delay->functions_.push_back(*function);
     }
     return delay;
   }
@@ -162,7 +162,7 @@ class Delay {
   Result<void> Launch(const LocalGroup& group, int rank, uint64_t ns) const {
     void* parameters[] = {&ns};
     const LaunchConfig config = {{1, 1, 1}, {1, 1, 1}, 0, group.stream(rank), nullptr, 0};
-    const Function function = functions_[static_cast<size_t>(TestGpu::Get().devices().OfRank(rank))];
+    const Function function = functions_[TestGpu::Get().gpus().index(rank)];
     if (Result<void> used = group.Use(rank); !used) return used;
     ONESHOT_CUDA_RETURN_IF_ERROR(TestGpu::Get().driver(), cuLaunchKernelEx(&config, function, parameters, nullptr));
     return {};
@@ -170,11 +170,11 @@ class Delay {
 
  private:
   Delay() = default;
-  std::vector<Function> functions_;  // by device
+  std::vector<Function> functions_;  // by GPU
 };
 
 TEST_P(ProtocolOnGpu, CountsRightWhenRanksAreOutOfStep) {
-  const auto delay = Delay::Make(TestGpu::Get().devices());
+  const auto delay = Delay::Make(TestGpu::Get().gpus());
   ASSERT_TRUE(delay) << delay.error();
   // In the last shape there are fewer pieces than ranks, so some ranks own nothing.
   for (const Shape& shape : {Shape{8, 1024, 2}, {8, 1024, 4}, {8, 1024, 8}, {200, 512, 4}, {1, 100, 8}}) {
@@ -298,7 +298,7 @@ TEST_P(ProtocolOnGpu, CountsRightInTwoGroupsOnTheSameDevices) {
     ASSERT_TRUE((*other_counter)->LaunchAll());
   }
   ASSERT_NO_FATAL_FAILURE(Finish());
-  ASSERT_TRUE(other->Synchronise(std::chrono::seconds(60)));
+  ASSERT_TRUE(other->Synchronise(60));
   counter->ExpectCount(*group_, kernel->plan(), 300);
   (*other_counter)->ExpectCount(*other, kernel->plan(), 100);
 }
@@ -318,7 +318,7 @@ INSTANTIATE_TEST_SUITE_P(By, ProtocolOnGpu, ::testing::Values(Algorithm::kOneSho
     if (Result<void> launched = (*call)->Launch(rank); !launched)
       std::fprintf(stderr, "%s\n", launched.error().c_str());
   }
-  const Result<void> done = (*group)->Synchronise(std::chrono::seconds(10));
+  const Result<void> done = (*group)->Synchronise(10);
   std::fprintf(stderr, "%s\n", done ? "nobody was missed" : done.error().c_str());
   std::_Exit(0);
 }

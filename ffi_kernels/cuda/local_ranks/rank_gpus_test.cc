@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ranks' GPUs: which rank is where, which GPU can access which memory, and the errors if access is impossible.
-#include "ffi_kernels/cuda/bench/rank_gpus.h"
+#include "ffi_kernels/cuda/local_ranks/rank_gpus.h"
 
 #include <gtest/gtest.h>
 
 #include "ffi_kernels/cuda/driver/fake_driver.h"
 
-namespace jax_oneshot::cuda::bench {
+namespace jax_oneshot::cuda {
 namespace {
 
-std::unique_ptr<RankGpus> Opened(int gpus, Placement placement) {
-  Result<std::unique_ptr<RankGpus>> opened = RankGpus::Open(FakeDriver(gpus), placement);
+std::unique_ptr<RankGpus> Opened(int gpus, int most_ranks) {
+  Result<std::unique_ptr<RankGpus>> opened = RankGpus::Open(FakeDriver(gpus), gpus, most_ranks);
   EXPECT_TRUE(opened) << opened.error();
   return *std::move(opened);
 }
 
-std::string Refusal(const CudaDriver& driver, Placement placement) {
-  const Result<std::unique_ptr<RankGpus>> opened = RankGpus::Open(driver, placement);
+std::string Refusal(const CudaDriver& driver, int gpus) {
+  const Result<std::unique_ptr<RankGpus>> opened = RankGpus::Open(driver, gpus, gpus);
   return opened ? "opened" : opened.error();
 }
 
 TEST(RankGpus, OnOneGpuAllRanksShareItWithAStreamEach) {
-  const auto gpus = Opened(2, Placement::kOneGpu);
-  EXPECT_EQ(gpus->count(), 1U);
-  EXPECT_EQ(gpus->most_ranks(), 8);
+  const auto gpus = Opened(1, 8);
   EXPECT_EQ(gpus->ranks_per_gpu(4), 4);
   EXPECT_EQ(&gpus->of(0), &gpus->of(7));
   EXPECT_NE(gpus->stream(0), gpus->stream(7));
@@ -31,9 +29,7 @@ TEST(RankGpus, OnOneGpuAllRanksShareItWithAStreamEach) {
 }
 
 TEST(RankGpus, EachRankHasTheGpuOfItsNumberAndAccessToAllOthers) {
-  const auto gpus = Opened(3, Placement::kGpuEach);
-  EXPECT_EQ(gpus->count(), 3U);
-  EXPECT_EQ(gpus->most_ranks(), 3);
+  const auto gpus = Opened(3, 3);
   EXPECT_EQ(gpus->ranks_per_gpu(3), 1);
   for (int rank = 0; rank < 3; ++rank) {
     EXPECT_EQ(gpus->of(rank).ordinal(), rank);
@@ -43,44 +39,50 @@ TEST(RankGpus, EachRankHasTheGpuOfItsNumberAndAccessToAllOthers) {
   EXPECT_EQ(fake_gpus.peers, all);
 }
 
-TEST(RankGpus, OfMoreThanEightGpusEightAreTaken) { EXPECT_EQ(Opened(16, Placement::kGpuEach)->count(), 8U); }
+TEST(RankGpus, MoreRanksThanGpusAreDealtOut) {
+  const auto gpus = Opened(2, 5);
+  EXPECT_EQ(gpus->ranks_per_gpu(5), 3);
+  std::set<Stream> streams;
+  for (int rank = 0; rank < 5; ++rank) {
+    EXPECT_EQ(gpus->of(rank).ordinal(), rank % 2);
+    EXPECT_EQ(fake_gpus.owners.at(reinterpret_cast<uint64_t>(gpus->stream(rank))), rank % 2);
+    streams.insert(gpus->stream(rank));
+  }
+  EXPECT_EQ(streams.size(), 5U);
+}
 
 TEST(RankGpus, AccessThatIsEnabledAlreadyIsFine) {
   const CudaDriver driver = FakeDriver(2);
   fake_gpus.peer_status = 704;
-  EXPECT_EQ(Refusal(driver, Placement::kGpuEach), "opened");
+  EXPECT_EQ(Refusal(driver, 2), "opened");
   fake_gpus.peer_status = 711;
-  EXPECT_NE(Refusal(driver, Placement::kGpuEach).find("cuCtxEnablePeerAccess failed"), std::string::npos);
+  EXPECT_NE(Refusal(driver, 2).find("cuCtxEnablePeerAccess failed"), std::string::npos);
 }
 
 TEST(RankGpus, GpusWithoutAccessAreNamed) {
   const CudaDriver driver = FakeDriver(3);
   fake_gpus.no_access = {{2, 1}};
-  EXPECT_EQ(Refusal(driver, Placement::kGpuEach).substr(0, 85),
+  EXPECT_EQ(Refusal(driver, 3).substr(0, 85),
             "GPU 2 (NVIDIA Fake) has no access to the memory of GPU 1 (NVIDIA Fake), and each rank");
 }
 
 TEST(RankGpus, GpusOfDifferentModelsAreNamed) {
   const CudaDriver driver = FakeDriver(2);
   fake_gpus.models = {"NVIDIA H100", "NVIDIA H200"};
-  EXPECT_EQ(Refusal(driver, Placement::kGpuEach),
-            "GPU 0 is NVIDIA H100 (sm_90, 132 multiprocessors), GPU 1 is NVIDIA H200 (sm_90, 132 multiprocessors); the "
-            "benchmark takes GPUs of one model, choose them with CUDA_VISIBLE_DEVICES");
+  EXPECT_EQ(Refusal(driver, 2),
+            "GPU 0 is NVIDIA H100 (sm_90, 132 multiprocessors), GPU 1 is NVIDIA H200 (sm_90, 132 multiprocessors); one "
+            "kernel serves all ranks, choose GPUs of one model with CUDA_VISIBLE_DEVICES");
 }
 
-TEST(RankGpus, OneGpuIsTooFewForAGpuEach) {
-  EXPECT_EQ(Refusal(FakeDriver(1), Placement::kGpuEach),
-            "a GPU for each rank takes 2 GPUs or more, and the driver offers 1; name more of them in "
-            "CUDA_VISIBLE_DEVICES, or measure with --gpus one");
-}
-
-TEST(RankGpus, NoGpuIsAnErrorThatSaysWhereToLook) {
-  EXPECT_EQ(Refusal(FakeDriver(0), Placement::kOneGpu),
-            "the kernel benchmark needs an NVIDIA GPU, and the driver offers none; is CUDA_VISIBLE_DEVICES set?");
+TEST(RankGpus, MoreGpusThanThereAreIsAnErrorThatSaysWhereToLook) {
+  EXPECT_EQ(Refusal(FakeDriver(2), 3),
+            "ranks on 3 GPUs were asked for, and the driver offers 2; is CUDA_VISIBLE_DEVICES set?");
+  EXPECT_EQ(Refusal(FakeDriver(2), 0),
+            "ranks on 0 GPUs were asked for, and the driver offers 2; is CUDA_VISIBLE_DEVICES set?");
 }
 
 TEST(RankGpus, ABusyGpuIsGivenUpAfterTheDeadline) {
-  const auto gpus = Opened(2, Placement::kGpuEach);
+  const auto gpus = Opened(2, 2);
   fake_gpus.stream_status = kErrorNotReady;
   const Result<void> waited = gpus->Wait(0.001);
   ASSERT_FALSE(waited);
@@ -90,7 +92,7 @@ TEST(RankGpus, ABusyGpuIsGivenUpAfterTheDeadline) {
 
 TEST(RankGpus, MemoryAndStreamsAreGivenBackInTheirOwnContext) {
   {
-    const auto gpus = Opened(2, Placement::kGpuEach);
+    const auto gpus = Opened(2, 2);
     Result<Memory> first = gpus->of(0).Allocate(64);
     Result<Memory> second = gpus->of(1).Allocate(64);
     *first = *std::move(second);
@@ -102,4 +104,4 @@ TEST(RankGpus, MemoryAndStreamsAreGivenBackInTheirOwnContext) {
 }
 
 }  // namespace
-}  // namespace jax_oneshot::cuda::bench
+}  // namespace jax_oneshot::cuda

@@ -4,8 +4,8 @@
 // The primary context, because libraries that use the CUDA runtime (a competitor's, NCCL) use it too. Every method
 // makes it current in the calling thread. Call MakeCurrent() before calling the driver directly: with several GPUs
 // open, the context of another one may be current.
-#ifndef FFI_KERNELS_CUDA_BENCH_GPU_H_
-#define FFI_KERNELS_CUDA_BENCH_GPU_H_
+#ifndef FFI_KERNELS_CUDA_LOCAL_RANKS_GPU_H_
+#define FFI_KERNELS_CUDA_LOCAL_RANKS_GPU_H_
 
 #include <cstddef>
 #include <memory>
@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "ffi_kernels/cuda/driver/cuda_driver.h"
 
-namespace jax_oneshot::cuda::bench {
+namespace jax_oneshot::cuda {
 
 class Gpu;
 
@@ -85,6 +85,6 @@ class Gpu {
   std::vector<Stream> streams_;
 };
 
-}  // namespace jax_oneshot::cuda::bench
+}  // namespace jax_oneshot::cuda
 
-#endif  // FFI_KERNELS_CUDA_BENCH_GPU_H_
+#endif  // FFI_KERNELS_CUDA_LOCAL_RANKS_GPU_H_
