@@ -203,9 +203,8 @@ class Printer {
   void Item(const Statement& s, int i) {
     Name('x', i).Add(": ").Type(s.dtype, s.kind).Add(" = ").Add(OpName(s.op));
     for (int k = 0; k < OperandCount(s.op); ++k) Add(k > 0 ? ", " : " ").Name('x', s.operands[k]);
-    if (ReadsInput(s.op)) Add(" ").Name('a', s.index);
-    if (s.op == Op::kConstant) Add(" ").Add(PrintNumber(s.constant).c_str());
     if (s.op == Op::kCompare) Add(", direction=").Add(DirectionName(s.direction));
+    if (ReadsInput(s.op) || s.op == Op::kConstant) Add(" ").Add(PrintAttribute(s).c_str());
   }
 
   void Item(const Output& output, int) {
@@ -232,6 +231,12 @@ class Printer {
 };
 
 }  // namespace
+
+std::string PrintAttribute(const Statement& statement) {
+  if (ReadsInput(statement.op)) return "a" + std::to_string(statement.index);
+  if (statement.op == Op::kConstant) return PrintNumber(statement.constant);
+  return statement.op == Op::kCompare ? DirectionName(statement.direction) : "";
+}
 
 std::string PrintRowProgram(const RowProgram& program) { return Printer().Print(program); }
 

@@ -19,6 +19,8 @@
 namespace jax_oneshot {
 
 std::string PrintRowProgram(const RowProgram& program);
+// The attribute of a statement: `a3`, `1e-05`, `LT`; "" if it has none.
+std::string PrintAttribute(const Statement& statement);
 
 // Parses and validates (see validate.h). An error names the statement, what was expected and what was found. Any white
 // space is accepted, including newlines.

@@ -19,6 +19,22 @@ enum class VerdictKind : uint8_t {
   kFused,  // a call with what follows the all-reduce
 };
 
+// An instruction, with its shape as HLO text.
+struct NamedValue {
+  std::string name, shape;
+};
+
+// A one-shot call and the instructions that it replaces, all of the computation of its all-reduces.
+struct CallReport {
+  std::string name;                             // of the custom-call
+  std::vector<NamedValue> reads;                // by input of the row program
+  std::vector<NamedValue> returns;              // instructions of the rewritten module that are its results
+  std::vector<int> outputs;                     // parallel to `returns`: which output of the row program
+  std::vector<std::string> all_reduces;         // that the call performs
+  std::vector<std::string> replaces;            // in module order; includes those of `returns`
+  std::vector<std::string> fused_computations;  // the bodies of the fusions in `replaces`
+};
+
 // The outcome for one all-reduce of the module. docs/report.md explains the fields.
 struct Verdict {
   std::string name, computation, shape;
@@ -32,7 +48,8 @@ struct Verdict {
   int64_t outputs = 0;
   int64_t rewrite = 0;  // index of the rewrite within the module, from 1; 0 when kept
   bool ends_graph = false;
-  std::string kernel;  // GPU: the name of its kernel in a profile; empty when kept
+  std::string kernel;              // GPU: the name of its kernel in a profile; empty when kept
+  std::optional<CallReport> call;  // none when kept
 };
 
 // A one-shot call in the rewritten module.

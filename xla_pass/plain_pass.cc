@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "row_program/kernel_name.h"
 #include "xla_pass/combiner/combined_collectives.h"
 #include "xla_pass/combiner/count_collectives.h"
+#include "xla_pass/describe_calls.h"
 #include "xla_pass/graph/dependency_order.h"
 #include "xla_pass/graph/graph.h"
 #include "xla_pass/graph/overwritten_values.h"
@@ -129,8 +129,11 @@ class Pass {
     std::vector<Region> decided = WithinLimit(Decide(sites, &order), sites);
     if (options_.platform == Platform::kCuda && reachable.computation == module_.entry) CutIntoGraphs(&decided);
     const std::vector<Region> made = Rewrite(reachable.computation, sites, std::move(decided));
-    for (const Region& region : made) {
-      Record(region, sites);
+    if (made.empty()) return;
+    const std::vector<CallReport> calls = DescribeCalls(graph_, sites, made, storage_.back());
+    for (size_t r = 0; r < made.size(); ++r) {
+      const Region& region = made[r];
+      Record(region, calls[r], sites);
       result_.report.calls.push_back({region.program_text, region.extent.rows, region.extent.width,
                                       sites.site(region.seeds[0].site).group_size,
                                       AlgorithmOf(region, sites, options_.two_shot_from)});
@@ -262,7 +265,7 @@ class Pass {
                       static_cast<int>(sites.site(region.seeds[0].site).group_size));
   }
 
-  void Record(const Region& region, const SiteTable& sites) {
+  void Record(const Region& region, const CallReport& call, const SiteTable& sites) {
     const std::string kernel = options_.platform == Platform::kCuda ? KernelNameOf(region, sites) : "";
     for (Node all_reduce : region.inner_all_reduces) {
       Verdict& verdict = VerdictOf(all_reduce);
@@ -271,8 +274,9 @@ class Pass {
       verdict.reason =
           MakeReason<ReasonId::kCompletesRowReduction>(graph_.at(sites.site(region.seeds[0].site).all_reduce).name);
       verdict.row_program = region.program_text;
+      verdict.call = call;
     }
-    const int64_t all_reduces = CountAllReduces(region);
+    const auto all_reduces = static_cast<int64_t>(call.all_reduces.size());
     const bool is_fused = region.absorbed_instructions > 0 || all_reduces > 1;
     for (const SiteRef& seed : region.seeds) {
       Verdict& verdict = VerdictOf(sites, seed);
@@ -282,6 +286,7 @@ class Pass {
       verdict.kind = is_fused ? VerdictKind::kFused : VerdictKind::kPlain;
       verdict.reason = region.ends;
       verdict.row_program = region.program_text;
+      verdict.call = call;
       verdict.ends_graph = region.ends_graph;
       verdict.kernel = kernel;
       verdict.absorbed_instructions = region.absorbed_instructions;
@@ -289,13 +294,6 @@ class Pass {
       verdict.absorbed_all_gathers = static_cast<int64_t>(region.all_gathers.size());
       verdict.outputs = static_cast<int64_t>(region.program.outputs.size());
     }
-  }
-
-  // The all-reduces absorbed by the region's call; a tuple all-reduce counts once.
-  static int64_t CountAllReduces(const Region& region) {
-    std::set<int> sites;
-    for (const SiteRef& seed : region.seeds) sites.insert(seed.site);
-    return static_cast<int64_t>(sites.size() + region.inner_all_reduces.size());
   }
 
   // Returns the regions that were written. If one cannot be written, its all-reduces are kept.

@@ -19,6 +19,15 @@
 namespace jax_oneshot {
 namespace {
 
+void UseOldNames(const Rotation& rotation, CallReport* call) {
+  for (std::vector<std::string>* names : {&call->all_reduces, &call->replaces}) {
+    for (std::string& name : *names) {
+      const auto old = rotation.old_names.find(name);
+      if (old != rotation.old_names.end()) name = old->second;
+    }
+  }
+}
+
 // Makes the report of a module with rotated loops refer to the original module.
 void SpeakOfOriginal(const hlo::Module& original, const Rotations& rotations, PassReport* report) {
   report->instructions = original.InstructionCount();
@@ -35,6 +44,7 @@ void SpeakOfOriginal(const hlo::Module& original, const Rotations& rotations, Pa
     for (Verdict& verdict : verdicts) {
       const auto old = rotation.old_names.find(verdict.name);
       if (old != rotation.old_names.end()) verdict.name = old->second;
+      if (verdict.call) UseOldNames(rotation, &*verdict.call);
     }
   }
 }
@@ -89,6 +99,7 @@ Verdict VerdictOfGone(const GoneSum& gone, const std::vector<Verdict>& others) {
     verdict.row_program = into->row_program;
     verdict.outputs = into->outputs;
     verdict.rewrite = into->rewrite;
+    verdict.call = into->call;
   }
   verdict.name = gone.name;
   verdict.computation = gone.computation;

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +47,50 @@ TEST(RunPass, WritesModulesThatReadBackAndGivesEveryAllReduceOneVerdict) {
     }
     EXPECT_EQ(static_cast<int>(result->report.all_reduces.size()), CountOpcode(*before, hlo::Opcode::kAllReduce));
     EXPECT_EQ(kept, CountOpcode(*after, hlo::Opcode::kAllReduce)) << test.name;
+  }
+}
+
+using Names = std::set<std::string>;
+
+// The names of a computation's instructions, of custom-calls only or of all.
+Names NamesIn(const hlo::Module& module, const std::string& computation, bool only_calls) {
+  Names names;
+  for (const hlo::Computation& one : module.computations) {
+    if (one.name != computation) continue;
+    for (const hlo::Instruction& instruction : one.instructions) {
+      if (!only_calls || instruction.opcode == hlo::Opcode::kCustomCall) names.emplace(instruction.name);
+    }
+  }
+  return names;
+}
+
+TEST(RunPass, ReportsEachCallByNamesThatTheModulesHave) {
+  for (const TestModule& test : AllTestModules()) {
+    const Result<PassResult> result = RunPass(test.bytes, Options());
+    ASSERT_TRUE(result) << test.name << ": " << result.error();
+    const Result<hlo::Module> before = hlo::ParseModule(test.bytes);
+    const Result<hlo::Module> after = hlo::ParseModule(*result->module);
+    Names moved;  // to the iteration before: in the rotated loop, the loop state's elements have these names
+    for (const RotationVerdict& rotation : result->report.rotations) {
+      moved.insert(rotation.moved.begin(), rotation.moved.end());
+    }
+    for (const Verdict& verdict : result->report.all_reduces) {
+      ASSERT_EQ(verdict.call.has_value(), verdict.kind != VerdictKind::kKept) << test.name << " " << verdict.name;
+      if (!verdict.call) continue;
+      const CallReport& call = *verdict.call;
+      EXPECT_EQ(std::count(call.all_reduces.begin(), call.all_reduces.end(), verdict.name), 1) << verdict.name;
+      const Names in_before = NamesIn(*before, verdict.computation, /*only_calls=*/false);
+      const Names in_after = NamesIn(*after, verdict.computation, /*only_calls=*/false);
+      EXPECT_EQ(NamesIn(*after, verdict.computation, /*only_calls=*/true).count(call.name), 1U) << call.name;
+      Names returned;
+      for (const NamedValue& value : call.returns) returned.insert(value.name);
+      for (const std::string& name : returned) EXPECT_EQ(in_after.count(name), 1U) << name;
+      for (const std::string& name : call.replaces) {
+        EXPECT_EQ(in_before.count(name), 1U) << test.name << " " << name;
+        if (moved.count(name) != 0) continue;
+        EXPECT_EQ(in_after.count(name), returned.count(name)) << test.name << " " << name;
+      }
+    }
   }
 }
 

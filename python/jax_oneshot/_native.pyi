@@ -74,6 +74,18 @@ def canonical_row_program(text: str) -> str:
       ValueError: what is wrong with the text and where.
     """
 
+def row_program_structure(text: str) -> dict[str, list[dict[str, Any]]]:
+    """The inputs, statements and outputs of a row program, in order.
+
+    Returns:
+      `inputs`: `name` ("a0"), `role`, `dtype` and `kind` of each. `statements`: `name` ("x0"), `dtype`, `kind`, `op`,
+      `operands` (names of statements) and `attribute` (the input of a load, all_reduce or all_gather, the value of a
+      constant, the direction of a comparison; else empty) of each. `outputs`: `name`, `kind` and `is_shard` of each.
+
+    Raises:
+      ValueError: what is wrong with the text and where.
+    """
+
 def evaluate_row_program(text: str, rows: int, width: int, rank: int, inputs: list[list[Buffer]]) -> list[bytes]:
     """One rank's outputs, by the scalar evaluator that defines what a row program means.
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from jax_oneshot.config import Platform
 
-SCHEMA = 1
+SCHEMA = 2
 
 _MAX_NAME = 150  # leaves room for number, platform and suffix in a file name of 255 bytes
 _NUMBER = re.compile(r"(\d{4,})\.")
@@ -40,6 +40,9 @@ _VERDICT_FIELDS = (
     "row_program",
     "absorbed",
     "outputs",
+    "ends_graph",
+    "kernel",
+    "call",
 )
 BEFORE, AFTER, REPORT = ".before.hlo.txt", ".after.hlo.txt", ".report.json"
 
@@ -73,8 +76,7 @@ def build_report(
 
 
 def _verdict(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:
-    own = {field: native[field] for field in _VERDICT_FIELDS}
-    return own | _rewrite(native, rewrites_before) | {"ends_graph": native["ends_graph"], "kernel": native["kernel"]}
+    return {field: native[field] for field in _VERDICT_FIELDS} | _rewrite(native, rewrites_before)
 
 
 def _rotation(native: Mapping[str, Any], rewrites_before: int) -> dict[str, Any]:

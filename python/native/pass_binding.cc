@@ -99,6 +99,36 @@ Result<Reason> NamedReason(std::string_view id, const std::string& detail) {
   return *std::move(reason);
 }
 
+nb::list ToList(const std::vector<std::string>& texts) {
+  nb::list out;
+  for (const std::string& text : texts) out.append(Text(text));
+  return out;
+}
+
+nb::list ToList(const std::vector<NamedValue>& values) {
+  nb::list out;
+  for (const NamedValue& value : values) {
+    nb::dict one;
+    one["name"] = Text(value.name);
+    one["shape"] = Text(value.shape);
+    out.append(one);
+  }
+  return out;
+}
+
+nb::dict ToDict(const CallReport& call) {
+  nb::list returns = ToList(call.returns);
+  for (size_t i = 0; i < call.outputs.size(); ++i) nb::cast<nb::dict>(returns[i])["output"] = call.outputs[i];
+  nb::dict out;
+  out["name"] = Text(call.name);
+  out["reads"] = ToList(call.reads);
+  out["returns"] = returns;
+  out["all_reduces"] = ToList(call.all_reduces);
+  out["replaces"] = ToList(call.replaces);
+  out["fused_computations"] = ToList(call.fused_computations);
+  return out;
+}
+
 nb::dict ToDict(const Verdict& verdict) {
   nb::dict absorbed;
   absorbed["instructions"] = verdict.absorbed_instructions;
@@ -121,6 +151,7 @@ nb::dict ToDict(const Verdict& verdict) {
   out["rewrite"] = verdict.rewrite;
   out["ends_graph"] = verdict.ends_graph;
   out["kernel"] = Text(verdict.kernel);
+  out["call"] = verdict.call ? nb::object(ToDict(*verdict.call)) : nb::none();
   return out;
 }
 
@@ -156,12 +187,6 @@ nb::dict ToDict(const LoopCount& loop) {
   out["computation"] = Text(loop.computation);
   out["collectives_before"] = loop.collectives_before;
   out["collectives_after"] = loop.collectives_after;
-  return out;
-}
-
-nb::list ToList(const std::vector<std::string>& texts) {
-  nb::list out;
-  for (const std::string& text : texts) out.append(Text(text));
   return out;
 }
 

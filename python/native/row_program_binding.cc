@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "python/native/bindings.h"
 #include "row_program/evaluate.h"
+#include "row_program/ops.h"
 #include "row_program/row_program.h"
 #include "row_program/text.h"
 
@@ -115,12 +116,69 @@ nb::list Evaluate(std::string_view text, int64_t rows, int64_t width, int64_t ra
   return results;
 }
 
+nb::str Name(char prefix, size_t i) { return nb::str((prefix + std::to_string(i)).c_str()); }
+
+nb::list InputsOf(const RowProgram& program) {
+  nb::list out;
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const Input& input = program.inputs[i];
+    nb::dict one;
+    one["name"] = Name('a', i);
+    one["role"] = RoleName(input.role);
+    one["dtype"] = DTypeName(input.dtype);
+    one["kind"] = KindName(input.kind);
+    out.append(one);
+  }
+  return out;
+}
+
+nb::list StatementsOf(const RowProgram& program) {
+  nb::list out;
+  for (size_t i = 0; i < program.statements.size(); ++i) {
+    const Statement& statement = program.statements[i];
+    nb::list operands;
+    for (int k = 0; k < OperandCount(statement.op); ++k) operands.append(Name('x', statement.operands[k]));
+    nb::dict one;
+    one["name"] = Name('x', i);
+    one["dtype"] = DTypeName(statement.dtype);
+    one["kind"] = KindName(statement.kind);
+    one["op"] = OpName(statement.op);
+    one["operands"] = operands;
+    one["attribute"] = PrintAttribute(statement);
+    out.append(one);
+  }
+  return out;
+}
+
+nb::list OutputsOf(const RowProgram& program) {
+  nb::list out;
+  for (const Output& output : program.outputs) {
+    nb::dict one;
+    one["name"] = Name('x', static_cast<size_t>(output.value));
+    one["kind"] = KindName(output.kind);
+    one["is_shard"] = output.shard;
+    out.append(one);
+  }
+  return out;
+}
+
+nb::dict Structure(std::string_view text) {
+  const RowProgram program = Parse(text);
+  nb::dict out;
+  out["inputs"] = InputsOf(program);
+  out["statements"] = StatementsOf(program);
+  out["outputs"] = OutputsOf(program);
+  return out;
+}
+
 }  // namespace
 
 void BindRowProgram(nb::module_& module) {
   module.def(
       "canonical_row_program", [](std::string_view text) { return PrintRowProgram(Parse(text)); }, nb::arg("text"),
       "The canonical text of a row program. ValueError: what is wrong with it and where.");
+  module.def("row_program_structure", &Structure, nb::arg("text"),
+             "The inputs, statements and outputs of a row program. ValueError: what is wrong with it and where.");
   module.def("evaluate_row_program", &Evaluate, nb::arg("text"), nb::arg("rows"), nb::arg("width"), nb::arg("rank"),
              nb::arg("inputs"), "One rank's outputs, by the scalar evaluator that defines what a row program means.");
 }

@@ -22,6 +22,14 @@ VERDICT: dict[str, Any] = {
     "rewrite": 1,
     "ends_graph": False,
     "kernel": "oneshot_all_reduce_bf16_8x4096_tp8",
+    "call": {
+        "name": "jax_oneshot.0",
+        "reads": [{"name": "dot.1", "shape": "bf16[8,4096]"}],
+        "returns": [{"name": "all-reduce.3", "shape": "bf16[8,4096]", "output": 0}],
+        "all_reduces": ["all-reduce.3"],
+        "replaces": ["all-reduce.3"],
+        "fused_computations": [],
+    },
 }
 ROTATION: dict[str, Any] = {
     "loop": "while.2",

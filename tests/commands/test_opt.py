@@ -84,7 +84,7 @@ def test_the_report_follows_the_schema(text_file: pathlib.Path, tmp_path: pathli
     report_file = tmp_path / "report.json"
     assert opt(text_file, "-o", tmp_path / "out", "--report", report_file) == 0
     report = json.loads(report_file.read_text())
-    assert (report["schema"], report["module"], report["platform"]) == (1, "test", "cpu")
+    assert (report["schema"], report["module"], report["platform"]) == (2, "test", "cpu")
     assert report["all_reduces"][0]["verdict"] == "fused"
     assert report["all_reduces"][0]["shape"] == "bf16[8,64]"
 

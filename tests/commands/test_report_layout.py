@@ -73,6 +73,7 @@ def test_names_of_the_call_stand_at_its_operands_and_results(tmp_path: pathlib.P
     report_folder.write(tmp_path)
     module = report_folder.read(tmp_path)
     call = module.calls[0]
+    assert call is not None
     program = row_program.parse(module.summary["all_reduces"][0]["row_program"])
     drawing = graph.draw(program, call.reads, call.returns)
     for label in ("%d", "%x", "%g", "%y", "%normed", "sum over ranks", "row sum", "square", "× 0.015625"):  # noqa: RUF001

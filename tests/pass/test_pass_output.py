@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from hlo_fixture import all_reduce, entry, lone, run_pass, to_proto, to_text
+from hlo_fixture import PassRun, all_reduce, entry, lone, run_pass, to_proto, to_text
 from jax_oneshot import _native
+
+ROWS = "bf16[8,64]"
 
 
 def test_on_cpu_the_logical_ids_follow_the_operands() -> None:
@@ -45,6 +49,47 @@ def test_everything_the_pass_does_not_touch_comes_out_byte_for_byte() -> None:
     changed = [line for line in after if line not in before]
     assert len(changed) == 1
     assert "custom-call" in changed[0]
+
+
+def call_of(run: PassRun, all_reduce: str) -> dict[str, Any]:
+    call: dict[str, Any] = next(one["call"] for one in run.verdicts if one["name"] == all_reduce)
+    return call
+
+
+def test_the_report_names_what_a_call_reads_returns_and_replaces() -> None:
+    """%gs is no member of the region, which reads %g itself; nothing else reads it."""
+    run = run_pass(
+        entry(f"""
+        %d = bf16[8,64]{{1,0}} parameter(0)
+        %x = bf16[8,64]{{1,0}} parameter(1)
+        %g = bf16[64]{{0}} parameter(2)
+        %gs = bf16[8,64]{{1,0}} broadcast(%g), dimensions={{1}}
+        %ar = {all_reduce("%d")}
+        %y = bf16[8,64]{{1,0}} add(%x, %ar)
+        %scaled = bf16[8,64]{{1,0}} multiply(%y, %gs)
+        ROOT %t = (bf16[8,64]{{1,0}}, bf16[8,64]{{1,0}}) tuple(%y, %scaled)""")
+    )
+    assert call_of(run, "ar") == {
+        "name": "jax_oneshot.0",
+        "reads": [{"name": name, "shape": shape} for name, shape in [("d", ROWS), ("x", ROWS), ("g", "bf16[64]")]],
+        "returns": [{"name": "y", "shape": ROWS, "output": 0}, {"name": "scaled", "shape": ROWS, "output": 1}],
+        "all_reduces": ["ar"],
+        "replaces": ["ar", "y", "gs", "scaled"],
+        "fused_computations": [],
+    }
+
+
+def test_what_others_read_too_is_not_replaced() -> None:
+    run = run_pass(
+        entry(f"""
+        %d = bf16[8,64]{{1,0}} parameter(0)
+        %g = bf16[64]{{0}} parameter(1)
+        %gs = bf16[8,64]{{1,0}} broadcast(%g), dimensions={{1}}
+        %ar = {all_reduce("%d")}
+        %scaled = bf16[8,64]{{1,0}} multiply(%ar, %gs)
+        ROOT %t = (bf16[8,64]{{1,0}}, bf16[8,64]{{1,0}}) tuple(%scaled, %gs)""")
+    )
+    assert call_of(run, "ar")["replaces"] == ["ar", "scaled"]
 
 
 def test_every_strict_prefix_of_a_module_is_refused_or_passed_through() -> None:

@@ -37,6 +37,7 @@ class Rewriter {
     next_local_id_ = graph_.module().computations[computation_].max_instruction_id + 1;
     for (const Region& region : regions_) leaves_.push_back(region.InputLeaves());
     out_.edit.instructions.reserve(instructions_.size());
+    out_.call_names.resize(regions_.size());
     removed_ = FindRemoved(graph_, computation_, sites_, regions_);
     for (int r = 0; r < static_cast<int>(regions_.size()); ++r) {
       for (Node output : regions_[r].outputs) producer_[output] = r;
@@ -140,7 +141,7 @@ class Rewriter {
 
   void Append(int vertex) {
     if (vertex >= count_) {
-      AppendCall(regions_[vertex - count_]);
+      AppendCall(vertex - count_);
     } else if (const auto equal = equal_gathers_.find(first_ + vertex); equal != equal_gathers_.end()) {
       // XLA removes this copy; it keeps the id and name that the users refer to.
       const hlo::Instruction& gather = instructions_[vertex];
@@ -164,7 +165,8 @@ class Rewriter {
     return {std::move(name), id, metadata};
   }
 
-  void AppendCall(const Region& region) {
+  void AppendCall(int r) {
+    const Region& region = regions_[r];
     CustomCall call;
     call.target = region.ends_graph ? kGraphEndTarget : kCallTarget;
     for (const CallOperand& operand : region.operands) {
@@ -184,7 +186,7 @@ class Rewriter {
                                  AlgorithmOf(region, sites_, context_->two_shot_from)};
     call.backend_config = CallBackendConfig(region, site, numbers);
     if (context_->update_in_place) call.in_place = FindInPlaceResults(graph_, donated_, region);
-    AppendResults(region, std::move(call));
+    out_.call_names[r] = AppendResults(region, std::move(call));
   }
 
   // The id of the operand's value in row-major layout.
@@ -204,7 +206,8 @@ class Rewriter {
     return id;
   }
 
-  void AppendResults(const Region& region, CustomCall call) {
+  // Returns the call's name.
+  std::string AppendResults(const Region& region, CustomCall call) {
     std::vector<std::string> shapes(region.program.outputs.size());
     for (size_t i = 0; i < region.outputs.size(); ++i) {
       shapes[region.output_indices[i]] = RowMajorShape(*graph_.at(region.outputs[i]).shape);
@@ -214,7 +217,7 @@ class Rewriter {
       call.identity = {std::string(first.name), first.id, first.metadata()};
       call.shape = shapes[0];
       AppendNew(CustomCallBytes(call));
-      return;
+      return call.identity.name;
     }
     call.identity = NewIdentity("", graph_.at(region.members.back()).metadata());
     call.shape = TupleShape(shapes);
@@ -224,6 +227,7 @@ class Rewriter {
     for (size_t i = 0; i < region.outputs.size(); ++i) {
       AppendResult(region.outputs[i], shapes[region.output_indices[i]], tuple_id, region.output_indices[i]);
     }
+    return call.identity.name;
   }
 
   bool IsApart(Node output) const { return context_->keep_slices_apart && IsWrittenIntoSlice(graph_, output); }

@@ -46,6 +46,8 @@ struct RewrittenComputation {
   std::deque<std::string> storage;  // bytes of new instructions, which the edit points to
   std::vector<Node> removed;        // instructions that are no longer there
   std::vector<Node> replaced;       // all-gathers that became copies of equal ones
+  // By region: the name of its custom-call in the rewritten computation.
+  std::vector<std::string> call_names;
 };
 
 // The region that made a rewrite fail; -1: unknown.

@@ -15,7 +15,7 @@ from typing import Any
 
 from jax_oneshot import dumps, reasons
 from jax_oneshot.report import row_program
-from jax_oneshot.report.calls import Call, find_calls
+from jax_oneshot.report.calls import Call, read_call
 from jax_oneshot.report.dump_folder import DumpedModule, Dumps
 from jax_oneshot.report.hlo_text import HloText
 
@@ -29,36 +29,23 @@ class ReadModule:
     Attributes:
       dumped: its files.
       before, after: the indexed texts.
-      calls: its one-shot calls.
+      calls: the one-shot call of each all-reduce, None where it was kept; in the order of the summary.
       summary: its entry in the document.
     """
 
     dumped: DumpedModule
     before: HloText
     after: HloText
-    calls: list[Call]
+    calls: list[Call | None]
     summary: dict[str, Any]
-
-    def call_of(self, entry: dict[str, Any]) -> Call | None:
-        """The call that replaced an all-reduce, or None; of several, the one that absorbed most instructions.
-
-        Args:
-          entry: the all-reduce's entry in the document.
-        """
-        candidates = [
-            call
-            for call in self.calls
-            if call.computation == entry["computation"] and entry["name"] in call.all_reduces
-        ]
-        return max(candidates, key=lambda call: len(call.absorbed), default=None)
 
 
 def read_module(dumped: DumpedModule) -> ReadModule:
     """Indexes the texts of a module and builds its entry."""
     before = HloText(dumped.before)
     after = before if dumped.after == dumped.before else HloText(dumped.after)
-    calls = find_calls(before, after)
     report = dumped.report
+    calls = [read_call(one, before, after) for one in report["all_reduces"]]
     entries = [_entry(one, before) for one in report["all_reduces"]]
     summary = {
         "stem": dumped.stem,
@@ -99,16 +86,13 @@ def _counts(entries: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def _entry(verdict: dict[str, Any], before: HloText) -> dict[str, Any]:
-    instruction = before.instruction(verdict["computation"], verdict["name"])
+    line = before.line_of(verdict["computation"], verdict["name"])
     return {
-        "rewrite": None,  # reports of older versions lack this
-        "ends_graph": False,
-        "kernel": "",
         "measured": None,
         **verdict,
-        "source": before.source(instruction) if instruction else "",
-        "op_name": instruction.op_name if instruction else "",
-        "line": instruction.line + 1 if instruction else None,
+        "source": "" if line is None else before.source(line),
+        "op_name": "" if line is None else before.op_name(line),
+        "line": None if line is None else line + 1,
         "program": _program_lines(verdict["row_program"]),
     }
 
@@ -118,7 +102,7 @@ def _program_lines(text: str) -> list[str]:
         return []
     try:
         program = row_program.parse(text)
-    except row_program.RowProgramError:
+    except ValueError:
         return [text]
     lines = [f"{one.name}: {one.role} {one.dtype} {one.kind}" for one in program.inputs]
     lines += [f"{name} = {value}  # {kind}" for name, value, kind in row_program.readable_lines(program)]

@@ -1,58 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indexes the text of an HLO module: instructions by name, parsed on demand, and source lines.
+"""Indexes the text of an HLO module: the lines of its instructions, and what their metadata says.
 
-A module of many thousand lines is indexed in one cheap pass; only the few hundred lines that a report shows are parsed.
+The report says which instructions a call replaced; this only finds them in the text.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 
 _INSTRUCTION = re.compile(r"\s+(?:ROOT )?%?([\w.\-]+) = ")
 _COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.\-]+) (?:\(.*)?\{$")
-_COMMENT = re.compile(r"/\*.*?\*/")
-_OPERAND = re.compile(r"%([\w.\-]+)")
 _OP_NAME = re.compile(r'op_name="([^"]*)"')
 _FRAME = re.compile(r"stack_frame_id=(\d+)")
 _OLD_SOURCE = re.compile(r'source_file="([^"]*)" source_line=(\d+)')
-_ELEMENT = re.compile(r" get-tuple-element\(%([\w.\-]+)\)")
 _TABLES = ("FileNames", "FunctionNames", "FileLocations", "StackFrames")
 _ENTRY = re.compile(r"(\d+) (.*)")
 
 
-@dataclasses.dataclass(frozen=True)
-class Instruction:
-    """One instruction.
-
-    Attributes:
-      name: without the %.
-      line: its line in the text, from 0.
-      computation: name of the computation it is in.
-      shape: `bf16[8,4096]{1,0}`, or a tuple of such.
-      opcode: `all-reduce`.
-      operands: names; none for a constant.
-      attributes: what follows the operands.
-    """
-
-    name: str
-    line: int
-    computation: str
-    shape: str
-    opcode: str
-    operands: tuple[str, ...]
-    attributes: str
-
-    @property
-    def op_name(self) -> str:
-        """JAX's name of the operation, `jit(step)/add`; empty if the metadata has none."""
-        found = _OP_NAME.search(self.attributes)
-        return found[1] if found else ""
-
-
 class HloText:
-    """One module's text."""
+    """One module's text. Line numbers are from 0."""
 
     def __init__(self, text: str) -> None:
         """Indexes the text; text that is not HLO has no instructions."""
@@ -70,40 +37,23 @@ class HloText:
                 self._lines_of.setdefault(computation, [])
 
     def body_lines(self, computation: str) -> list[int]:
-        """Line numbers, from 0, of a computation's instructions."""
+        """The lines of a computation's instructions."""
         return self._lines_of.get(computation, [])
 
-    def instruction(self, computation: str, name: str) -> Instruction | None:
-        """The instruction, or None."""
-        line = self._line_of.get((computation, name))
-        return None if line is None else parse_instruction(self.lines[line], line, computation)
+    def line_of(self, computation: str, name: str) -> int | None:
+        """The line of an instruction, or None."""
+        return self._line_of.get((computation, name))
 
-    def lines_with(self, words: str) -> list[Instruction]:
-        """Every instruction whose line contains `words`."""
-        return [
-            parse_instruction(self.lines[line], line, computation)
-            for (computation, _), line in self._line_of.items()
-            if words in self.lines[line]
-        ]
+    def op_name(self, line: int) -> str:
+        """JAX's name of the operation, `jit(step)/add`; empty if the line's metadata has none."""
+        found = _OP_NAME.search(self.lines[line])
+        return found[1] if found else ""
 
-    def elements(self, tuple_value: Instruction) -> list[Instruction]:
-        """The get-tuple-elements that read an instruction."""
-        names = self._elements.get((tuple_value.computation, tuple_value.name), [])
-        return [one for name in names if (one := self.instruction(tuple_value.computation, name)) is not None]
-
-    @functools.cached_property
-    def _elements(self) -> dict[tuple[str, str], list[str]]:
-        found: dict[tuple[str, str], list[str]] = {}
-        for (computation, name), line in self._line_of.items():
-            if source := _ELEMENT.search(self.lines[line]):
-                found.setdefault((computation, source[1]), []).append(name)
-        return found
-
-    def source(self, instruction: Instruction) -> str:
-        """`model.py:20`, the innermost frame of the instruction's metadata; empty if it has none."""
-        if old := _OLD_SOURCE.search(instruction.attributes):
+    def source(self, line: int) -> str:
+        """`model.py:20`, the innermost frame of the line's metadata; empty if it has none."""
+        if old := _OLD_SOURCE.search(self.lines[line]):
             return f"{old[1]}:{old[2]}"
-        found = _FRAME.search(instruction.attributes)
+        found = _FRAME.search(self.lines[line])
         return self._frames.get(found[1], "") if found else ""
 
     @functools.cached_property
@@ -123,35 +73,6 @@ class HloText:
             number: _location(files, locations.get(_field(frame, "file_location_id"), ""))
             for number, frame in tables["StackFrames"].items()
         }
-
-
-def parse_instruction(line: str, number: int, computation: str) -> Instruction:
-    """Parses `%name = shape opcode(operands), attributes`, a line that `HloText` indexed."""
-    found = _INSTRUCTION.match(line)
-    assert found is not None
-    rest = line[found.end() :]
-    shape_end = _closing(rest, 0) + 1 if rest.startswith("(") else rest.find(" ")
-    opening = rest.find("(", shape_end)
-    closing = _closing(rest, opening)
-    opcode = rest[shape_end:opening].strip()
-    operands = () if opcode == "constant" else tuple(_OPERAND.findall(rest[opening:closing]))
-    shape = _COMMENT.sub("", rest[:shape_end])
-    return Instruction(found[1], number, computation, shape, opcode, operands, rest[closing + 1 :].lstrip(", "))
-
-
-def short_shape(shape: str) -> str:
-    """`bf16[8,4096]` for `bf16[8,4096]{1,0}`."""
-    return re.sub(r"\{[^}]*\}", "", shape)
-
-
-def _closing(text: str, opening: int) -> int:
-    """Index of the parenthesis that closes the one at `opening`; the text's length if none does."""
-    depth = 0
-    for found in re.compile(r"[()]").finditer(text, max(opening, 0)):
-        depth += 1 if found[0] == "(" else -1
-        if depth == 0:
-            return found.start()
-    return len(text)
 
 
 def _field(text: str, name: str) -> str:

@@ -13,7 +13,7 @@ import importlib.resources
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jinja2
@@ -64,18 +64,21 @@ def _packed(module: ReadModule, detail: jinja2.Template) -> str:
     contents = {
         "before": module.dumped.before,
         "after": None if module.after is module.before else module.dumped.after,
-        "details": [_detail(module, entry, detail) for entry in module.summary["all_reduces"]],
+        "details": [_detail(entry, call, detail) for entry, call in _entries(module)],
         "marks": _marks(module),
-        "goals": [_goal(module, entry) for entry in module.summary["all_reduces"]],
+        "goals": [_goal(module, entry, call) for entry, call in _entries(module)],
     }
     return base64.b64encode(gzip.compress(json.dumps(contents).encode(), _PACKING, mtime=0)).decode()
 
 
-def _detail(module: ReadModule, entry: dict[str, Any], template: jinja2.Template) -> str:
-    call = module.call_of(entry)
+def _entries(module: ReadModule) -> Iterable[tuple[dict[str, Any], Call | None]]:
+    return zip(module.summary["all_reduces"], module.calls, strict=True)
+
+
+def _detail(entry: dict[str, Any], call: Call | None, template: jinja2.Template) -> str:
     try:
         program = row_program.parse(entry["row_program"]) if entry["row_program"] else None
-    except row_program.RowProgramError:
+    except ValueError:
         program = None
     drawing = graph.draw(program, call.reads, call.returns) if program and call else ""
     known = reasons.of_verdict(entry)
@@ -94,37 +97,23 @@ def _marks(module: ReadModule) -> dict[str, list[list[Any]]]:
     """Per side: [line, index of the all-reduce, verdict] of every line to highlight."""
     before: list[list[Any]] = []
     after: list[list[Any]] = []
-    for number, entry in enumerate(module.summary["all_reduces"]):
-        call = module.call_of(entry)
-        if entry["line"] is not None:
-            before.append([entry["line"] - 1, number, entry["verdict"]])
-        if call is None:
-            kept = module.after.instruction(entry["computation"], entry["name"])
-            if kept is not None:
-                after.append([kept.line, number, entry["verdict"]])
-            continue
-        before += [[one.line, number, entry["verdict"]] for one in call.absorbed]
-        before += _inner_lines(module, call, number, entry["verdict"])
-        after += [[line, number, entry["verdict"]] for line in (call.line, *call.result_lines)]
+    for number, (entry, call) in enumerate(_entries(module)):
+        goal = _goal(module, entry, call)
+        lines_before = {goal["before"], *(call.lines_before if call else ())}
+        lines_after = {goal["after"], *(call.result_lines if call else ())}
+        before += [[line, number, entry["verdict"]] for line in _sorted(lines_before)]
+        after += [[line, number, entry["verdict"]] for line in _sorted(lines_after)]
     return {"before": before, "after": after}
 
 
-def _goal(module: ReadModule, entry: dict[str, Any]) -> dict[str, int | None]:
+def _sorted(lines: Iterable[int | None]) -> list[int]:
+    return sorted(line for line in lines if line is not None)
+
+
+def _goal(module: ReadModule, entry: dict[str, Any], call: Call | None) -> dict[str, int | None]:
     """Per side, the line to scroll to for an all-reduce: before, itself; after, its call, or itself if it was kept."""
-    call = module.call_of(entry)
-    kept = None if call else module.after.instruction(entry["computation"], entry["name"])
-    after = call.line if call else kept.line if kept else None
+    after = call.line_after if call else module.after.line_of(entry["computation"], entry["name"])
     return {"before": None if entry["line"] is None else entry["line"] - 1, "after": after}
-
-
-def _inner_lines(module: ReadModule, call: Call, number: int, verdict: str) -> list[list[Any]]:
-    """Highlights for the bodies of absorbed fusions."""
-    lines: list[list[Any]] = []
-    for one in call.absorbed:
-        if one.opcode == "fusion" and "calls=%" in one.attributes:
-            body = one.attributes.partition("calls=%")[2].partition(",")[0].strip()
-            lines += [[line, number, verdict] for line in module.before.body_lines(body)]
-    return lines
 
 
 def _template(name: str) -> str:

@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parses the canonical text of a row program (docs/row_program.md) and formats it for reading.
+"""Formats a row program (docs/row_program.md) for reading.
 
-    x4: f32 row = multiply x3, x3; x5: f32 rowscalar = reduce_sum x4;
-    x6: f32 scalar = constant 0.5; x7: f32 rowscalar = multiply x5, x6
-    ->  x4 = x3 * x3          f32 row
-        x5 = row_sum(x4)      f32 rowscalar
-        x7 = x5 * 0.5         f32 rowscalar
-
-The native module defines the language. This parser only serves the report, which works without the native module.
+x4: f32 row = multiply x3, x3; x5: f32 rowscalar = reduce_sum x4;
+x6: f32 scalar = constant 0.5; x7: f32 rowscalar = multiply x5, x6
+->  x4 = x3 * x3          f32 row
+    x5 = row_sum(x4)      f32 rowscalar
+    x7 = x5 * 0.5         f32 rowscalar
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 
-_PROGRAM = re.compile(r"v1 \((?P<inputs>.*?)\) \{ (?P<statements>.*) \} -> \((?P<outputs>.*)\)")
-_INPUT = re.compile(r"(a\d+): (\w+) (\w+) (\w+)")
-_STATEMENT = re.compile(r"(x\d+): (\w+) (\w+) = (\w+)(?: (.*))?")
-_OUTPUT = re.compile(r"(x\d+): (\w+)( shard)?")
+from jax_oneshot import _native
+
 _INFIX = {
     "add": "+",
     "subtract": "-",
@@ -32,10 +27,6 @@ _INFIX = {
 }
 _DIRECTIONS = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 _NAMES = {"reduce_sum": "row_sum", "reduce_max": "row_max", "reduce_min": "row_min", "exponential": "exp"}
-
-
-class RowProgramError(ValueError):
-    """The text is not a row program as the pass prints it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +56,8 @@ class Statement:
     dtype: str
     kind: str
     op: str
-    operands: tuple[str, ...] = ()
-    attribute: str = ""
+    operands: list[str]
+    attribute: str
 
     @property
     def reads_input(self) -> bool:
@@ -97,17 +88,12 @@ class RowProgram:
 
 
 def parse(text: str) -> RowProgram:
-    """Parses canonical text. Raises RowProgramError."""
-    found = _PROGRAM.fullmatch(text)
-    if not found:
-        raise RowProgramError(f"expected `v1 (inputs) {{ statements }} -> (outputs)`, got {text[:80]!r}")
+    """Parses the text of a row program. Raises ValueError."""
+    parts = _native.row_program_structure(text)
     return RowProgram(
-        tuple(Input(*_fields(_INPUT, part)) for part in found["inputs"].split(", ") if part),
-        tuple(_statement(part) for part in found["statements"].split("; ")),
-        tuple(
-            Output(name, kind, bool(shard))
-            for name, kind, shard in (_fields(_OUTPUT, part) for part in found["outputs"].split(", "))
-        ),
+        tuple(Input(**one) for one in parts["inputs"]),
+        tuple(Statement(**one) for one in parts["statements"]),
+        tuple(Output(**one) for one in parts["outputs"]),
     )
 
 
@@ -140,20 +126,3 @@ def operand_text(program: RowProgram, name: str) -> str:
     """The text of an operand: a constant's value, a load's input, else the statement's name."""
     one = program.statement(name)
     return one.attribute if one.op in ("constant", "load") else name
-
-
-def _statement(text: str) -> Statement:
-    name, dtype, kind, op, rest = _fields(_STATEMENT, text)
-    words = [word for word in (rest or "").split(", ") if word]
-    if op == "compare":
-        return Statement(name, dtype, kind, op, tuple(words[:2]), words[2].removeprefix("direction="))
-    if op in ("constant", "all_reduce", "all_gather", "load"):
-        return Statement(name, dtype, kind, op, (), words[0])
-    return Statement(name, dtype, kind, op, tuple(words))
-
-
-def _fields(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
-    found = pattern.fullmatch(text)
-    if not found:
-        raise RowProgramError(f"no part of a row program: {text[:80]!r}")
-    return found.groups()
