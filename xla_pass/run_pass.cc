@@ -19,6 +19,24 @@
 namespace jax_oneshot {
 namespace {
 
+template <typename Do>
+void ForEachLoop(const hlo::Module& module, PassReport* report, Do do_with) {
+  for (LoopCount& loop : report->loops) {
+    for (const hlo::Computation& computation : module.computations) {
+      if (computation.name == loop.computation) do_with(computation, &loop);
+    }
+  }
+}
+
+// The counts before the pass: it may have run on another module, made from this one.
+void CountOriginal(const hlo::Module& module, PassReport* report) {
+  report->instructions = module.InstructionCount();
+  report->collectives_before = CountCollectives(module);
+  ForEachLoop(module, report, [](const hlo::Computation& computation, LoopCount* loop) {
+    loop->collectives_before = CountCollectives(computation);
+  });
+}
+
 void UseOldNames(const Rotation& rotation, CallReport* call) {
   for (std::vector<std::string>* names : {&call->all_reduces, &call->replaces}) {
     for (std::string& name : *names) {
@@ -28,15 +46,8 @@ void UseOldNames(const Rotation& rotation, CallReport* call) {
   }
 }
 
-// Makes the report of a module with rotated loops refer to the original module.
-void SpeakOfOriginal(const hlo::Module& original, const Rotations& rotations, PassReport* report) {
-  report->instructions = original.InstructionCount();
-  report->collectives_before = CountCollectives(original);
-  for (LoopCount& loop : report->loops) {
-    for (const hlo::Computation& computation : original.computations) {
-      if (computation.name == loop.computation) loop.collectives_before = CountCollectives(computation);
-    }
-  }
+// Makes the verdicts of a module with rotated loops use the names of the original module.
+void UseOldNames(const Rotations& rotations, PassReport* report) {
   for (const Rotation& rotation : rotations.loops) {
     auto& verdicts = report->all_reduces;
     const auto is_first_round = [&](const Verdict& verdict) { return rotation.first_round.count(verdict.name) != 0; };
@@ -84,7 +95,7 @@ Result<PassResult> RunWithRotations(const hlo::Module& module, const PassOptions
     if (result) ReportRotations(rotations, &result->report);
     return result;
   }
-  SpeakOfOriginal(module, rotations, &last->report);
+  UseOldNames(rotations, &last->report);
   ReportRotations(rotations, &last->report);
   return *std::move(last);
 }
@@ -111,6 +122,15 @@ Verdict VerdictOfGone(const GoneSum& gone, const std::vector<Verdict>& others) {
   return verdict;
 }
 
+// The counts after the pass where it keeps the module.
+void CountWhatIsKept(const hlo::Module& module, const CombineLimits& limits, PassReport* report) {
+  const Graph graph(module);
+  report->collectives_after = CountCombined(module, limits);
+  ForEachLoop(module, report, [&](const hlo::Computation& computation, LoopCount* loop) {
+    loop->collectives_after = CountCombined(graph, computation.index, limits);
+  });
+}
+
 // If nothing is rewritten in the prepared module, the original is kept.
 Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule& prepared,
                                  const PassOptions& options) {
@@ -119,18 +139,7 @@ Result<PassResult> RunOnPrepared(const hlo::Module& module, const PreparedModule
   Result<PassResult> result = RunWithRotations(*parsed, options);
   if (!result) return result;
   PassReport& report = result->report;
-  report.instructions = module.InstructionCount();
-  report.collectives_before = CountCollectives(module);
-  const CombineLimits limits = CombinedAfterPass(options);
-  const Graph graph(module);
-  if (!result->module) report.collectives_after = CountCombined(module, limits);
-  for (LoopCount& loop : report.loops) {
-    for (const hlo::Computation& computation : module.computations) {
-      if (computation.name != loop.computation) continue;
-      loop.collectives_before = CountCollectives(computation);
-      if (!result->module) loop.collectives_after = CountCombined(graph, computation.index, limits);
-    }
-  }
+  if (!result->module) CountWhatIsKept(module, CombinedAfterPass(options), &report);
   // Last first: the all-reduce that replaced one may have been removed later itself.
   for (auto gone = prepared.gone.rbegin(); gone != prepared.gone.rend(); ++gone) {
     report.all_reduces.push_back(VerdictOfGone(*gone, report.all_reduces));
@@ -154,6 +163,20 @@ Result<bool> IsWorthPreparing(const hlo::Module& module, const PreparedModule& p
   return left <= CountCombined(module, CombinedAfterPass(options));
 }
 
+Result<PassResult> RunOnModule(const hlo::Module& module, const PassOptions& options) {
+  const bool leaves_all = options.keep_all.has_value() || options.max_rewrites == 0 || module.has_schedule;
+  if (leaves_all) return RunPlainPass(module, options);
+  const Result<PreparedModule> prepared = PrepareSums(module, options.platform == Platform::kCuda);
+  if (!prepared) return Err(prepared.error());
+  if (prepared->bytes.empty()) return RunWithRotations(module, options);
+  Result<PassResult> result = RunOnPrepared(module, *prepared, options);
+  if (!result) return result;
+  const Result<bool> is_worth_it = IsWorthPreparing(module, *prepared, *result, options);
+  if (!is_worth_it) return Err(is_worth_it.error());
+  if (!*is_worth_it) return RunWithRotations(module, options);
+  return result;
+}
+
 }  // namespace
 
 Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& options) {
@@ -163,16 +186,8 @@ Result<PassResult> RunPass(std::string_view module_bytes, const PassOptions& opt
   }
   Result<hlo::Module> module = hlo::ParseModule(module_bytes);
   if (!module) return Err(module.error());
-  const bool leaves_all = options.keep_all.has_value() || options.max_rewrites == 0 || module->has_schedule;
-  if (leaves_all) return RunPlainPass(*module, options);
-  const Result<PreparedModule> prepared = PrepareSums(*module, options.platform == Platform::kCuda);
-  if (!prepared) return Err(prepared.error());
-  if (prepared->bytes.empty()) return RunWithRotations(*module, options);
-  Result<PassResult> result = RunOnPrepared(*module, *prepared, options);
-  if (!result) return result;
-  const Result<bool> is_worth_it = IsWorthPreparing(*module, *prepared, *result, options);
-  if (!is_worth_it) return Err(is_worth_it.error());
-  if (!*is_worth_it) return RunWithRotations(*module, options);
+  Result<PassResult> result = RunOnModule(*module, options);
+  if (result) CountOriginal(*module, &result->report);
   return result;
 }
 
