@@ -28,26 +28,27 @@ bench-module: build
 	@tools/setup bench
 
 test: bench-module  ## all tests, C++ (through bazel test) and Python, on both supported versions of jax
-	@tools/setup demo third_party
+	@tools/setup dev demo third_party
 	@tools/setup browser || echo 'Without a browser the tests of the report in one are left out.'
 	@tools/step 'Building the C++ tests' tools/bazel build --keep_going --build_tests_only //... || true
 	@$(PYTHON_ENV) -m pytest $(ARGS)
 
 test-gpu: build  ## the tests that need a GPU; ARGS=sanitize: small cases under compute-sanitizer too
-	@tools/setup demo
+	@tools/setup dev demo
 	@tools/gpu pack build/gpu && tools/gpu run build/gpu $(ARGS)
 
 demo: build  ## runs a tensor-parallel decoder with the pass off and on; compares and times them
+	@tools/setup dev
 	@tools/setup demo || echo 'Without the CUDA plug-in the demo leaves out its part for GPUs.'
 	@rm -rf build/demo
 	@$(PYTHON_ENV) -m jax_oneshot demo --dump build/demo $(ARGS)
 
 bench: bench-module  ## the benchmarks; tables on the screen, figures in benchmarks/results/
-	@tools/setup demo plot
+	@tools/setup dev demo plot
 	@$(PYTHON_ENV) -m jax_oneshot bench $(ARGS)
 
 fuzz: build  ## bytes, texts and whole programs, each for FUZZ_SECONDS; ARGS=programs or bytes: only these
-	@tools/setup $(if $(filter programs,$(ARGS)),,fuzz)
+	@tools/setup dev $(if $(filter programs,$(ARGS)),,fuzz)
 	@tools/setup demo || echo 'Without the CUDA plug-in programs are not compiled for GPUs.'
 	@tools/fuzz $(FUZZ_SECONDS) $(ARGS)
 
@@ -58,11 +59,11 @@ tsan: build  ## the C++ tests of the kernels under ThreadSanitizer
 	@tools/step 'Testing under ThreadSanitizer' tools/bazel test --config=tsan //base/... //row_program/... //ffi_kernels/...
 
 lint: build  ## ruff, mypy, shellcheck, buildifier, clang-format, clang-tidy, SPDX lines
-	@tools/setup lint demo third_party
+	@tools/setup dev lint demo third_party
 	@tools/lint
 
 format:  ## formats the sources
-	@tools/setup venv lint
+	@tools/setup venv dev lint
 	@tools/lint fix
 
 wheel: build  ## dist/*.whl for every Linux that jaxlib's wheels run on; built by zig, checked by auditwheel and in a bare .venv

@@ -21,7 +21,7 @@ MARKERS = (
 RUNS = ("off", "on", "on, no command buffers")
 
 # `gpus` of tests/gpu/tp_decode.py; results from before 2026-11-25 lack it.
-PLACES = {"one": "on one GPU", "each": "on a GPU each", "together": "on a GPU each, one process"}
+GPUS_OF_RANKS = {"one": "on one GPU", "each": "on a GPU each", "together": "on a GPU each, one process"}
 
 
 def table(results: Iterable[dict[str, Any]]) -> str:
@@ -30,7 +30,7 @@ def table(results: Iterable[dict[str, Any]]) -> str:
     rows = []
     for result in results:
         setup, verdicts = result["setup"], result["verdicts"]
-        cells = [f"{setup['ranks']} {PLACES[setup.get('gpus', 'one')]}: {model_name(setup['model'])}"]
+        cells = [f"{setup['ranks']} {GPUS_OF_RANKS[setup.get('gpus', 'one')]}: {model_name(setup['model'])}"]
         cells += [_times(result[run]) for run in RUNS]
         cells += [f"{verdicts.get('fused', 0) + verdicts.get('plain', 0)} of {sum(verdicts.values())}"]
         cells += ["yes" if all(result[run]["tokens_equal"] for run in RUNS) else "no"]

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tensor-parallel decode through JAX on real GPUs: off, on, and with a rank that dies.
 
+A test and no benchmark: it fails if tokens differ, nothing was fused or a wait does not end; the times of a step, on
+ranks that may share a GPU, only show that nothing waits. `bench decode` measures. pytest does not run it, because the
+ranks are processes on a machine that may have nothing but the packed folder of `tools/gpu pack`.
+
 Needs an NVIDIA GPU, JAX with its CUDA plug-in, and jax_oneshot. --gpus says where the ranks are:
 
     one       all on the first GPU, a process per rank. Needs NCCL >= 2.30 (NCCL_MULTI_RANK_GPU_ENABLE). Starts MPS if

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
 from hlo_fixture import GROUPS_8, all_reduce, entry, lone, run_pass
 from jax_oneshot.message_limits import NEVER
@@ -360,64 +358,3 @@ def test_calls_go_by_two_shots_from_so_many_bytes_on_by_the_size_of_the_group() 
     run = run_pass(lone(), two_shot_from=two_shot_from)
     assert 'algorithm = "one_shot"' in (run.after or "")
     assert run.report["calls"][0]["algorithm"] == "one_shot"
-
-
-SIBLINGS = entry(f"""
-    %p = f32[8,64]{{1,0}} parameter(0)
-    %q = f32[4,32]{{1,0}} parameter(1)
-    %first = {all_reduce("%p", "f32[8,64]{1,0}")}
-    %second = {all_reduce("%q", "f32[4,32]{1,0}", groups=GROUPS_8.replace("channel_id=1", "channel_id=2"))}
-    %n = f32[8,64]{{1,0}} negate(%first)
-    ROOT %t = (f32[8,64]{{1,0}}, f32[4,32]{{1,0}}) tuple(%n, %second)""")
-
-
-def test_all_reduces_of_which_xla_makes_one_are_left_to_it() -> None:
-    run = run_pass(SIBLINGS, combine=(1 << 20, 100))
-    why = "XLA's combiner merges it with others: 1 collectives, against 2 with the calls"
-    assert [verdict["reason"] for verdict in run.verdicts] == [why, why]
-    assert run.after is None
-    assert (run.report["collectives_before"], run.report["collectives_after"]) == (2, 1)
-
-
-@pytest.mark.parametrize("combine", [(0, 0), (1 << 20, 1), (8 * 64 * 4, 100)])
-def test_all_reduces_that_xla_does_not_combine_become_calls(combine: tuple[int, int]) -> None:
-    run = run_pass(SIBLINGS, combine=combine)
-    assert [verdict["verdict"] for verdict in run.verdicts] == ["fused", "plain"]
-    assert run.report["collectives_after"] == 2
-
-
-def test_a_result_that_updates_a_donated_parameter_lies_where_it_lay() -> None:
-    text = entry(f"""
-        %p = f32[8,64]{{1,0}} parameter(0)
-        %m = f32[8,64]{{1,0}} parameter(1)
-        %ar = {all_reduce("%p", "f32[8,64]{1,0}")}
-        ROOT %new = f32[8,64]{{1,0}} add(%m, %ar)""")
-    donated = text.replace("HloModule test", "HloModule test, input_output_alias={ {}: (1, {}, may-alias) }")
-    assert "output_to_operand_aliasing={{}: (1, {})}" in str(run_pass(donated).after)
-    assert "output_to_operand_aliasing" not in str(run_pass(text).after)
-    assert "output_to_operand_aliasing" not in str(run_pass(donated, platform="cpu").after)
-    other = text.replace("HloModule test", "HloModule test, input_output_alias={ {}: (0, {}, may-alias) }")
-    assert "output_to_operand_aliasing" not in str(run_pass(other).after), "messages are pushed from it"
-
-
-COPIED = entry(f"""
-    %x = f32[8,64]{{1,0}} parameter(0)
-    %p = f32[8,64]{{1,0}} parameter(1)
-    %c = f32[8,64]{{1,0}} copy(%x)
-    %y = f32[8,64]{{1,0}} negate(%c)
-    %ar = {all_reduce("%p", "f32[8,64]{1,0}")}
-    %z = f32[8,64]{{1,0}} add(%ar, %c)
-    ROOT %t = (f32[8,64]{{1,0}}, f32[8,64]{{1,0}}) tuple(%y, %z)""")
-DONATED = COPIED.replace("HloModule test", "HloModule test, input_output_alias={ {0}: (0, {}, may-alias) }")
-
-
-@pytest.mark.parametrize(
-    ("text", "platform", "operands"),
-    [(COPIED, "cpu", "%p, %x"), (DONATED, "cuda", "%p, %x"), (DONATED, "cpu", "%p, %c")],
-)
-def test_on_the_cpu_a_call_reads_the_copy_of_a_donated_argument(
-    text: str, platform: Literal["cpu", "cuda"], operands: str
-) -> None:
-    """XLA:CPU inserts copies before the pass: %y is written over %x, maybe before the call runs."""
-    (call,) = [line for line in run_pass(text, platform=platform).body if "custom-call(" in line]
-    assert f"custom-call({operands}" in call

@@ -18,7 +18,6 @@ from typing import Any
 
 from jax_oneshot.demo.compare import Worker, WorkerError
 
-PLACES = ("each", "together")
 GPU_ENVIRONMENT = {"JAX_PLATFORMS": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # of every process
 _POLL_S = 0.1
 _COMMAND = [sys.executable, "-m", "jax_oneshot.benchmarks.decode.worker"]
