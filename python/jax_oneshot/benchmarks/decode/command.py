@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jax_oneshot.benchmarks.arguments import counts, positive
 from jax_oneshot.benchmarks.decode import sizes
 from jax_oneshot.benchmarks.decode.variants import Variant, known, plugin_version, with_calls_per_graph
+
+if TYPE_CHECKING:
+    from jax_oneshot.benchmarks.decode.fleet import Layout
 
 _CPU_RANKS = 8
 
@@ -71,21 +74,10 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
       ValueError: flags contradict each other, or this machine lacks what they name.
       WorkerError: a model does not run with the pass off.
     """
-    from jax_oneshot.benchmarks.decode.fleet import Layout
     from jax_oneshot.benchmarks.decode.measure import Request, floor_us
     from jax_oneshot.benchmarks.decode.measure import measure as measure_one
-    from jax_oneshot.nvidia_driver import gpu_count
 
-    gpus = gpu_count()
-    if gpus == 0 and arguments.size == "true":
-        raise ValueError("no GPU here, and models of true size take GPUs; to try it on CPU devices: --size tiny")
-    place = arguments.gpus or ("each" if gpus else "together")
-    if place == "one" or (place == "each" and gpus == 0):
-        raise ValueError(f"decode has no --gpus {place} here; expected {'each or ' if gpus else ''}together")
-    ranks = arguments.ranks or [gpus or _CPU_RANKS]
-    if len(ranks) > 1 or ranks[0] < 2:
-        raise ValueError(f"decode takes one number of ranks, at least 2; got {', '.join(map(str, ranks))}")
-    layout = Layout(ranks[0], place, "cuda" if gpus else "cpu")
+    layout = _layout(arguments)
     for name in arguments.model or sizes.TRUE:
         model = sizes.model(
             name, arguments.size, batch=arguments.batch, context=arguments.context, layers=arguments.layers
@@ -108,6 +100,22 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
         result = measure_one(request, told)
         floor = floor_us(layout, arguments.batch, model["hidden"]) if arguments.profile else None
         yield name, result | {"floor_us": floor}
+
+
+def _layout(arguments: argparse.Namespace) -> Layout:
+    from jax_oneshot.benchmarks.decode.fleet import Layout
+    from jax_oneshot.nvidia_driver import gpu_count
+
+    gpus = gpu_count()
+    if gpus == 0 and arguments.size == "true":
+        raise ValueError("no GPU here, and models of true size take GPUs; to try it on CPU devices: --size tiny")
+    place = arguments.gpus or ("each" if gpus else "together")
+    if place == "one" or (place == "each" and gpus == 0):
+        raise ValueError(f"decode has no --gpus {place} here; expected {'each or ' if gpus else ''}together")
+    ranks = arguments.ranks or [gpus or _CPU_RANKS]
+    if len(ranks) > 1 or ranks[0] < 2:
+        raise ValueError(f"decode takes one number of ranks, at least 2; got {', '.join(map(str, ranks))}")
+    return Layout(ranks[0], place, "cuda" if gpus else "cpu")
 
 
 def _variants(arguments: argparse.Namespace, platform: str) -> list[Variant]:
