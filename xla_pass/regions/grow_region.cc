@@ -13,10 +13,9 @@
 #include <vector>
 
 #include "xla_pass/regions/around_collectives.h"
-#include "xla_pass/regions/join_sums.h"
+#include "xla_pass/regions/region_seed.h"
 #include "xla_pass/regions/trim_region.h"
 #include "xla_pass/shards/shard_source.h"
-#include "xla_pass/translate/readable_operand.h"
 #include "xla_pass/translate/row_translator.h"
 #include "xla_pass/verdict/reason.h"
 
@@ -27,74 +26,61 @@ using hlo::Opcode;
 
 // Keeps programs within the limits of ValidateRowProgram and the kernels.
 constexpr int kMaxMembers = 256;
-// Elements of one all-reduce in one call: each is a row that the kernels keep in registers.
-constexpr size_t kMaxElementsTogether = 8;
-
+// Grows one region from one seed.
 class Grower {
  public:
-  Grower(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, const GrowOptions& options)
-      : graph_(graph), sites_(sites), order_(order), options_(options) {}
+  Grower(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, const GrowOptions& options,
+         RegionSeed* seed)
+      : graph_(graph),
+        sites_(sites),
+        order_(order),
+        options_(options),
+        seed_(*seed),
+        site_(sites.site(seed->sites()[0].site)),
+        computation_(graph.computation_index(site_.all_reduce)) {}
 
-  Decision<Region> Run(SiteRef seed) {
-    sums_.seeds = {seed};
-    const Site& site = sites_.site(seed.site);
-    computation_ = graph_.computation_index(site.all_reduce);
-    sums_.extent = {sites_.element(seed).rows, sites_.element(seed).width};
-    AddElementsLike(seed);
-    const bool may_grow = site.reducer == Reducer::kSum;
-    if (!may_grow)
-      ends_ = MakeReason<ReasonId::kNoEpilogueForReducer>(site.reducer == Reducer::kMax ? "maximum" : "minimum");
-    const RowExtent rows_of_sums = sums_.extent;
-    if (may_grow && GrowFromShards(site)) {
-      Decision<Region> norm = Finish();
-      if (norm && !norm->kept_because) return norm;
-      source_.reset();
-      sums_.extent = rows_of_sums;
-    }
-    // Each iteration finishes, finds one more all-reduce to sum, or drops one whose sum nothing uses.
-    while (may_grow && !GrowOnce()) {
-    }
-    if (!may_grow) Reset();
+  // The seed alone.
+  Decision<Region> Ungrown(Reason ends) {
+    Reset();
+    ends_ = std::move(ends);
     return Finish();
   }
 
- private:
-  // A tuple all-reduce is one exchange, so its elements of one extent stay together, connected or not.
-  void AddElementsLike(SiteRef seed) {
-    const std::vector<SiteElement>& elements = sites_.site(seed.site).elements;
-    for (int e = seed.element + 1; e < static_cast<int>(elements.size()); ++e) {
-      const SiteElement& element = elements[e];
-      if (element.results.empty() || order_.region(element.results[0]) >= 0) continue;
-      if (element.rows != sums_.extent.rows || element.width != sums_.extent.width) continue;
-      if (sums_.seeds.size() < kMaxElementsTogether) sums_.seeds.push_back({seed.site, e});
+  Decision<Region> Grow() {
+    // Each iteration finishes, finds one more all-reduce to sum, or drops one whose sum nothing uses.
+    while (GrowFromStart() == Growth::kStartAgain) {
     }
-    sums_.given = sums_.seeds.size();
+    return Finish();
   }
+
+  // Grows a norm around an all-reduce of row sums, up to its all-gather. None if the all-reduce is not part of one.
+  std::optional<Region> GrowNorm(const ShardSource& source) {
+    Reset();
+    const int64_t bytes = MessageBytes(*graph_.at(source.node).shape);
+    const bool is_gathered =
+        translator_->Computes(source.node) && bytes <= options_.max_bytes.at(static_cast<size_t>(site_.group_size));
+    if (!is_gathered) return std::nullopt;
+    // The second time without the all-gathers that others read too.
+    if (GrowFromStart() == Growth::kStartAgain && GrowFromStart() == Growth::kStartAgain) return std::nullopt;
+    KeepAroundCollectives();
+    if (!IsNorm(site_.all_reduce, Trim(seed_.members()).members)) return std::nullopt;
+    Decision<Region> norm = Finish();
+    if (!norm || norm->kept_because) return std::nullopt;
+    return *std::move(norm);
+  }
+
+ private:
+  // kStartAgain: the seed has changed, or what may be looked through.
+  enum class Growth : uint8_t { kComplete, kStartAgain };
 
   void Reset() {
-    const Site& site = sites_.site(sums_.seeds[0].site);
     translator_ = std::make_unique<RowTranslator>(
         graph_,
-        TranslatorScope{computation_, sums_.extent, &site.groups, [this](Node node) { return IsOpaque(node); },
-                        [this, &site](Node node) { return options_.replication->For(site.groups).IsSame(node); },
+        TranslatorScope{computation_, seed_.extent(), &site_.groups, [this](Node node) { return IsOpaque(node); },
+                        [this](Node node) { return options_.replication->For(site_.groups).IsSame(node); },
                         order_.steps(), options_.overwritten});
-    members_.Truncate(0);
-    if (source_) {
-      (void)translator_->AddShard(source_->node, {source_->split});  // cannot fail: checked in GrowFromShards
-      return;
-    }
-    for (const SiteRef& seed : sums_.seeds) {
-      AddSeed(translator_.get(), seed);
-      for (Node result : sites_.element(seed).results) members_.Insert(result);
-    }
-  }
-
-  void AddSeed(RowTranslator* translator, const SiteRef& seed) const {
-    const Site& site = sites_.site(seed.site);
-    const SiteElement& element = sites_.element(seed);
-    const Node operand =
-        ReadableOperand(graph_, order_, options_.overwritten, graph_.operand(site.all_reduce, element.operand));
-    translator->AddAllReduce(site.reducer, operand, element.results, element.dtype);
+    seed_.AddTo(translator_.get());
+    members_ = seed_.members();
   }
 
   bool IsOpaque(Node node) const {
@@ -127,27 +113,6 @@ class Grower {
     return true;
   }
 
-  // Tries to grow a norm of shards around an all-reduce of row sums, up to its all-gather. Returns false, and restores
-  // the state, if it is not part of such a norm.
-  bool GrowFromShards(const Site& site) {
-    const RowExtent rows_of_sums = sums_.extent;
-    source_ = FindShardSource(graph_, site.all_reduce, site.group_size);
-    if (source_) {
-      sums_.extent = source_->extent;
-      const int64_t bytes = MessageBytes(*graph_.at(source_->node).shape);
-      Reset();
-      const bool gathered =
-          translator_->Computes(source_->node) && bytes <= options_.max_bytes.at(static_cast<size_t>(site.group_size));
-      if (gathered && (GrowOnce() || GrowOnce())) {
-        KeepAroundCollectives();
-        if (IsNorm(site.all_reduce, Trim(SeedResults()).members)) return true;
-      }
-    }
-    source_.reset();
-    sums_.extent = rows_of_sums;
-    return false;
-  }
-
   // True if the trimmed region contains the all-reduce and an all-gather.
   bool IsNorm(Node all_reduce, const std::vector<Node>& members) const {
     return std::find(members.begin(), members.end(), all_reduce) != members.end() &&
@@ -161,14 +126,13 @@ class Grower {
     for (Node member : kept) members_.Insert(member);
   }
 
-  // Grows from the current seeds. Returns false if a seed was added or removed: grow again.
-  bool GrowOnce() {
+  Growth GrowFromStart() {
     Reset();
     end_node_ = kNoNode;
     ends_ = MakeReason<ReasonId::kRegionComplete>();
     frontier_.clear();
-    for (Node member : members_.keys()) PushUsers(member);
-    if (source_) PushUsers(source_->node);
+    const NodeSet values = seed_.values();
+    for (Node value : values.keys()) PushUsers(value);
     Node last = kNoNode;
     while (!frontier_.empty()) {
       const Node unit = PopLowest();
@@ -179,11 +143,12 @@ class Grower {
         NoteEnd(unit, attempt.error());
         continue;
       }
-      if (*attempt == Attempt::kFoundAnotherSum) return false;
+      if (*attempt == Attempt::kFoundAnotherSum) return Growth::kStartAgain;
       members_.Insert(unit);
       PushUsers(unit);
     }
-    return DropUselessSeed() && KeepWantedGathers();
+    const bool changed = seed_.DropUseless(translator_->builder().program()) || !KeepWantedGathers();
+    return changed ? Growth::kStartAgain : Growth::kComplete;
   }
 
   // Queues the users, lowest level first. A user of two members is queued twice and comes up twice in a row, because
@@ -213,7 +178,7 @@ class Grower {
     if (Decision<void> translated = translator_->TranslateUnit(unit); !translated) return Refuse(translated.error());
     for (size_t i = operands_before; i < translator_->operands().size(); ++i) {
       for (Node leaf : translator_->operands()[i].leaves) {
-        if (Join(leaf)) return Attempt::kFoundAnotherSum;
+        if (seed_.Join(leaf, members_)) return Attempt::kFoundAnotherSum;
         if (order_.DependsOn(leaf, members_)) {
           translator_->TakeBackLastUnit();
           return Refuse<ReasonId::kOperandFromRegion>(graph_.at(leaf).name);
@@ -221,25 +186,6 @@ class Grower {
       }
     }
     return Attempt::kAdded;
-  }
-
-  // Searches behind an operand for an all-reduce that can be summed in the same exchange, and makes it a seed.
-  bool Join(Node leaf) {
-    if (source_) return false;
-    const SiteRef found = FindSumBehind(leaf, sums_, members_, graph_, sites_, order_);
-    if (found.site < 0) return false;
-    sums_.seeds.push_back(found);
-    return true;
-  }
-
-  // Rejects a joined all-reduce that no statement connects with the first one. Returns true if there is none.
-  bool DropUselessSeed() {
-    if (sums_.seeds.size() == sums_.given) return true;
-    const int useless = FindUselessSum(translator_->builder().program(), sums_.given);
-    if (useless < 0) return true;
-    sums_.rejected.push_back(sums_.seeds[useless]);
-    sums_.seeds.erase(sums_.seeds.begin() + useless);
-    return false;
   }
 
   void NoteEnd(Node unit, const Reason& why) {
@@ -255,22 +201,12 @@ class Grower {
     NoteEnd(node, MakeReason<ReasonId::kStaysTransposed>());
   }
 
-  // The results of the summed all-reduces.
-  NodeSet SeedResults() const {
-    NodeSet seed_results;
-    if (source_) return seed_results;
-    for (const SiteRef& seed : sums_.seeds) {
-      for (Node result : sites_.element(seed).results) seed_results.Insert(result);
-    }
-    return seed_results;
-  }
-
   TrimmedRegion Trim(const NodeSet& seed_results) const {
     return TrimRegion(graph_, *translator_, order_, members_, seed_results, options_.compiler_fuses_later);
   }
 
   Decision<Region> Finish() {
-    const NodeSet seed_results = SeedResults();
+    const NodeSet seed_results = seed_.members();
     const TrimmedRegion trimmed = Trim(seed_results);
     NoteTransposed(trimmed.transposed);
     if (trimmed.members.size() != members_.size()) {
@@ -293,8 +229,8 @@ class Grower {
 
   Decision<Region> Emit(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
     Region region;
-    region.seeds = sums_.seeds;
-    region.extent = sums_.extent;
+    region.seeds = seed_.sites();
+    region.extent = seed_.extent();
     region.ends = ends_;
     region.kept_because = LayoutProblem(trimmed, seed_results);
     if (region.kept_because) return region;
@@ -306,7 +242,7 @@ class Grower {
         continue;
       }
       region.members.push_back(member);
-      if (!seed_results.Contains(member)) region.absorbed_instructions += translator_->InstructionCount(member);
+      if (!seed_results.Contains(member)) region.absorbed_instructions += InstructionCount(graph_, member);
     }
     Decision<std::vector<Output>> outputs = EmitOutputs(trimmed, seed_results, &region);
     if (!outputs) return Refuse(outputs.error());
@@ -325,7 +261,7 @@ class Grower {
   // An all-reduce with another layout is accepted if it has no outside users in that layout and its operand can be read
   // row by row. If one exchange carries several values, another layout costs a copy but no exchange.
   std::optional<Reason> LayoutProblem(const TrimmedRegion& trimmed, const NodeSet& seed_results) const {
-    if (sums_.seeds.size() > 1) return std::nullopt;
+    if (seed_.sites().size() > 1) return std::nullopt;
     const std::vector<Input>& inputs = translator_->builder().program().inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const hlo::Shape& shape = *graph_.at(translator_->operands()[i].node).shape;
@@ -368,7 +304,7 @@ class Grower {
       const Opcode opcode = graph_.at(member).opcode;
       if (opcode == Opcode::kAllGather) region->all_gathers.push_back(member);
       const auto is_seed = [&](const SiteRef& seed) { return sites_.site(seed.site).all_reduce == member; };
-      if (opcode == Opcode::kAllReduce && std::none_of(sums_.seeds.begin(), sums_.seeds.end(), is_seed)) {
+      if (opcode == Opcode::kAllReduce && std::none_of(region->seeds.begin(), region->seeds.end(), is_seed)) {
         region->inner_all_reduces.push_back(member);
       }
     }
@@ -378,9 +314,9 @@ class Grower {
   const SiteTable& sites_;
   const DependencyOrder& order_;
   const GrowOptions& options_;
-  int computation_ = 0;
-  GrowingSums sums_;
-  std::optional<ShardSource> source_;  // if set, the region is grown from this and not from the seed's sum
+  RegionSeed& seed_;
+  const Site& site_;  // of the first all-reduce
+  const int computation_;
   NodeSet kept_gathers_;
   std::unique_ptr<RowTranslator> translator_;
   NodeSet members_;                             // in insertion order: operands first
@@ -393,7 +329,18 @@ class Grower {
 
 Decision<Region> GrowRegion(const Graph& graph, const SiteTable& sites, const DependencyOrder& order, SiteRef seed,
                             const GrowOptions& options) {
-  return Grower(graph, sites, order, options).Run(seed);
+  const Site& site = sites.site(seed.site);
+  SumsSeed sums(graph, sites, order, options.overwritten, seed);
+  Grower from_sums(graph, sites, order, options, &sums);
+  if (site.reducer != Reducer::kSum) {
+    const char* name = site.reducer == Reducer::kMax ? "maximum" : "minimum";
+    return from_sums.Ungrown(MakeReason<ReasonId::kNoEpilogueForReducer>(name));
+  }
+  if (const auto source = FindShardSource(graph, site.all_reduce, site.group_size)) {
+    ShardSeed shard(*source, sums.sites());
+    if (auto norm = Grower(graph, sites, order, options, &shard).GrowNorm(*source)) return *std::move(norm);
+  }
+  return from_sums.Grow();
 }
 
 }  // namespace jax_oneshot

@@ -127,6 +127,23 @@ TEST(GrowRegion, GivesAMaximumNoEpilogue) {
   EXPECT_EQ(region.absorbed_instructions, 0);
 }
 
+TEST(GrowRegion, CountsTheInstructionsOfAFusionButNotItsElements) {
+  const std::string both = R"(
+    both { p = f32[8,128] parameter(0)
+           p1 = f32[8,128] parameter(1)
+           q = f32[8,128] negate(p)
+           r = f32[8,128] abs(p1)
+           results = (f32[8,128], f32[8,128]) tuple(q, r) } )";
+  TestGraph test(both + R"(
+    main { a = f32[8,128] parameter(0)
+           f = (f32[8,128], f32[8,128]) fusion(a, a), calls=both
+           e = f32[8,128] get-tuple-element(f), index=0
+           n = f32[8,128] negate(e) })");
+  EXPECT_EQ(InstructionCount(test.graph(), test["f"]), 2);
+  EXPECT_EQ(InstructionCount(test.graph(), test["e"]), 0);
+  EXPECT_EQ(InstructionCount(test.graph(), test["n"]), 1);
+}
+
 TEST(GrowRegion, LeavesToAFusingCompilerWhatIsFreeThere) {
   const std::string body = kNorm + std::string(R"(
          q = f32[8,32] dot(n, w)

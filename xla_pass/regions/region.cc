@@ -16,6 +16,18 @@ std::vector<Node> Region::InputLeaves() const {
   return leaves;
 }
 
+int64_t InstructionCount(const Graph& graph, Node unit) {
+  const int fused = graph.fused_computation(unit);
+  if (fused < 0) return graph.at(unit).opcode == hlo::Opcode::kGetTupleElement ? 0 : 1;
+  const hlo::Computation& computation = graph.module().computations[fused];
+  int64_t count = 0;
+  for (const hlo::Instruction& instruction : computation.instructions) {
+    count += instruction.opcode != hlo::Opcode::kParameter && instruction.opcode != hlo::Opcode::kTuple &&
+             instruction.opcode != hlo::Opcode::kConstant;
+  }
+  return count;
+}
+
 int SiteTable::Add(Site site) {
   const int index = static_cast<int>(sites_.size());
   for (int e = 0; e < static_cast<int>(site.elements.size()); ++e) {

@@ -45,6 +45,9 @@ struct Region {
   std::vector<Node> InputLeaves() const;  // every instruction it reads
 };
 
+// The number of elementary instructions in a unit, which is an instruction or a fusion.
+int64_t InstructionCount(const Graph& graph, Node unit);
+
 // The sites of one computation, indexed by their results.
 class SiteTable {
  public:

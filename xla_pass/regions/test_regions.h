@@ -71,6 +71,7 @@ class Growth {
     return DecideRegions(test_.graph(), sites_, options, &order_);
   }
   GrowOptions& options() { return options_; }
+  const DependencyOrder& order() const { return order_; }
   StepBudget& steps() { return steps_; }
   SiteTable& sites() { return sites_; }
   const TestGraph& test() const { return test_; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "xla_pass/graph/op_table.h"
+#include "xla_pass/rows/row_moves.h"
 
 namespace jax_oneshot {
 namespace {
@@ -75,9 +76,8 @@ Node StepBack(const Graph& graph, Node node, int* split) {
   if ((!IsReduction(opcode) && !IsMove(opcode)) || graph.operand_count(node) == 0) return kNoNode;
   const Node next = graph.operand(node, 0);
   if (!IsMove(opcode)) return next;
-  const auto before =
-      RowLayoutAfterReshape(graph.at(node).shape->dimensions, {*split}, graph.at(next).shape->dimensions);
-  if (!before) return kNoNode;
+  const std::optional<RowLayout> before = RowLayoutBeforeMove(graph, node, {*split});
+  if (!before || before->columns_first) return kNoNode;
   *split = before->split;
   return next;
 }

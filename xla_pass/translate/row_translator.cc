@@ -389,16 +389,4 @@ Decision<Output> RowTranslator::ExportOf(Node node, LayoutRule layouts) const {
   return Output{value.id, Join(kind, builder_.kind(value.id)), value.distribution == Distribution::kShard};
 }
 
-int64_t RowTranslator::InstructionCount(Node unit) const {
-  const int fused = graph_.fused_computation(unit);
-  if (fused < 0) return graph_.at(unit).opcode == Opcode::kGetTupleElement ? 0 : 1;
-  const hlo::Computation& computation = graph_.module().computations[fused];
-  int64_t count = 0;
-  for (const hlo::Instruction& instruction : computation.instructions) {
-    count += instruction.opcode != Opcode::kParameter && instruction.opcode != Opcode::kTuple &&
-             instruction.opcode != Opcode::kConstant;
-  }
-  return count;
-}
-
 }  // namespace jax_oneshot

@@ -69,8 +69,6 @@ class RowTranslator {
   std::vector<Node> AllGathersOfOperands() const { return externals_.AllGathers(); }
   const ProgramBuilder& builder() const { return builder_; }
   bool Computes(Node node) const { return known_.Contains(node); }
-  // The number of elementary instructions in a unit.
-  int64_t InstructionCount(Node unit) const;
 
  private:
   // A partially computed row reduction; the value's id is that of the reduced value. Either windows have been reduced

@@ -121,7 +121,7 @@ TEST(RowTranslator, WritesANormOfShardsAsOneOfWholeRows) {
   EXPECT_EQ(shards.Translate({"c", "s", "m", "t", "b", "n", "y"}), "");
   EXPECT_EQ(shards.Program({"y"}), whole.Program({"y"}));
   EXPECT_EQ(shards.Program({"m"}), "%m is a partial row reduction");
-  EXPECT_TRUE(shards.translator().ExportOf(shards["n"])->shard) << "who wants its columns only gets those";
+  EXPECT_TRUE(shards.translator().ExportOf(shards["n"])->shard) << "users of the local shard receive only that";
 }
 
 TEST(RowTranslator, CompletesSeveralRowSumsThatOneAllReduceCarries) {
@@ -184,7 +184,6 @@ TEST(RowTranslator, TakesAFusionWholeOrNotAtAll) {
   EXPECT_FALSE(t.translator().Computes(t["v"])) << "nothing of it stays";
   EXPECT_EQ(t.Translate({"f"}), "");
   EXPECT_EQ(t.Program({"f"}), "x1: f32 row = negate x0; x2: f32 row = abs x1 } -> (x2: row)");
-  EXPECT_EQ(t.translator().InstructionCount(t["f"]), 2);
 }
 
 TEST(RowTranslator, ReadsTheElementsOfAFusionOfSeveral) {
@@ -198,7 +197,6 @@ TEST(RowTranslator, ReadsTheElementsOfAFusionOfSeveral) {
   Translation t("f = (f32[8,128], f32[8,128]) fusion(ar, ar), calls=two" + element, two);
   EXPECT_EQ(t.Translate({"f", "e"}), "");
   EXPECT_EQ(t.Program({"e"}), "x1: f32 row = negate x0 } -> (x1: row)");
-  EXPECT_EQ(t.translator().InstructionCount(t["e"]), 0) << "an element is no work";
   Translation half("f = (f32[8,128], f32[8,128]) fusion(ar, x), calls=two" + element, two);
   EXPECT_EQ(half.Translate({"f"}), "one of its results does not depend on the all-reduce");
 }
