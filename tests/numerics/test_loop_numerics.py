@@ -64,7 +64,8 @@ def test_rotated_loops_compute_what_the_model_says(
     assert len(found) == len(FIXED)
     assert max(found) < LARGEST_ERROR, dict(zip(FIXED, found, strict=True))
     rotated = [one["rotated"] for report in read_reports(str(dump)) for one in report["rotations"]]
-    assert rotated == [True] * len(FIXED)
+    # A value that is also collected may be read too late to be written in place.
+    assert rotated == [not model.collect for model in FIXED]
 
 
 def test_random_loops_compute_what_the_model_says(

@@ -6,14 +6,11 @@
 #include <string_view>
 #include <utility>
 
-#include "xla_pass/hlo_view/fields.h"
 #include "xla_pass/rewrite/changed_bytes.h"
 #include "xla_pass/rewrite/instruction_bytes.h"
 #include "xla_pass/rewrite/new_ids.h"
 #include "xla_pass/rewrite/splice.h"
 #include "xla_pass/rotate/computation_copies.h"
-#include "xla_pass/rotate/readers_in_time.h"
-#include "xla_pass/wire/wire.h"
 
 namespace jax_oneshot {
 namespace {
@@ -22,13 +19,8 @@ using hlo::Opcode;
 
 class Rotator {
  public:
-  Rotator(const Graph& graph, const Loop& loop, const MovedPart& part, bool after_copy_insertion)
-      : graph_(graph),
-        loop_(loop),
-        part_(part),
-        after_copy_insertion_(after_copy_insertion),
-        ids_(graph.module()),
-        copies_(graph.module(), &ids_) {}
+  Rotator(const Graph& graph, const Loop& loop, const MovedPart& part)
+      : graph_(graph), loop_(loop), part_(part), ids_(graph.module()), copies_(graph.module(), &ids_) {}
 
   RotatedLoop Run() {
     std::vector<const hlo::Shape*> gained;
@@ -115,7 +107,7 @@ class Rotator {
     for (const Node node : part_.members) {
       if (members_.at(node).varies && ElementBehind(node) < 0) AppendMoved(&edit, node);
     }
-    for (const Node value : part_.values) next.push_back(AppendHandedOn(&edit, value));
+    for (const Node value : part_.values) next.push_back(members_.at(value).next_id);
     InstructionChanges changes = StateShape();
     changes.operand_ids = std::move(next);
     Append(&edit, ChangedBytes(graph_.at(loop_.next), changes));
@@ -126,16 +118,9 @@ class Rotator {
   // Reads the value from the state, under the value's old name and id.
   void AppendElement(ComputationEdit* edit, Node value, int64_t element) {
     const hlo::Instruction& instruction = graph_.at(value);
-    const std::string shape(instruction.shape->bytes);
-    InstructionIdentity identity = {std::string(instruction.name), instruction.id, instruction.metadata()};
-    if (!after_copy_insertion_ || ReadersAreInTime(graph_, loop_, part_, value)) {
-      out_.in_place.emplace(instruction.name);
-      return Append(edit, GetTupleElementBytes(identity, shape, IdOf(loop_.state), element));
-    }
-    const InstructionIdentity read = {ids_.Name("next"), ids_.InstructionIn(body()), ""};
-    Append(edit, GetTupleElementBytes(read, shape, IdOf(loop_.state), element));
-    Append(edit, CopyBytes(identity, shape, read.id));
-    copied_.insert(value);
+    const InstructionIdentity identity = {std::string(instruction.name), instruction.id, instruction.metadata()};
+    out_.elements.emplace(instruction.name);
+    Append(edit, GetTupleElementBytes(identity, std::string(instruction.shape->bytes), IdOf(loop_.state), element));
   }
 
   void AppendMoved(ComputationEdit* edit, Node node) {
@@ -157,19 +142,6 @@ class Rotator {
     out_.moved.emplace_back(instruction.name);
     out_.old_names.emplace(std::move(name), instruction.name);
     Append(edit, ChangedBytes(instruction, changes));
-  }
-
-  // The id of a value's next state element, as read by the body's root.
-  int64_t AppendHandedOn(ComputationEdit* edit, Node value) {
-    const hlo::Instruction& instruction = graph_.at(value);
-    const int64_t next = members_.at(value).next_id;
-    if (copied_.count(value) == 0) return next;
-    const InstructionIdentity identity = {ids_.Name("next"), ids_.InstructionIn(body()), ""};
-    std::string copy = CopyBytes(identity, std::string(instruction.shape->bytes), next);
-    // The copy may overwrite the old value, which must have been copied before.
-    copy += wire::Writer().Packed(hlo::fields::hlo_instruction::kControlPredecessorIds, {instruction.id}).Take();
-    Append(edit, std::move(copy));
-    return identity.id;
   }
 
   void EditCondition() {
@@ -258,12 +230,10 @@ class Rotator {
   const Graph& graph_;
   const Loop& loop_;
   const MovedPart& part_;
-  bool after_copy_insertion_;
   NewIds ids_;
   ComputationCopies copies_;
   std::string state_shape_;
   std::unordered_map<Node, Member> members_;
-  std::unordered_set<Node> copied_;  // values whose state element is copied on read
   std::deque<std::string> storage_;  // bytes that the edits point to
   std::vector<ComputationEdit> edits_;
   RotatedLoop out_;
@@ -271,8 +241,8 @@ class Rotator {
 
 }  // namespace
 
-RotatedLoop RotateLoop(const Graph& graph, const Loop& loop, const MovedPart& part, bool after_copy_insertion) {
-  return Rotator(graph, loop, part, after_copy_insertion).Run();
+RotatedLoop RotateLoop(const Graph& graph, const Loop& loop, const MovedPart& part) {
+  return Rotator(graph, loop, part).Run();
 }
 
 }  // namespace jax_oneshot

@@ -33,13 +33,13 @@ struct RotatedLoop {
   // Maps names of new body instructions that compute the values to their old names.
   std::unordered_map<std::string, std::string> old_names;
   std::vector<std::string> values;              // new state elements, by their new names
-  std::unordered_set<std::string> in_place;     // state elements that are read and written without a copy
+  std::unordered_set<std::string> elements;     // the values as the body now reads them from its state
   std::unordered_set<std::string> first_round;  // names of the instructions added before the loop
 };
 
-// `after_copy_insertion`: XLA inserts no more copies (CPU), so copies are added here if a reader may run after the next
-// value has been computed.
-RotatedLoop RotateLoop(const Graph& graph, const Loop& loop, const MovedPart& part, bool after_copy_insertion);
+// Where XLA inserts no more copies (CPU), every value of `part` must have its readers in time (readers_in_time.h): the
+// call writes the next value into the state's buffer.
+RotatedLoop RotateLoop(const Graph& graph, const Loop& loop, const MovedPart& part);
 
 }  // namespace jax_oneshot
 

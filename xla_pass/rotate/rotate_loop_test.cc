@@ -8,12 +8,12 @@ namespace {
 
 class Rotated {
  public:
-  explicit Rotated(const std::string& text, bool after_copy_insertion = false) {
+  explicit Rotated(const std::string& text) {
     const TestGraph test(text);
     const Decision<Loop> loop = ReadLoop(test.graph(), test["loop"]);
     EXPECT_TRUE(loop) << Refusal(loop);
     const MovedPart part = FindMovedPart(test.graph(), *loop, [](Node) { return true; });
-    rotated_ = RotateLoop(test.graph(), *loop, part, after_copy_insertion);
+    rotated_ = RotateLoop(test.graph(), *loop, part);
     module_ = hlo::ParseModule(rotated_.module);
     EXPECT_TRUE(module_) << Refusal(module_);
   }
@@ -104,20 +104,6 @@ TEST(RotateLoop, GivesACollectiveInFrontOfTheLoopAChannelOfItsOwn) {
     }
   }
   EXPECT_EQ(rotated.Count("main", hlo::Opcode::kAllReduce), 1);
-}
-
-TEST(RotateLoop, CopiesAtBothEndsWhereAReaderMayComeLate) {
-  const std::vector<std::pair<std::string, std::string>> late = {
-      {"d = f32[8,64] dot(n, n)", "d = f32[8,64] dot(n, n)\ne = f32[8,64] dot(n, n)"}};
-  EXPECT_EQ(Rotated(HandLoop(late), false).Count("body", hlo::Opcode::kCopy), 0);
-  EXPECT_EQ(Rotated(HandLoop(), true).Count("body", hlo::Opcode::kCopy), 0);
-  const Rotated rotated(HandLoop(late), true);
-  EXPECT_EQ(rotated.Count("body", hlo::Opcode::kCopy), 2);
-  const hlo::Computation& body = rotated.Computation("body");
-  const hlo::Instruction& root = body.instructions[body.root];
-  const hlo::Instruction& handed_on = body.instructions[root.operands[3]];
-  ASSERT_EQ(handed_on.control_predecessors.size(), 1u);
-  EXPECT_EQ(body.instructions[handed_on.control_predecessors[0]].name, "n");
 }
 
 TEST(RotateLoop, ReadsACopyOfNothingAsNoElement) {

@@ -10,6 +10,7 @@
 #include "xla_pass/hlo_view/reachable.h"
 #include "xla_pass/rotate/loop.h"
 #include "xla_pass/rotate/moved_part.h"
+#include "xla_pass/rotate/readers_in_time.h"
 #include "xla_pass/rotate/rotate_loop.h"
 #include "xla_pass/verdict/reason.h"
 
@@ -51,6 +52,7 @@ struct Candidate {
   Rotation rotation;
   std::optional<Names> may_move;  // what a region took in at the first try; before that, anything may move
   RotatedLoop rotated;
+  std::string read_late;  // a value that rules this rotation out; see FirstReadLate
   bool is_dropped = false;
 };
 
@@ -140,12 +142,22 @@ class Trial {
       return !candidate->may_move || candidate->may_move->count(std::string(graph.at(node).name)) != 0;
     });
     if (part.values.empty()) return Drop(candidate, MakeReason<ReasonId::kNoRegionTakesItIn>());
-    candidate->rotated = RotateLoop(graph, *loop, part, after_copy_insertion_);
+    const Node late = FirstReadLate(graph, *loop, part);
+    candidate->read_late = late == kNoNode ? "" : graph.at(late).name;
+    candidate->rotated = RotateLoop(graph, *loop, part);
     Rotation& rotation = candidate->rotation;
     rotation.carried.clear();
     rotation.moved = candidate->rotated.moved;
     for (const Node value : part.values) rotation.carried.push_back(graph.at(value).shape->ToString());
     *bytes = std::move(candidate->rotated.module);
+  }
+
+  // Where XLA inserts no more copies: a value that may be read after the next one has been written; kNoNode: none.
+  Node FirstReadLate(const Graph& graph, const Loop& loop, const MovedPart& part) const {
+    if (!after_copy_insertion_) return kNoNode;
+    const auto late = std::find_if(part.values.begin(), part.values.end(),
+                                   [&](Node value) { return !ReadersAreInTime(graph, loop, part, value); });
+    return late == part.values.end() ? kNoNode : *late;
   }
 
   static Decision<Loop> FindAgain(const Graph& graph, const std::string& body) {
@@ -174,6 +186,10 @@ class Trial {
       });
     };
     if (std::all_of(rotated.values.begin(), rotated.values.end(), is_returned)) {
+      if (!candidate->read_late.empty()) {
+        Drop(candidate, MakeReason<ReasonId::kReadTooLate>(candidate->read_late));
+        return false;
+      }
       candidate->rotation.old_names = rotated.old_names;
       candidate->rotation.first_round = rotated.first_round;
       return true;
@@ -195,7 +211,7 @@ class Trial {
     if (!after_copy_insertion_) return true;
     const int index = region.output_indices[found - region.outputs.begin()];
     return std::count(region.output_indices.begin(), region.output_indices.end(), index) == 1 &&
-           std::none_of(rotated.in_place.begin(), rotated.in_place.end(),
+           std::none_of(rotated.elements.begin(), rotated.elements.end(),
                         [&](const std::string& element) { return region.reads.count(element) != 0; });
   }
 

@@ -100,6 +100,17 @@ TEST(RotateWhereItGains, LetsNoCallReadTheBufferThatItWrites) {
   EXPECT_TRUE(Rotate(HandLoop(), false, reads).any_made);
 }
 
+TEST(RotateWhereItGains, AddsNoCopiesWhereAReaderMayComeLate) {
+  const std::string late = HandLoop({{"d = f32[8,64] dot(n, n)", "d = f32[8,64] dot(n, n)\ne = f32[8,64] dot(n, n)"}});
+  const auto takes_in = [](const std::string& module) { return std::vector<MadeRegion>{TakesIn(module)}; };
+  const Rotations rotations = Rotate(late, true, takes_in);
+  EXPECT_FALSE(rotations.any_made);
+  EXPECT_EQ(rotations.loops[0].reason->id, ReasonId::kReadTooLate);
+  EXPECT_EQ(rotations.loops[0].reason->text, "%n may be read after the next iteration's value has been written");
+  EXPECT_TRUE(Rotate(HandLoop(), true, takes_in).any_made);
+  EXPECT_TRUE(Rotate(late, false, takes_in).any_made);
+}
+
 TEST(RotateWhereItGains, RotatesNothingWhereThePassFails) {
   const Rotations rotations =
       Rotate(HandLoop(), false, [](const std::string&) -> Result<std::vector<MadeRegion>> { return Err("of a test"); });
