@@ -19,6 +19,10 @@ MARKERS = (
     "<!-- figures: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
     "<!-- end of figures -->\n",
 )
+TOKEN_MARKERS = (
+    "<!-- tokens: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
+    "<!-- end of tokens -->\n",
+)
 # The two choices of the pass's rule. Results of 27 November 2026, from before the rule, have these in place of `on`.
 CUT, WHOLE = "on, 4 calls per graph", "on, one graph"
 
@@ -63,7 +67,7 @@ def summary(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Markdown: a row per run; by way of driving a step: fastest without the pass → with the pass, speed-up."""
     rows = []
     for name, _, result in runs(files):
-        if name.endswith(", calls per graph"):
+        if name.endswith((", calls per graph", ", other XLA flags")):
             continue
         on = shipped_variant(result)
         cells = []
@@ -79,10 +83,31 @@ def section(files: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown of all figures."""
     lines: list[str] = []
     for name, content, result in runs(files):
-        lines += ["", f"### {title(name)}: {where(result)} ({content['date']})", "", *_times(result)]
+        lines += ["", f"### {title(name)}: {where(result)} ({content['date']})", "", *_flags(result), *_times(result)]
         for way in ("loop", "waited"):
             lines += _where_it_goes(result, way)
     return "\n".join([*lines[1:], "", ""])
+
+
+def tokens(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: a row per comparison with float32."""
+    rows = []
+    for content in files.values():
+        for name, result in content["details"].items():
+            if not isinstance(result, dict) or not figures.is_tokens(result):
+                continue
+            cells = [
+                f"{result[way][kind]:.2%}" for kind in ("rms", "largest", "equal") for way in (figures.OFF, figures.ON)
+            ]
+            apart = [f"{result['apart'][pair]:.0%}" for pair in ("off_on", figures.OFF, figures.ON)]
+            rows.append([title(name.removesuffix(", tokens")), where(result), *cells, *apart])
+    head = ["model", "on", "rms: off", "on", "largest: off", "on", "tokens equal: off", "on"]
+    table = pages.table([*head, "apart: off and on", "off and float32", "on and float32"], rows)
+    return "\n".join([*table, ""])
+
+
+def _flags(result: dict[str, Any]) -> list[str]:
+    return [f"With `{' '.join(result['flags'])}`.", ""] if result["flags"] else []
 
 
 def _times(result: dict[str, Any]) -> list[str]:
@@ -114,8 +139,9 @@ def _where_it_goes(result: dict[str, Any], way: str) -> list[str]:
 
 def main(_: Sequence[str]) -> int:
     """Writes the page, or with --check compares."""
-    text = section(pages.results("step-*"))
-    return pages.write({PAGE: pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, text)})
+    files = pages.results("step-*")
+    page = pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, section(files))
+    return pages.write({PAGE: pages.between(page, "docs/decode.md", TOKEN_MARKERS, tokens(files))})
 
 
 if __name__ == "__main__":

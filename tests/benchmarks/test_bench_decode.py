@@ -9,9 +9,10 @@ import pathlib
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from jax_oneshot import device_trace
-from jax_oneshot.benchmarks.decode import WAYS, figures, fleet, sizes, trace, variants
+from jax_oneshot.benchmarks.decode import WAYS, figures, fleet, sizes, tokens, trace, variants
 from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
 from jax_oneshot.demo.compare import WorkerError
 from jax_process import RunPython
@@ -42,6 +43,32 @@ def test_every_model_runs_tiny_and_off_and_on_are_measured_in_every_way(
     assert result["donate"] == ("none" if "--donate" in profile else "cache")
     if "--donate" in profile:
         assert result["variants"]["on"]["profile"]["waited"]["host_ms"]["dispatch"] > 0
+
+
+def test_logits_off_and_on_are_equally_near_float32s_and_the_shares_of_equal_tokens_are_shown(
+    run_python: RunPython, tmp_path: pathlib.Path
+) -> None:
+    command = ["-m", "jax_oneshot", "bench", "decode", "--tokens", "--model", "gemma-2-9b", "--layers", "2"]
+    done = run_python(
+        [*command, "--size", "tiny", "--batch", "2", "--context", "32", "--ranks", "2", "--out", "out.json"]
+    )
+    assert done.status == 0, done.stderr
+    result = json.loads((tmp_path / "out.json").read_text())["details"]["gemma-2-9b, tokens"]
+    for name in ("off", "on"):
+        assert 0 < result[name]["rms"] < 0.05, "bf16 differs from float32, by little"
+        assert 0 < result[name]["equal"] <= 1
+    assert result["on"]["rms"] < 1.3 * result["off"]["rms"]
+    assert set(result["apart"]) == {"off", "on", "off_on"}
+    assert "after the first near-tie they decode different texts" in done.stdout
+
+
+def test_distances_are_relative_to_the_rms_of_float32s_logits() -> None:
+    judge = np.array([[[3.0, -3.0, 3.0, -3.0]]], np.float32)
+    assert tokens.distance(judge, judge) == {"rms": 0.0, "largest": 0.0}
+    assert tokens.distance(judge + np.array([0, 0, 0, 0.6], np.float32), judge) == pytest.approx(
+        {"rms": 0.1, "largest": 0.2}
+    )
+    assert tokens.share_equal([[1, 2], [3, 4]], [[1, 2], [3, 5]]) == 0.75
 
 
 @pytest.mark.parametrize(

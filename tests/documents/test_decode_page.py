@@ -30,3 +30,4 @@ def test_the_committed_ratios_follow_from_the_committed_times_and_no_variant_fai
 def test_a_run_is_named_after_its_model_and_what_is_not_as_usual() -> None:
     assert fill_decode.title("gemma-2-9b") == "Gemma 2 9B"
     assert fill_decode.title("llama-3.1-8b-scan, donate none") == "Llama 3.1 8B, scanned layers, donate none"
+    assert fill_decode.title("gemma-2-9b, other XLA flags") == "Gemma 2 9B, other XLA flags"

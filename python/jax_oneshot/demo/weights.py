@@ -80,10 +80,16 @@ def init_params(config: ModelConfig, seed: int) -> Params:
     return top | {"layers": layers}
 
 
-def init_on_devices(config: ModelConfig, mesh: Mesh, seed: int) -> Params:
+def init_on_devices(config: ModelConfig, mesh: Mesh, seed: int, *, roll_head: bool = True) -> Params:
     """Weights of the same distribution and structure, in config.dtype, created on the devices.
 
     One function is jitted per shape and sharding.
+
+    Args:
+      config: the model.
+      mesh: where the parameters are placed.
+      seed: of the first parameter; the next ones have those after it.
+      roll_head: whether the head is the embedding rolled by one token (see `init_params`), or a parameter of its own.
     """
     shapes = param_shapes(config)
     layer_shapes = shapes.pop("layers")
@@ -95,9 +101,10 @@ def init_on_devices(config: ModelConfig, mesh: Mesh, seed: int) -> Params:
         return _noise(like.shape, like.sharding, config.dtype)(next(seeds), mean, deviation)
 
     top = _map(shapes, make)
-    top["head"] = jax.jit(lambda table: jnp.roll(table, 1, axis=0), out_shardings=top["head"].sharding)(
-        top["embedding"]
-    )
+    if roll_head:
+        top["head"] = jax.jit(lambda table: jnp.roll(table, 1, axis=0), out_shardings=top["head"].sharding)(
+            top["embedding"]
+        )
     if config.scan:
         return top | {"layers": _map(layer_shapes, lambda path, shape: make(path, shape, stack=True))}
     return top | {"layers": [_map(layer_shapes, make) for _ in range(config.layers)]}

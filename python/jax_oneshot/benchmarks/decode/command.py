@@ -57,6 +57,11 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         "CUDA graphs that use them (default: cache)",
     )
     group.add_argument("--xla-flags", default="", metavar="FLAGS", help="added to every variant's XLA_FLAGS")
+    group.add_argument(
+        "--tokens",
+        action="store_true",
+        help="instead of times: how near logits and tokens, off and on, are to float32's (default: 4 layers)",
+    )
     group.add_argument("--no-profile", dest="profile", action="store_false", help="do not profile")
     group.add_argument(
         "--limit",
@@ -68,29 +73,34 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (name, result of measure.measure with "floor_us") for each model.
+    """Yields (name, result) for each model: measure.measure's with "floor_us", or with --tokens that of tokens.compare.
 
     Raises:
       ValueError: flags contradict each other, or this machine lacks what they name.
       WorkerError: a model does not run with the pass off.
     """
+    from jax_oneshot.benchmarks.decode import tokens
     from jax_oneshot.benchmarks.decode.measure import Request, floor_us
     from jax_oneshot.benchmarks.decode.measure import measure as measure_one
 
     layout = _layout(arguments)
     for name in arguments.model or sizes.TRUE:
-        model = sizes.model(
-            name, arguments.size, batch=arguments.batch, context=arguments.context, layers=arguments.layers
-        )
+        layers = arguments.layers or (tokens.LAYERS if arguments.tokens else None)
+        model = sizes.model(name, arguments.size, batch=arguments.batch, context=arguments.context, layers=layers)
 
         def told(text: str, name: str = name) -> None:
             progress(f"decode: {name}: {text}")
 
+        flags = arguments.xla_flags.split()
+        if arguments.tokens:
+            asked = tokens.Request(model, layout, flags, arguments.limit)
+            yield name, tokens.compare(asked, told)
+            continue
         request = Request(
             model=model,
             layout=layout,
             variants=_variants(arguments, layout.platform),
-            flags=arguments.xla_flags.split(),
+            flags=flags,
             donate=arguments.donate,
             rounds=arguments.rounds,
             steps=arguments.steps,

@@ -25,14 +25,22 @@ def title(name: str, result: dict[str, Any]) -> str:
 
 
 def key(name: str, result: dict[str, Any]) -> str:
-    """The model's name in the JSON file, with the donation if it is not the default."""
-    return name if result["donate"] == "cache" else f"{name}, donate {result['donate']}"
+    """The model's name in the JSON file, with what is not the default."""
+    if is_tokens(result):
+        return f"{name}, tokens"
+    donate = "" if result["donate"] == "cache" else f", donate {result['donate']}"
+    return f"{name}{donate}{', other XLA flags' if result['flags'] else ''}"
 
 
 def file_name(result: dict[str, Any]) -> str:
     """Name of the JSON file: one per device, number of ranks, place and XLA version."""
     device = re.sub(r"[^a-z0-9]+", "-", result["facts"]["device"].lower().removeprefix("nvidia ")).strip("-")
     return f"step-{device}-tp{result['ranks']}-{result['place']}-xla-{result['facts']['xla']}.json"
+
+
+def is_tokens(result: dict[str, Any]) -> bool:
+    """Whether it is a result of tokens.compare."""
+    return "apart" in result
 
 
 def stamp(result: dict[str, Any]) -> dict[str, Any]:
@@ -49,12 +57,23 @@ def stamp(result: dict[str, Any]) -> dict[str, Any]:
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """All tables of one model."""
+    if is_tokens(result):
+        return [tokens_table(result)]
     where = [where_table(result, way) for way in WAYS if any(one["profile"] for one in result["variants"].values())]
     return [table(result), gains_table(result), *where]
 
 
 def note(result: dict[str, Any]) -> str:
     """Explains the columns, and why variants failed."""
+    if is_tokens(result):
+        shares = result["apart"]
+        return (
+            f"{result['steps']} tokens per sequence, {result['model']['layers']} layers, random weights. Differences "
+            "from the logits of the same model in float32, relative to their root mean square; all take the tokens "
+            "that float32 chooses. Each on its own: "
+            f"off and on agree on {shares['off_on']:.0%} of the tokens, off and float32 on {shares['off']:.0%}, on and "
+            f"float32 on {shares['on']:.0%}: after the first near-tie they decode different texts."
+        )
     lines = [
         "Median of the turns ± half their range. "
         "Times faster: than the fastest variant without jax-oneshot. "
@@ -70,7 +89,14 @@ def best_off(result: dict[str, Any], way: str) -> float:
 
 
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
-    """By variant that is on, by way: speed-up over the fastest variant that is off; and the share, where known."""
+    """By variant that is on, by way: speed-up over the fastest variant that is off; and the share, where known.
+
+    Of a result of tokens.compare: the differences of on, relative to those of off.
+    """
+    if is_tokens(result):
+        return {
+            kind: round(result[ON][kind] / result[OFF][kind], 3) for kind in ("rms", "largest") if result[OFF][kind]
+        }
     out: dict[str, Any] = {}
     for name, one in result["variants"].items():
         if not name.startswith(ON):
@@ -107,6 +133,18 @@ def table(result: dict[str, Any]) -> Table:
         made.add_row(name, *(_cell(one["ms"][way]) for way in WAYS))
     for name in result["failed"]:
         made.add_row(name, "failed")
+    return made
+
+
+def tokens_table(result: dict[str, Any]) -> Table:
+    """Distances from float32: a row per variant."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column("from float32", no_wrap=True)
+    for heading in ("rms", "largest", "tokens equal"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for name in (OFF, ON):
+        one = result[name]
+        made.add_row(name, f"{one['rms']:.2%}", f"{one['largest']:.1%}", f"{one['equal']:.1%}")
     return made
 
 

@@ -81,7 +81,7 @@ def measure(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
         if first.failed:
             raise WorkerError(f"{first.variant.name}: {first.failed}")
         return {
-            "facts": first.facts | {"xla": _xla_version(request.layout, first.facts)},
+            "facts": first.facts | {"xla": xla_version(request.layout, first.facts)},
             "model": dict(request.model),
             "ranks": request.layout.ranks,
             "place": request.layout.place,
@@ -107,7 +107,7 @@ def floor_us(layout: Layout, rows: int, width: int) -> float | None:
     return exchanges[0].us.get(_COLLECTIVE) if exchanges else None
 
 
-def _xla_version(layout: Layout, facts: Mapping[str, Any]) -> str:
+def xla_version(layout: Layout, facts: Mapping[str, Any]) -> str:
     """The version of the package that contains XLA: the CUDA plug-in's, which may differ from JAX's."""
     plugin = plugin_version() if layout.platform == "cuda" else None
     return ".".join(map(str, plugin)) if plugin else str(facts["jax"])

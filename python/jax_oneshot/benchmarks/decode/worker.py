@@ -6,6 +6,9 @@ stdin:   requests, one JSON object per line. Every process of a run gets the sam
              {"do": "build"}                                   compile the step and the loop over tokens
              {"do": "time", "way": "loop", "steps": 64}        milliseconds per step
              {"do": "profile", "way": "loop", "steps": 8}      where the time goes (trace.py); from rank 0 only
+             {"do": "logits", "steps": 32, "tokens": null, "file": "a.npy"}
+                                                               the tokens that are decoded from position 0 on, or
+                                                               follow `tokens`; rank 0 saves the logits
 stdout:  an answer to each, one JSON object per line; one more, sent before any request, describes the devices.
 
 A step is driven in three ways:
@@ -20,6 +23,7 @@ JAX_ONESHOT comes from the environment.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -50,6 +54,8 @@ class Job:
       model: fields of `ModelConfig`.
       loop_steps: steps of one jitted loop.
       donate: one of DONATIONS: which of a step's buffers are donated to the next one.
+      roll_head: see weights.init_on_devices.
+      float32: compute with the same weights in float32, products included.
       coordinator: address for `jax.distributed`; empty: this process has all devices.
       processes: how many there are.
       rank: which of them this is.
@@ -58,6 +64,8 @@ class Job:
     model: dict[str, Any]
     loop_steps: int
     donate: str
+    roll_head: bool = True
+    float32: bool = False
     coordinator: str = ""
     processes: int = 1
     rank: int = 0
@@ -66,19 +74,18 @@ class Job:
 class Decoder:
     """A model on its devices, and the state of its decoding."""
 
-    def __init__(self, config: models.ModelConfig, loop_steps: int, donate: str) -> None:
-        """Creates the weights; `build` compiles.
-
-        Args:
-          config: the model.
-          loop_steps: steps of one jitted loop.
-          donate: see Job.
-        """
-        self._config = config
-        self._loop_steps = loop_steps
-        self._donated = DONATIONS[donate]
+    def __init__(self, job: Job) -> None:
+        """Creates the weights; `build` compiles."""
+        config = models.ModelConfig(**job.model)
+        self._loop_steps = job.loop_steps
+        self._donated = DONATIONS[job.donate]
         mesh = jax.sharding.Mesh(np.array(jax.devices()), ("tp",))
-        self._params = weights.init_on_devices(config, mesh, seed=0)
+        self._params = weights.init_on_devices(config, mesh, seed=0, roll_head=job.roll_head)
+        if job.float32:
+            jax.config.update("jax_default_matmul_precision", "highest")
+            self._params = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), self._params)
+            config = dataclasses.replace(config, dtype=jnp.float32)
+        self._config = config
         cache = weights.abstract_cache(config, mesh)
         whole = weights.replicated(mesh, (), jnp.int32).sharding
         self._shardings = ((whole, whole), jax.tree.map(lambda leaf: leaf.sharding, cache))
@@ -100,6 +107,31 @@ class Decoder:
             return [self._timed(lambda: self._run(self._step, steps), steps)]
         rounds = max(1, steps // self._loop_steps)
         return [self._timed(lambda: self._run(self._loop, rounds), rounds * self._loop_steps)]
+
+    def logits(self, steps: int, tokens: list[list[int]] | None) -> tuple[list[list[int]], np.ndarray]:
+        """Decodes from position 0 on.
+
+        Args:
+          steps: how many.
+          tokens: int[steps, batch], which each step takes in place of those that the step before chose.
+
+        Returns:
+          the tokens that each step chose, int[steps, batch], and its logits, f32[steps, batch, vocab].
+        """
+        whole = self._shardings[0][0]
+        step = jax.jit(
+            functools.partial(models.decode_step, self._config),
+            donate_argnums=1,
+            out_shardings=(whole, whole, self._shardings[1]),
+        )
+        (now, _), cache = jax.jit(self._start, out_shardings=self._shardings)()
+        chosen, logits = [], []
+        for position in range(steps):
+            taken = now if tokens is None or position == 0 else jnp.asarray(tokens[position - 1], jnp.int32)
+            now, out, cache = step(self._params, cache, taken, jnp.int32(position))
+            chosen.append(np.asarray(now).tolist())
+            logits.append(np.asarray(out))
+        return chosen, np.stack(logits)
 
     def _timed(self, run: Callable[[], None], steps: int) -> float:
         start = time.perf_counter()
@@ -139,7 +171,7 @@ def serve(job: Job, requests: TextIO, answers: TextIO) -> None:
       answers: see the module's docstring.
     """
     start = time.perf_counter()
-    decoder = Decoder(models.ModelConfig(**job.model), job.loop_steps, job.donate)
+    decoder = Decoder(job)
     _answer(answers, {"seconds": round(time.perf_counter() - start, 1)} | _facts())
     for line in requests:
         request = json.loads(line)
@@ -149,6 +181,11 @@ def serve(job: Job, requests: TextIO, answers: TextIO) -> None:
             _answer(answers, {"seconds": round(time.perf_counter() - start, 1)})
         elif request["do"] == "time":
             _answer(answers, {"ms": decoder.time(request["way"], request["steps"])})
+        elif request["do"] == "logits":
+            tokens, logits = decoder.logits(request["steps"], request["tokens"])
+            if job.rank == 0:
+                np.save(request["file"], logits)
+            _answer(answers, {"tokens": tokens})
         else:
             _answer(answers, _profile(job, decoder, request["way"], request["steps"]))
 
