@@ -7,6 +7,7 @@
 //   f32 nearest to the exact sum, so a backend's difference from it is the backend's own error.
 #include "row_program/evaluate.h"
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -134,17 +135,31 @@ class RowEvaluator {
 
   float Combine(int index, int64_t row, int64_t column) const {
     const Role role = program_.inputs[index].role;
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    float total = role == Role::kSum ? 0 : role == Role::kMax ? -kInfinity : kInfinity;
+    float total = IdentityOf(role);
     for (int rank = 0; rank < static_cast<int>(request_.inputs.size()); ++rank) {
       const float part = InputElement(rank, index, row, column);
       if (role == Role::kSum) {
         total += part;
-      } else if (role == Role::kMax ? total < part : part < total) {  // false if `part` is NaN
+      } else if (Replaces(role, part, total)) {
         total = part;
       }
     }
     return total;
+  }
+
+  float IdentityOf(Role role) const {
+    if (role == Role::kSum) return 0;
+    if (request_.extremes == Extremes::kLikeNccl) return std::numeric_limits<float>::quiet_NaN();
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    return role == Role::kMax ? -kInfinity : kInfinity;
+  }
+
+  // Whether `part` is the larger (or smaller) of the two. Never, if it is NaN.
+  bool Replaces(Role role, float part, float total) const {
+    if (role == Role::kMax ? total < part : part < total) return true;
+    if (request_.extremes == Extremes::kLikeXlaCpu) return false;
+    if (std::isnan(total)) return !std::isnan(part);
+    return part == 0 && total == 0 && std::signbit(part) == (role == Role::kMin);
   }
 
   static float Reduce(Op op, const std::vector<float>& value) {

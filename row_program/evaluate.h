@@ -12,12 +12,20 @@
 
 namespace jax_oneshot {
 
+// What a maximum or minimum over ranks does where the order of its operands shows. Each backend does what XLA's own
+// all-reduce does on its platform.
+enum class Extremes : uint8_t {
+  kLikeXlaCpu,  // of equal zeros the first rank's; NaN is passed over, and all NaN gives the identity (-inf, inf)
+  kLikeNccl,    // +0 is larger than -0; NaN is passed over, and all NaN gives NaN
+};
+
 struct EvaluateRequest {
   int64_t rows = 0;
   int64_t width = 0;  // a multiple of the number of ranks if HasShards(program)
   // inputs[rank][i]: row-major bytes of input i on that rank: [rows, width], [rows], [width] or one element, by kind.
   // For sharded inputs and outputs, width is the width of a shard.
   std::vector<std::vector<const void*>> inputs;
+  Extremes extremes = Extremes::kLikeXlaCpu;
   int rank = 0;  // the rank whose local inputs are read and whose shards are stored
   std::vector<void*> outputs;
 };

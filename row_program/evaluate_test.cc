@@ -19,7 +19,7 @@ using Floats = std::vector<float>;
 
 // The first output of `text`, whose inputs and first output are f32. inputs[rank][i] holds input i of that rank.
 Floats Outcome(const std::string& text, int64_t rows, int64_t width, const std::vector<std::vector<Floats>>& inputs,
-               int rank = 0) {
+               int rank = 0, Extremes extremes = Extremes::kLikeXlaCpu) {
   const auto program = ParseRowProgram(text);
   if (!program) {
     ADD_FAILURE() << program.error();
@@ -29,6 +29,7 @@ Floats Outcome(const std::string& text, int64_t rows, int64_t width, const std::
   request.rows = rows;
   request.width = width;
   request.rank = rank;
+  request.extremes = extremes;
   for (const auto& of_rank : inputs) {
     request.inputs.emplace_back();
     for (const Floats& input : of_rank) request.inputs.back().push_back(input.data());
@@ -73,6 +74,22 @@ TEST(Evaluate, CombinesByMaximumAndMinimumAndPassesOverNaN) {
   const std::vector<std::vector<Floats>> parts = {{{NAN, 3, 1, NAN}}, {{1, NAN, 2, NAN}}, {{2, 2, NAN, NAN}}};
   EXPECT_EQ(Outcome(head + "max" + tail, 1, 4, parts), (Floats{2, 3, 2, -INFINITY}));
   EXPECT_EQ(Outcome(head + "min" + tail, 1, 4, parts), (Floats{1, 2, 1, INFINITY}));
+}
+
+TEST(Evaluate, TakesTheFirstOfEqualZerosOrWithNcclThePositiveOne) {
+  for (const bool max : {true, false}) {
+    const std::string text =
+        std::string("v1 (a0: ") + (max ? "max" : "min") + " f32 row) { x0: f32 row = all_reduce a0 } -> (x0: row)";
+    const std::vector<std::vector<Floats>> parts = {{{0.0f, -0.0f, NAN}}, {{-0.0f, 0.0f, NAN}}};
+    const Floats first = Outcome(text, 1, 3, parts);
+    EXPECT_FALSE(std::signbit(first[0]));
+    EXPECT_TRUE(std::signbit(first[1]));
+    EXPECT_TRUE(std::isinf(first[2]));
+    const Floats nccl = Outcome(text, 1, 3, parts, 0, Extremes::kLikeNccl);
+    EXPECT_EQ(std::signbit(nccl[0]), !max);
+    EXPECT_EQ(std::signbit(nccl[1]), !max);
+    EXPECT_TRUE(std::isnan(nccl[2]));
+  }
 }
 
 TEST(Evaluate, ReadsTheLocalInputsOfTheRankAskedFor) {

@@ -80,14 +80,6 @@ double UlpsApart(DType dtype, float a, float b) {
   return std::fabs(double{a} - b) / std::ldexp(1.0, unit);
 }
 
-// If every rank has a NaN, a maximum over ranks is NaN here and -inf in the evaluator: rank 0 gets a zero instead.
-void ReplaceNaNs(DType dtype, Bytes* bytes) {
-  const auto size = static_cast<size_t>(DTypeBytes(dtype));
-  for (size_t i = 0; i * size < bytes->size(); ++i) {
-    if (std::isnan(ElementOf(dtype, *bytes, static_cast<int64_t>(i)))) std::fill_n(&(*bytes)[i * size], size, 0);
-  }
-}
-
 // Ok, or an error that says how many blocks each of `ranks` ranks launches and how many a GPU holds at once.
 Result<void> FitsTogether(const LoadedKernel& kernel, int ranks) {
   const int blocks = kernel.plan().grid();
@@ -162,8 +154,6 @@ BuffersOfRanks RandomInputs(const RowProgram& program, const Shape& shape, uint3
       // Local inputs are equal on all ranks, so that outputs must be.
       const bool copy = rank > 0 && input.role == Role::kLocal;
       inputs.push_back(copy ? all[0][i] : RandomBytes(input.dtype, count, &random, numbers));
-      const bool is_extreme = input.role == Role::kMax || input.role == Role::kMin;
-      if (rank == 0 && is_extreme) ReplaceNaNs(input.dtype, &inputs.back());
     }
     all.push_back(std::move(inputs));
   }
@@ -174,6 +164,7 @@ BuffersOfRanks Evaluate(const RowProgram& program, const Shape& shape, const Buf
   EvaluateRequest request;
   request.rows = shape.rows;
   request.width = shape.width;
+  request.extremes = Extremes::kLikeNccl;
   for (const std::vector<Bytes>& of_rank : inputs) {
     std::vector<const void*> pointers;
     for (const Bytes& bytes : of_rank) pointers.push_back(bytes.data());

@@ -15,8 +15,9 @@ namespace {
 
 using ::testing::ElementsAre;
 
-LaunchPlan PlanOf(const char* text, int64_t rows, int64_t width, int ranks, const DeviceFacts& device = FactsOfH100()) {
-  const Result<LaunchPlan> plan = PlanLaunch(ProgramOf(text), rows, width, ranks, device);
+LaunchPlan PlanOf(const char* text, int64_t rows, int64_t width, int ranks, const DeviceFacts& device = FactsOfH100(),
+                  Algorithm algorithm = Algorithm::kOneShot) {
+  const Result<LaunchPlan> plan = PlanLaunch(ProgramOf(text), rows, width, ranks, device, algorithm);
   EXPECT_TRUE(plan) << plan.error();
   return plan.value_or(LaunchPlan());
 }
@@ -60,6 +61,19 @@ TEST(LaunchPlan, GivesARowOneBlockWhenThereAreRowsForAllMultiprocessors) {
   EXPECT_EQ(PlanOf(kResidualRmsNorm, 128, 4096, 8).blocks_per_row, 1);
 }
 
+TEST(LaunchPlan, HalvesTheRowsOfATwoShotCallWhereEachMultiprocessorHasOne) {
+  const auto blocks = [](int64_t rows, int64_t width, Algorithm algorithm = Algorithm::kTwoShot) {
+    return PlanOf(kResidualRmsNorm, rows, width, 4, FactsOfH100(), algorithm).blocks_per_row;
+  };
+  EXPECT_EQ(blocks(128, 3584), 2);
+  EXPECT_EQ(blocks(128, 4096), 2);
+  EXPECT_EQ(blocks(128, 4096, Algorithm::kOneShot), 1);
+  EXPECT_EQ(blocks(128, 8192), 1) << "two chunks per thread";
+  EXPECT_EQ(blocks(133, 4096), 1) << "two rows per multiprocessor";
+  EXPECT_EQ(blocks(128, 512), 1) << "a block of two warps";
+  EXPECT_EQ(PlanOf(kResidualRmsNorm, 128, 4096, 4, FactsOfH100(), Algorithm::kTwoShot).row_steps, 1);
+}
+
 TEST(LaunchPlan, PutsSeveralNarrowRowsIntoOneBlock) {
   EXPECT_GT(PlanOf(kResidualRmsNorm, 4096, 64, 2).rows_per_block, 1);
   EXPECT_EQ(PlanOf(kResidualRmsNorm, 8, 64, 2).rows_per_block, 1);
@@ -75,9 +89,10 @@ TEST(LaunchPlan, HoldsAtMostSixteenColumnsPerThreadUpToTheWidestCluster) {
 TEST(LaunchPlan, CoversEveryRowAndColumnOnceAndFitsTheDevice) {
   for (const char* text : {kPlain, kResidualRmsNorm, kLayerNorm}) {
     for (const DeviceFacts& device : {FactsOfA100(), FactsOfH100(), FactsOfB200()}) {
-      for (const int64_t rows : {1, 2, 3, 17, 64, 133, 1000, 4096}) {
+      for (const int64_t rows : {1, 2, 3, 17, 64, 100, 133, 1000, 4096}) {
         for (const int64_t width : {1, 7, 256, 3584, 4096, 5120, 8192, 20000}) {
-          const LaunchPlan plan = PlanOf(text, rows, width, 8, device);
+          const Algorithm algorithm = rows % 4 == 0 ? Algorithm::kTwoShot : Algorithm::kOneShot;
+          const LaunchPlan plan = PlanOf(text, rows, width, 8, device, algorithm);
           EXPECT_GE(int64_t{plan.row_groups} * plan.rows_per_block * plan.row_steps, rows);
           EXPECT_LT(int64_t{plan.row_groups} * plan.rows_per_block * (plan.row_steps - 1), rows);
           EXPECT_GE(int64_t{plan.blocks_per_row} * plan.threads_per_row * plan.chunks * plan.vector, width);
