@@ -219,3 +219,19 @@ def test_the_share_is_of_what_calls_as_fast_as_the_floor_would_save() -> None:
     # 60 calls of 4 us; at 3 us each a step would take 2.34 ms.
     share = (3.4 - 2.4) / (3.4 - 2.34)
     assert figures.ratios(measured(3.0))["on"]["share_of_saving"] == round(share, 3)
+
+
+def test_the_time_to_the_first_token_of_each_prompt_is_measured_off_and_on(
+    run_python: RunPython, tmp_path: pathlib.Path
+) -> None:
+    command = ["-m", "jax_oneshot", "bench", "decode", "--prompts", "2,16", "--model", "llama-3.1-8b", "--layers", "2"]
+    small = ["--size", "tiny", "--context", "8", "--ranks", "2", "--rounds", "1"]
+    done = run_python([*command, *small, "--out", "out.json"])
+    assert done.status == 0, done.stderr
+    written = json.loads((tmp_path / "out.json").read_text())
+    result = written["details"]["llama-3.1-8b, prompts"]
+    assert result["model"]["max_len"] == 16, "the longest prompt fits"
+    assert result["model"]["batch"] == 1
+    assert set(result["prompts"]) == {"2", "16"}
+    assert all(of[name]["median"] > 0 for of in result["prompts"].values() for name in ("off", "on"))
+    assert written["ratios"]["llama-3.1-8b, prompts"] == figures.ratios(result)

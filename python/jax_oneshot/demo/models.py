@@ -2,7 +2,8 @@
 """A tensor-parallel decoder in plain JAX, written as users write it, without any use of jax_oneshot.
 
 A step takes one token per sequence and a KV cache, and returns the next token per sequence (greedy), its logits, and
-the cache with one more position filled. Three families of block, chosen by `ModelConfig.family`:
+the cache with one more position filled. A prefill does so for all tokens of a prompt at once. Three families of block,
+chosen by `ModelConfig.family`:
 
     llama   x += attention(rms_norm(x));  x += silu_mlp(rms_norm(x))
     gemma2  x += rms_norm(attention(rms_norm(x)));  x += rms_norm(gelu_mlp(rms_norm(x)))
@@ -76,17 +77,42 @@ def decode_step(
     Returns:
       next tokens int32[batch], logits f32[batch, vocab], and the new cache.
     """
-    x = params["embedding"][tokens].astype(config.dtype)
+    x = _embed(config, params, tokens, position)
+    x, cache = _layers(config, params["layers"], cache, x, position)
+    return *_choose(config, params, x), cache
+
+
+def prefill(config: ModelConfig, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, jax.Array, Cache]:
+    """Processes whole prompts, from position 0 on.
+
+    Args:
+      params: see `weights.init_params`.
+      config: sizes and family.
+      cache: as for `decode_step`; empty.
+      tokens: int32[batch, length], 1 <= length <= max_len.
+
+    Returns:
+      as `decode_step`, after the last token of each prompt.
+    """
+    positions = jnp.arange(tokens.shape[1])
+    x = _embed(config, params, tokens, positions)
+    x, cache = _layers(config, params["layers"], cache, x, positions)
+    return *_choose(config, params, x[:, -1]), cache
+
+
+def _embed(config: ModelConfig, params: Params, tokens: jax.Array, position: jax.Array) -> jax.Array:
+    x: jax.Array = params["embedding"][tokens].astype(config.dtype)
     if config.family == "gemma2":
         x = x * jnp.sqrt(config.hidden).astype(config.dtype)
-    if config.family == "gpt2":
-        x = x + params["positions"][position]
-    x, cache = _layers(config, params["layers"], cache, x, position)
+    return x + params["positions"][position] if config.family == "gpt2" else x
+
+
+def _choose(config: ModelConfig, params: Params, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     x = _norm(config, params["final_norm"], x)
     logits = jnp.einsum("bd,vd->bv", x, params["head"], preferred_element_type=jnp.float32)
     if config.family == "gemma2":
         logits = 30.0 * jnp.tanh(logits / 30.0)
-    return jnp.argmax(logits, axis=-1).astype(jnp.int32), logits, cache
+    return jnp.argmax(logits, axis=-1).astype(jnp.int32), logits
 
 
 def empty_cache(config: ModelConfig) -> Cache:
@@ -132,24 +158,48 @@ def _block(
 def _attention(
     config: ModelConfig, layer: Params, cache: LayerCache, x: jax.Array, position: jax.Array
 ) -> tuple[jax.Array, LayerCache]:
-    q = jnp.einsum("bd,dnh->bnh", x, layer["wq"])
-    k = jnp.einsum("bd,dkh->bkh", x, layer["wk"])
-    v = jnp.einsum("bd,dkh->bkh", x, layer["wv"])
+    """`x` is [batch, hidden] with one position, or [batch, length, hidden] with int32[length] of them."""
+    q = jnp.einsum("...d,dnh->...nh", x, layer["wq"])
+    k = jnp.einsum("...d,dkh->...kh", x, layer["wk"])
+    v = jnp.einsum("...d,dkh->...kh", x, layer["wv"])
     if config.family == "gpt2":
         q, k, v = q + layer["bq"], k + layer["bk"], v + layer["bv"]
     else:
         q, k = _rope(q, position), _rope(k, position)
-    keys = jax.lax.dynamic_update_slice(cache[0], k[:, None], (0, position, 0, 0))
-    values = jax.lax.dynamic_update_slice(cache[1], v[:, None], (0, position, 0, 0))
+    prompt = x.ndim == 3
+    start = (0, 0 if prompt else position, 0, 0)
+    keys = jax.lax.dynamic_update_slice(cache[0], k if prompt else k[:, None], start)
+    values = jax.lax.dynamic_update_slice(cache[1], v if prompt else v[:, None], start)
+    attend = _attend_causally if prompt else _attend_to_cache
+    mixed = attend(config, q, k if prompt else keys, v if prompt else values, position)
+    out = jnp.einsum("...nh,nhd->...d", mixed, layer["wo"])
+    return (out + layer["bo"] if config.family == "gpt2" else out), (keys, values)
+
+
+def _attend_to_cache(
+    config: ModelConfig, q: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array
+) -> jax.Array:
     q = q.reshape(config.batch, config.kv_heads, config.heads // config.kv_heads, config.head_dim)
-    scores = jnp.einsum("bkgh,bskh->bkgs", q, keys, preferred_element_type=jnp.float32) * config.head_dim**-0.5
+    scores = jnp.einsum("bkgh,bskh->bkgs", q, keys, preferred_element_type=jnp.float32)
+    weights = _softmax(config, scores, jnp.arange(config.max_len) <= position)
+    return jnp.einsum("bkgs,bskh->bkgh", weights, values).reshape(config.batch, config.heads, config.head_dim)
+
+
+def _attend_causally(
+    config: ModelConfig, q: jax.Array, keys: jax.Array, values: jax.Array, positions: jax.Array
+) -> jax.Array:
+    q = q.reshape(*q.shape[:2], config.kv_heads, config.heads // config.kv_heads, config.head_dim)
+    scores = jnp.einsum("btkgh,bskh->bkgts", q, keys, preferred_element_type=jnp.float32)
+    weights = _softmax(config, scores, positions[:, None] >= positions)
+    mixed = jnp.einsum("bkgts,bskh->btkgh", weights, values)
+    return mixed.reshape(*mixed.shape[:2], config.heads, config.head_dim)
+
+
+def _softmax(config: ModelConfig, scores: jax.Array, seen: jax.Array) -> jax.Array:
+    scores = scores * config.head_dim**-0.5
     if config.family == "gemma2":
         scores = 50.0 * jnp.tanh(scores / 50.0)
-    seen = jnp.arange(config.max_len) <= position
-    weights = jax.nn.softmax(jnp.where(seen, scores, -1e30), axis=-1).astype(config.dtype)
-    mixed = jnp.einsum("bkgs,bskh->bkgh", weights, values).reshape(config.batch, config.heads, config.head_dim)
-    out = jnp.einsum("bnh,nhd->bd", mixed, layer["wo"])
-    return (out + layer["bo"] if config.family == "gpt2" else out), (keys, values)
+    return jax.nn.softmax(jnp.where(seen, scores, -1e30), axis=-1).astype(config.dtype)
 
 
 def _mlp(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
@@ -165,15 +215,15 @@ def _mlp(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
 
 
 def _experts(config: ModelConfig, layer: Params, x: jax.Array) -> jax.Array:
-    scores = jnp.einsum("bd,de->be", x, layer["router"], preferred_element_type=jnp.float32)
+    scores = jnp.einsum("...d,de->...e", x, layer["router"], preferred_element_type=jnp.float32)
     best, chosen = jax.lax.top_k(scores, config.experts_per_token)
     shares = jax.nn.softmax(best, axis=-1)
     # At decode some token chooses nearly every expert, so all are computed; the weight of those not chosen is zero.
-    share = jnp.sum(jax.nn.one_hot(chosen, config.experts, dtype=jnp.float32) * shares[..., None], axis=1)
-    gate = jnp.einsum("bd,edf->bef", x, layer["experts_gate"])
-    up = jnp.einsum("bd,edf->bef", x, layer["experts_up"])
+    share = jnp.sum(jax.nn.one_hot(chosen, config.experts, dtype=jnp.float32) * shares[..., None], axis=-2)
+    gate = jnp.einsum("...d,edf->...ef", x, layer["experts_gate"])
+    up = jnp.einsum("...d,edf->...ef", x, layer["experts_up"])
     inner = jax.nn.silu(gate) * up * share[..., None].astype(x.dtype)
-    return jnp.einsum("bef,efd->bd", inner, layer["experts_down"])
+    return jnp.einsum("...ef,efd->...d", inner, layer["experts_down"])
 
 
 def _norm(config: ModelConfig, weights: Params, x: jax.Array) -> jax.Array:
@@ -191,7 +241,9 @@ def _norm(config: ModelConfig, weights: Params, x: jax.Array) -> jax.Array:
 
 def _rope(x: jax.Array, position: jax.Array) -> jax.Array:
     half = x.shape[-1] // 2
-    angle = position.astype(jnp.float32) * 10000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    # One position for all tokens, or one for each, which all heads share.
+    position = position.astype(jnp.float32) if position.ndim == 0 else position.astype(jnp.float32)[:, None, None]
+    angle = position * 10000.0 ** (-jnp.arange(half, dtype=jnp.float32) / half)
     first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1).astype(x.dtype)

@@ -29,7 +29,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         help="true: full size; tiny: small models with the same structure (default: true)",
     )
     group.add_argument("--layers", type=positive, metavar="N", help="number of layers (default: the model's own)")
-    group.add_argument("--batch", type=positive, default=8, metavar="N", help="number of sequences (default: 8)")
+    group.add_argument("--batch", type=positive, metavar="N", help="number of sequences (default: 8)")
     group.add_argument(
         "--context", type=positive, default=1024, metavar="N", help="positions in the KV cache (default: 1024)"
     )
@@ -62,6 +62,13 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="instead of times: how near logits and tokens, off and on, are to float32's (default: 4 layers)",
     )
+    group.add_argument(
+        "--prompts",
+        type=counts,
+        default=[],
+        metavar="LENGTH,...",
+        help="instead of steps: the time to the first token of prompts of these lengths (--batch: default 1)",
+    )
     group.add_argument("--no-profile", dest="profile", action="store_false", help="do not profile")
     group.add_argument(
         "--limit",
@@ -73,20 +80,22 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (name, result) for each model: measure.measure's with "floor_us", or with --tokens that of tokens.compare.
+    """Yields (name, result) for each model: measure.measure's with "floor_us"; tokens.compare's or prompts.measure's.
 
     Raises:
       ValueError: flags contradict each other, or this machine lacks what they name.
       WorkerError: a model does not run with the pass off.
     """
-    from jax_oneshot.benchmarks.decode import tokens
+    from jax_oneshot.benchmarks.decode import prompts, tokens
     from jax_oneshot.benchmarks.decode.measure import Request, floor_us
     from jax_oneshot.benchmarks.decode.measure import measure as measure_one
 
     layout = _layout(arguments)
     for name in arguments.model or sizes.TRUE:
         layers = arguments.layers or (tokens.LAYERS if arguments.tokens else None)
-        model = sizes.model(name, arguments.size, batch=arguments.batch, context=arguments.context, layers=layers)
+        batch = arguments.batch or (1 if arguments.prompts else 8)
+        context = max([arguments.context, *arguments.prompts])
+        model = sizes.model(name, arguments.size, batch=batch, context=context, layers=layers)
 
         def told(text: str, name: str = name) -> None:
             progress(f"decode: {name}: {text}")
@@ -96,10 +105,17 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
             asked = tokens.Request(model, layout, flags, arguments.limit)
             yield name, tokens.compare(asked, told)
             continue
+        variants = _variants(arguments, layout.platform)
+        if arguments.prompts:
+            lengths = prompts.Request(
+                model, layout, variants, flags, arguments.prompts, arguments.rounds, arguments.limit
+            )
+            yield name, prompts.measure(lengths, told)
+            continue
         request = Request(
             model=model,
             layout=layout,
-            variants=_variants(arguments, layout.platform),
+            variants=variants,
             flags=flags,
             donate=arguments.donate,
             rounds=arguments.rounds,
@@ -108,7 +124,7 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
             limit_s=arguments.limit,
         )
         result = measure_one(request, told)
-        floor = floor_us(layout, arguments.batch, model["hidden"]) if arguments.profile else None
+        floor = floor_us(layout, batch, model["hidden"]) if arguments.profile else None
         yield name, result | {"floor_us": floor}
 
 

@@ -28,6 +28,9 @@ def key(name: str, result: dict[str, Any]) -> str:
     """The model's name in the JSON file, with what is not the default."""
     if is_tokens(result):
         return f"{name}, tokens"
+    if is_prompts(result):
+        sequences = result["model"]["batch"]
+        return f"{name}, prompts{f' x {sequences}' if sequences > 1 else ''}"
     donate = "" if result["donate"] == "cache" else f", donate {result['donate']}"
     return f"{name}{donate}{', other XLA flags' if result['flags'] else ''}"
 
@@ -41,6 +44,11 @@ def file_name(result: dict[str, Any]) -> str:
 def is_tokens(result: dict[str, Any]) -> bool:
     """Whether it is a result of tokens.compare."""
     return "apart" in result
+
+
+def is_prompts(result: dict[str, Any]) -> bool:
+    """Whether it is a result of prompts.measure."""
+    return "prompts" in result
 
 
 def stamp(result: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +67,8 @@ def tables(result: dict[str, Any]) -> list[Table]:
     """All tables of one model."""
     if is_tokens(result):
         return [tokens_table(result)]
+    if is_prompts(result):
+        return [prompts_table(result)]
     where = [where_table(result, way) for way in WAYS if any(one["profile"] for one in result["variants"].values())]
     return [table(result), gains_table(result), *where]
 
@@ -74,6 +84,8 @@ def note(result: dict[str, Any]) -> str:
             f"off and on agree on {shares['off_on']:.0%} of the tokens, off and float32 on {shares['off']:.0%}, on and "
             f"float32 on {shares['on']:.0%}: after the first near-tie they decode different texts."
         )
+    if is_prompts(result):
+        return "Median of the turns ± half their range; times faster than the fastest variant without jax-oneshot."
     lines = [
         "Median of the turns ± half their range. "
         "Times faster: than the fastest variant without jax-oneshot. "
@@ -91,8 +103,11 @@ def best_off(result: dict[str, Any], way: str) -> float:
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
     """By variant that is on, by way: speed-up over the fastest variant that is off; and the share, where known.
 
-    Of a result of tokens.compare: the differences of on, relative to those of off.
+    Of a result of tokens.compare: the differences of on, relative to those of off. Of prompts.measure's: the speed-up,
+    by length.
     """
+    if is_prompts(result):
+        return {length: prompt_speed_up(of) for length, of in result["prompts"].items()}
     if is_tokens(result):
         return {
             kind: round(result[ON][kind] / result[OFF][kind], 3) for kind in ("rms", "largest") if result[OFF][kind]
@@ -133,6 +148,23 @@ def table(result: dict[str, Any]) -> Table:
         made.add_row(name, *(_cell(one["ms"][way]) for way in WAYS))
     for name in result["failed"]:
         made.add_row(name, "failed")
+    return made
+
+
+def prompt_speed_up(of: dict[str, Any]) -> float:
+    """`on` over the fastest variant that is off; `of`: by variant, for one length."""
+    off = min(one["median"] for name, one in of.items() if name.startswith(OFF))
+    return round(off / of[ON]["median"], 3)
+
+
+def prompts_table(result: dict[str, Any]) -> Table:
+    """Milliseconds to the first token: a row per length."""
+    names = list(next(iter(result["prompts"].values())))
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("tokens", *(f"{name}, ms" for name in names), "times faster"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for length, of in result["prompts"].items():
+        made.add_row(length, *(_cell(of[name]) for name in names), f"{prompt_speed_up(of):.2f}")
     return made
 
 

@@ -6,6 +6,7 @@ stdin:   requests, one JSON object per line. Every process of a run gets the sam
              {"do": "build"}                                   compile the step and the loop over tokens
              {"do": "time", "way": "loop", "steps": 64}        milliseconds per step
              {"do": "profile", "way": "loop", "steps": 8}      where the time goes (trace.py); from rank 0 only
+             {"do": "prefill", "tokens": 512, "times": 5}      milliseconds to the first token of a prompt
              {"do": "logits", "steps": 32, "tokens": null, "file": "a.npy"}
                                                                the tokens that are decoded from position 0 on, or
                                                                follow `tokens`; rank 0 saves the logits
@@ -92,6 +93,9 @@ class Decoder:
         self._last: Last
         self._last, self._cache = jax.jit(self._start, out_shardings=self._shardings)()
         self._step, self._loop = (self._jit(one) for one in (self._one_step, self._many_steps))
+        self._prefill = jax.jit(
+            functools.partial(models.prefill, config), donate_argnums=1, out_shardings=(whole, None, self._shardings[1])
+        )
 
     def build(self) -> None:
         """Compiles both programs, and runs them until their command buffers are recorded and updated."""
@@ -107,6 +111,15 @@ class Decoder:
             return [self._timed(lambda: self._run(self._step, steps), steps)]
         rounds = max(1, steps // self._loop_steps)
         return [self._timed(lambda: self._run(self._loop, rounds), rounds * self._loop_steps)]
+
+    def prefill(self, length: int, times: int) -> list[float]:
+        """Milliseconds until the token after a prompt of `length` tokens is known; the first call compiles."""
+        tokens = jnp.arange(self._config.batch * length, dtype=jnp.int32).reshape(self._config.batch, length)
+        return [self._timed(lambda: self._run_prefill(tokens % self._config.vocab), 1) for _ in range(times)]
+
+    def _run_prefill(self, tokens: jax.Array) -> None:
+        first, _, self._cache = self._prefill(self._params, self._cache, tokens)
+        first.block_until_ready()
 
     def logits(self, steps: int, tokens: list[list[int]] | None) -> tuple[list[list[int]], np.ndarray]:
         """Decodes from position 0 on.
@@ -181,6 +194,8 @@ def serve(job: Job, requests: TextIO, answers: TextIO) -> None:
             _answer(answers, {"seconds": round(time.perf_counter() - start, 1)})
         elif request["do"] == "time":
             _answer(answers, {"ms": decoder.time(request["way"], request["steps"])})
+        elif request["do"] == "prefill":
+            _answer(answers, {"ms": decoder.prefill(request["tokens"], request["times"])})
         elif request["do"] == "logits":
             tokens, logits = decoder.logits(request["steps"], request["tokens"])
             if job.rank == 0:
