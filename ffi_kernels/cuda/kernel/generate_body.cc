@@ -288,13 +288,16 @@ class Writer {
       if (escapes_[id]) Line(std::string(ValueType(At(id).dtype)) + " " + ValueName(id) + "[kElements];");
     }
     std::string types;
-    std::string identities;
-    for (const int id : pending_) {
-      const std::string type = ReductionType(At(id).op);
-      types += (types.empty() ? "" : ", ") + type;
-      identities += (identities.empty() ? "" : ", ") + type + "::Identity()";
+    for (const int id : pending_) types += (types.empty() ? "" : ", ") + std::string(ReductionType(At(id).op));
+    if (!pending_.empty()) {
+      Line("float " + partials + "[" + Number(static_cast<int64_t>(pending_.size())) + "][kChunks];");
+      Line("ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) {");
+      for (size_t i = 0; i < pending_.size(); ++i) {
+        Line("  " + partials + "[" + Number(static_cast<int64_t>(i)) + "][c] = " + ReductionType(At(pending_[i]).op) +
+             "::Identity();");
+      }
+      Line("}");
     }
-    if (!pending_.empty()) Line("float " + partials + "[] = {" + identities + "};");
     WriteLoop(partials);
     StoreOutputs(section_rows_);  // before the barrier: the stores are in flight during the wait
     if (!pending_.empty() && !cluster_runs_) {
@@ -306,7 +309,7 @@ class Writer {
       const int id = pending_[i];
       place_[id] = Where::kScalar;
       Line("const float " + ValueName(id) + " = " +
-           Rounded(At(id).dtype, partials + "[" + Number(static_cast<int64_t>(i)) + "]") + ";");
+           Rounded(At(id).dtype, partials + "[" + Number(static_cast<int64_t>(i)) + "][0]") + ";");
     }
     open_.clear();
     pending_.clear();
@@ -325,7 +328,7 @@ class Writer {
     }
     for (size_t i = 0; i < pending_.size(); ++i) {
       const int id = pending_[i];
-      const std::string partial = partials + "[" + Number(static_cast<int64_t>(i)) + "]";
+      const std::string partial = partials + "[" + Number(static_cast<int64_t>(i)) + "][e / kVector]";
       std::string line = "  if (place.Has(e)) ";
       line.append(partial).append(" = ").append(ReductionType(At(id).op)).append("::Combine(").append(partial);
       line.append(", ").append(Value(At(id).operands[0])).append(");");

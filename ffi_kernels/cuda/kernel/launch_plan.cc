@@ -16,12 +16,13 @@ namespace {
 
 constexpr int kWarp = 32;
 constexpr int64_t kWordBytes = 4;
-constexpr int kMostThreads = 512;     // per block: 128 registers each
-constexpr int kFewestThreads = 64;    // per block, before a row is spread over more blocks
-constexpr int kClusterThreads = 128;  // the same within clusters, if that gives whole warps
-constexpr int kMostChunks = 32;       // per thread; more than 2 only if a row is wider than a cluster holds
-constexpr int kLargestCluster = 8;    // portable over all devices that have clusters
-constexpr int kMostBlocksPerSm = 16;  // more would only lower the register limit
+constexpr int kMostThreads = 512;        // per block: 128 registers each
+constexpr int kFewestThreads = 64;       // per block, before a row is spread over more blocks
+constexpr int kClusterThreads = 128;     // the same within clusters, if that gives whole warps
+constexpr int64_t kMostPartials = 6000;  // of a block's row reductions: two floats each in 48 KiB of shared memory
+constexpr int kMostChunks = 32;          // per thread; more than 2 only if a row is wider than a cluster holds
+constexpr int kLargestCluster = 8;       // portable over all devices that have clusters
+constexpr int kMostBlocksPerSm = 16;     // more would only lower the register limit
 constexpr int64_t kMostMessageBytes = int64_t{1} << 30;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -29,10 +30,12 @@ int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
 bool VariesOverWidth(Kind kind) { return Widens(Kind::kVec, kind); }
 
-bool ReducesOverRows(const RowProgram& program) {
-  return std::any_of(program.statements.begin(), program.statements.end(),
-                     [](const Statement& s) { return IsRowReduction(s.op); });
+int64_t RowReductions(const RowProgram& program) {
+  return std::count_if(program.statements.begin(), program.statements.end(),
+                       [](const Statement& s) { return IsRowReduction(s.op); });
 }
+
+bool ReducesOverRows(const RowProgram& program) { return RowReductions(program) > 0; }
 
 // A chunk of the widest exchanged input is 16 bytes, the widest access; 8 columns at most.
 int VectorColumns(const RowProgram& program) {
@@ -53,7 +56,7 @@ class Planner {
     row_chunks_ = CeilDiv(plan_.width, plan_.vector);
     multiprocessors_ = std::max(1, device_.multiprocessors / device_.ranks_on_device);
     SpreadOverColumns();
-    if (plan_.chunks > kMostChunks) return TooWide();
+    if (row_chunks_ > WidestRow()) return TooWide();
     SpreadOverRows();
     PlaceMessages();
     if (plan_.message_bytes > kMostMessageBytes) {
@@ -175,8 +178,15 @@ class Planner {
     return sum->dtype;  // every valid program has it
   }
 
+  // In chunks. A warp has a partial result of each reduction for each 32 chunks (device/reduce.cuh).
+  int64_t WidestRow() const {
+    const int64_t by_threads = MostBlocksPerRow() * kMostThreads * kMostChunks;
+    const int64_t reductions = RowReductions(program_);
+    return reductions == 0 ? by_threads : std::min(by_threads, kMostPartials / reductions * kWarp);
+  }
+
   Result<LaunchPlan> TooWide() const {
-    const int64_t widest = MostBlocksPerRow() * kMostThreads * kMostChunks * plan_.vector;
+    const int64_t widest = WidestRow() * plan_.vector;
     return Err("one-shot kernel: a row has " + std::to_string(plan_.width) + " columns, expected at most " +
                std::to_string(widest) + " on sm_" + std::to_string(device_.compute_capability) +
                "; lower JAX_ONESHOT_MAX_BYTES so that this call is left to XLA");

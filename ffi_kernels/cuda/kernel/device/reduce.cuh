@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row reductions (sum, maximum, minimum) over one partial value per thread. The order is fixed, so every thread of the
-// row gets the same bits, and so does every rank for equal inputs.
+// Row reductions (sum, maximum, minimum) over one partial value per chunk.
 //
-// Threads of a warp reduce by shuffles; then each warp sends its result to every block of the row (one block, or all of
-// a cluster through distributed shared memory); all wait once, and combine the received results in the same order.
+// The threads of a warp reduce the values of one chunk each by shuffles: that is the result of 32 adjacent chunks of
+// the row. The warp sends it to every block of the row (one block, or all of a cluster through distributed shared
+// memory); all wait once, and combine the received results in the order of their columns. So the order depends on the
+// width alone: not on how the row is divided among threads and blocks, nor on the rank. A row has the same bits in
+// every batch.
 //
 // Within one block the wait is __syncthreads (pattern: write, barrier, read). Within a cluster it is an mbarrier per
 // block that counts the bytes received: pattern "st.async ... complete_tx, try_wait.acquire.cluster": a thread that
@@ -14,7 +16,7 @@
 // reduction in between, to which every warp of the row contributed only after reading the buffer.
 
 constexpr int kWarpsPerRow = kThreadsPerRow / 32;
-constexpr int kPartials = kWarpsPerRow * kBlocksPerRow;  // of one row
+constexpr int kPartials = kWarpsPerRow * kBlocksPerRow * kChunks;  // of one row
 constexpr int kPaddedPartials = (kPartials + 3) / 4 * 4;
 
 struct RowSum {
@@ -80,23 +82,30 @@ class RowReducer {
 #endif
   }
 
-  // One reduction per Op, for the cost of one wait.
+  // One reduction per Op, for the cost of one wait. Takes the value of each chunk; the result is in [i][0].
   template <typename... Ops>
-  __device__ void Reduce(const Place& place, float (&values)[sizeof...(Ops)]) {
+  __device__ void Reduce(const Place& place, float (&values)[sizeof...(Ops)][kChunks]) {
     constexpr int kCount = sizeof...(Ops);
     static_assert(kCount <= kMostReductions, "the largest batch has room");
     int next = 0;
-    ((values[next] = ReduceWarp<Ops>(values[next]), ++next), ...);
+    (ReduceChunks<Ops>(values[next++]), ...);
     if constexpr (kPartials > 1) {
-      ONESHOT_UNROLL for (int i = 0; i < kCount; ++i) Send(place, i, values[i]);
+      ONESHOT_UNROLL for (int i = 0; i < kCount; ++i) {
+        ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) Send(place, i, c, values[i][c]);
+      }
       Wait(kCount);
       next = 0;
-      ((values[next] = Collect<Ops>(Partials(place, next)), ++next), ...);
+      ((values[next][0] = Collect<Ops>(Partials(place, next)), ++next), ...);
       ++reductions_;
     }
   }
 
  private:
+  template <typename Op>
+  __device__ static void ReduceChunks(float (&values)[kChunks]) {
+    ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) values[c] = ReduceWarp<Op>(values[c]);
+  }
+
   __device__ int Turn() const { return reductions_ % 2; }
 
   __device__ float* Partials(const Place& place, int reduction) const {
@@ -104,11 +113,13 @@ class RowReducer {
     return partials[Turn()][place.row_in_block][reduction];
   }
 
-  // Sends this warp's value to all blocks of the row, one lane to each.
-  __device__ void Send(const Place& place, int reduction, float x) const {
+  // Sends this warp's value to all blocks of the row, one lane to each. Its place is that of its columns
+  // (Place::Column).
+  __device__ void Send(const Place& place, int reduction, int chunk, float x) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     if (lane >= kBlocksPerRow) return;
-    float* at = Partials(place, reduction) + place.block_in_row * kWarpsPerRow + place.thread_in_row / 32;
+    float* at = Partials(place, reduction) + (chunk * kBlocksPerRow + place.block_in_row) * kWarpsPerRow +
+                place.thread_in_row / 32;
 #if ONESHOT_CLUSTER
     asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.b32 [%0], %1, [%2];" ::"r"(
                      InBlock(SharedAddress(at), lane)),
@@ -142,7 +153,8 @@ class RowReducer {
 #endif
   }
 
-  // Four interleaved chains, then the four: short chains, and the same order everywhere.
+  // Four interleaved chains, then the four: short chains. More partials than the row has columns for change nothing,
+  // for they are identities.
   template <typename Op>
   __device__ static float Collect(const float* partials) {
     float total[4] = {Op::Identity(), Op::Identity(), Op::Identity(), Op::Identity()};
