@@ -19,6 +19,10 @@ MARKERS = (
     "<!-- figures: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
     "<!-- end of figures -->\n",
 )
+PROMPT_MARKERS = (
+    "<!-- prompts: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
+    "<!-- end of prompts -->\n",
+)
 TOKEN_MARKERS = (
     "<!-- tokens: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
     "<!-- end of tokens -->\n",
@@ -106,6 +110,22 @@ def tokens(files: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join([*table, ""])
 
 
+def prompts(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: a row per prompt length: milliseconds to the first token."""
+    rows = []
+    for content in files.values():
+        for name, result in content["details"].items():
+            if not isinstance(result, dict) or not figures.is_prompts(result):
+                continue
+            for length, of in result["prompts"].items():
+                off = min(one["median"] for variant, one in of.items() if variant.startswith(figures.OFF))
+                cells = [f"{off:.2f}", f"{of[figures.ON]['median']:.2f}", f"{figures.prompt_speed_up(of):.2f}x"]
+                sequences = str(result["model"]["batch"])
+                model = title(name.partition(", prompts")[0])
+                rows.append([model, f"{where(result)} ({content['date']})", sequences, length, *cells])
+    return "\n".join([*pages.table(["model", "on", "prompts", "tokens each", "off, ms", "on, ms", "faster"], rows), ""])
+
+
 def _flags(result: dict[str, Any]) -> list[str]:
     return [f"With `{' '.join(result['flags'])}`.", ""] if result["flags"] else []
 
@@ -141,7 +161,8 @@ def main(_: Sequence[str]) -> int:
     """Writes the page, or with --check compares."""
     files = pages.results("step-*")
     page = pages.between(PAGE.read_text(), "docs/decode.md", MARKERS, section(files))
-    return pages.write({PAGE: pages.between(page, "docs/decode.md", TOKEN_MARKERS, tokens(files))})
+    page = pages.between(page, "docs/decode.md", TOKEN_MARKERS, tokens(files))
+    return pages.write({PAGE: pages.between(page, "docs/decode.md", PROMPT_MARKERS, prompts(files))})
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ TEST(LaunchPlan, CoversEveryRowAndColumnOnceAndFitsTheDevice) {
           EXPECT_LT(int64_t{plan.row_groups} * plan.rows_per_block * (plan.row_steps - 1), rows);
           EXPECT_GE(int64_t{plan.blocks_per_row} * plan.threads_per_row * plan.chunks * plan.vector, width);
           EXPECT_LE(plan.block(), 1024);
+          EXPECT_EQ(plan.threads_per_row % 32, 0) << "row reductions depend on the width alone (device/reduce.cuh)";
           EXPECT_LE(plan.grid(), kEpochEntries);
           EXPECT_LE(plan.grid(), device.multiprocessors * plan.blocks_per_multiprocessor);
           EXPECT_LE(plan.block() * plan.blocks_per_multiprocessor, device.threads_per_multiprocessor);
