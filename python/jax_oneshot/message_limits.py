@@ -8,11 +8,12 @@ By platform, GPU architecture and group size. One shot sends each rank's whole m
 fastest while latency dominates; two shots send fewer bytes but wait twice (docs/performance.md counts both).
 
 Sources of the limits:
-- Hopper, 2 ranks: two H100s, NCCL 2.28.9 without multicast, 25 November 2026: at 4 MiB one shot takes less than half of
-  NCCL's time, at 16 MiB nearly as long.
-- Hopper, 4 ranks: four H200s, 27 November 2026: at 4 MiB a two-shot call with its epilogue takes 0.56 of the time of
-  NCCL's all-reduce and a kernel for residual and norm.
-- Hopper, 8 and 16 ranks: NOT MEASURED; with two shots they send fewer bytes at 2 MiB than 4 ranks at 4 MiB.
+- Hopper, 2 ranks: two H100s, NCCL 2.28.9 without multicast, 25 November 2026: a call takes 0.44 of the time of NCCL's
+  all-reduce and a kernel for residual and norm at 4 MiB, 0.65 at 8 MiB, 0.84 at 16 MiB.
+- Hopper, 4 ranks: four H100s, 28 November 2026: 0.53 at 4 MiB, 0.65 to 0.68 at 8 MiB, 0.76 to 0.81 at 16 MiB; a prompt
+  of 2048 tokens (16 MiB) is 7 % faster with calls than without.
+- Hopper, 8 and 16 ranks: NOT MEASURED. At 8 ranks a rank sends 1.75 messages in place of 4 ranks' 1.5, and NCCL with
+  multicast, which was off in all of these measurements, sends about half. So a quarter of 4 ranks' limit.
 - Ampere and Blackwell: NOT MEASURED. 2 ranks: from Hopper's 4 MiB. Others: 256 KiB at 8 ranks on Hopper is about where
   published one-shot kernels meet NCCL's ring; with other group sizes a rank sends about as many bytes at the limit.
   Ampere's links are half as fast as Hopper's, Blackwell's twice.
@@ -37,7 +38,7 @@ CPU_LIMIT = 32 << 20
 # smaller than the group).
 CUDA_LIMITS: dict[int, dict[int, int]] = {
     80: {2: 2048 * _KIB, 4: 256 * _KIB, 8: 128 * _KIB, 16: 64 * _KIB},
-    90: {2: 4096 * _KIB, 4: 4096 * _KIB, 8: 2048 * _KIB, 16: 2048 * _KIB},
+    90: {2: 8192 * _KIB, 4: 16384 * _KIB, 8: 4096 * _KIB, 16: 4096 * _KIB},
     100: {2: 8192 * _KIB, 4: 1024 * _KIB, 8: 512 * _KIB, 16: 256 * _KIB},
 }
 

@@ -86,9 +86,7 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
       ValueError: flags contradict each other, or this machine lacks what they name.
       WorkerError: a model does not run with the pass off.
     """
-    from jax_oneshot.benchmarks.decode import prompts, tokens
-    from jax_oneshot.benchmarks.decode.measure import Request, floor_us
-    from jax_oneshot.benchmarks.decode.measure import measure as measure_one
+    from jax_oneshot.benchmarks.decode import tokens
 
     layout = _layout(arguments)
     for name in arguments.model or sizes.TRUE:
@@ -100,32 +98,35 @@ def measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> I
         def told(text: str, name: str = name) -> None:
             progress(f"decode: {name}: {text}")
 
-        flags = arguments.xla_flags.split()
-        if arguments.tokens:
-            asked = tokens.Request(model, layout, flags, arguments.limit)
-            yield name, tokens.compare(asked, told)
-            continue
-        variants = _variants(arguments, layout.platform)
-        if arguments.prompts:
-            lengths = prompts.Request(
-                model, layout, variants, flags, arguments.prompts, arguments.rounds, arguments.limit
-            )
-            yield name, prompts.measure(lengths, told)
-            continue
-        request = Request(
-            model=model,
-            layout=layout,
-            variants=variants,
-            flags=flags,
-            donate=arguments.donate,
-            rounds=arguments.rounds,
-            steps=arguments.steps,
-            profile=arguments.profile,
-            limit_s=arguments.limit,
-        )
-        result = measure_one(request, told)
-        floor = floor_us(layout, batch, model["hidden"]) if arguments.profile else None
-        yield name, result | {"floor_us": floor}
+        yield name, _measure_model(arguments, layout, model, told)
+
+
+def _measure_model(
+    arguments: argparse.Namespace, layout: Layout, model: dict[str, Any], told: Callable[[str], None]
+) -> dict[str, Any]:
+    from jax_oneshot.benchmarks.decode import measure, prompts, tokens
+
+    flags, limit_s = arguments.xla_flags.split(), arguments.limit
+    if arguments.tokens:
+        return tokens.compare(tokens.Request(model, layout, flags, limit_s), told)
+    variants = _variants(arguments, layout.platform)
+    if arguments.prompts:
+        asked = prompts.Request(model, layout, variants, flags, arguments.prompts, arguments.rounds, limit_s)
+        return prompts.measure(asked, told)
+    request = measure.Request(
+        model=model,
+        layout=layout,
+        variants=variants,
+        flags=flags,
+        donate=arguments.donate,
+        rounds=arguments.rounds,
+        steps=arguments.steps,
+        profile=arguments.profile,
+        limit_s=limit_s,
+    )
+    result = measure.measure(request, told)
+    floor = measure.floor_us(layout, model["batch"], model["hidden"]) if arguments.profile else None
+    return result | {"floor_us": floor}
 
 
 def _layout(arguments: argparse.Namespace) -> Layout:

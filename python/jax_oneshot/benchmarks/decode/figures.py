@@ -31,8 +31,9 @@ def key(name: str, result: dict[str, Any]) -> str:
     if is_prompts(result):
         sequences = result["model"]["batch"]
         return f"{name}, prompts{f' x {sequences}' if sequences > 1 else ''}"
+    batch = "" if result["model"]["batch"] == 8 else f", batch {result['model']['batch']}"
     donate = "" if result["donate"] == "cache" else f", donate {result['donate']}"
-    return f"{name}{donate}{', other XLA flags' if result['flags'] else ''}"
+    return f"{name}{batch}{donate}{', other XLA flags' if result['flags'] else ''}"
 
 
 def file_name(result: dict[str, Any]) -> str:
