@@ -63,17 +63,20 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
     a0.Receive<BF16>(p, place, row, slot, x0);
     float x2[kElements];
     float x3[kElements];
-    float partials5[] = {RowSum::Identity()};
+    float partials5[1][kChunks];
+    ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) {
+      partials5[0][c] = RowSum::Identity();
+    }
     ONESHOT_EACH(e) {
       x2[e] = Round<BF16>(x1.At(e) + x0[e]);
       x3[e] = x2[e];
       const float x4 = x3[e] * x3[e];
-      if (place.Has(e)) partials5[0] = RowSum::Combine(partials5[0], x4);
+      if (place.Has(e)) partials5[0][e / kVector] = RowSum::Combine(partials5[0][e / kVector], x4);
     }
     StoreRow<BF16, 16>(p.outputs[1], place, row, [&](int e) { return x2[e]; });
     if (step == 0) reducer.WaitUntilClusterRuns();
     reducer.Reduce<RowSum>(place, partials5);
-    const float x5 = partials5[0];
+    const float x5 = partials5[0][0];
     const float x7 = x5 * 0.00024414062f;
     const float x9 = x7 + 1e-05f;
     const float x10 = rsqrtf(x9);
@@ -109,17 +112,20 @@ __device__ inline void RunProgram(const Parameters& p, const Place& place, const
     a0.Receive<BF16>(p, place, row, slot, x0);
     float x2[kElements];
     float x3[kElements];
-    float partials5[] = {RowSum::Identity()};
+    float partials5[1][kChunks];
+    ONESHOT_UNROLL for (int c = 0; c < kChunks; ++c) {
+      partials5[0][c] = RowSum::Identity();
+    }
     ONESHOT_EACH(e) {
       x2[e] = Round<BF16>(x1.At(e) + x0[e]);
       x3[e] = x2[e];
       const float x4 = x3[e] * x3[e];
-      if (place.Has(e)) partials5[0] = RowSum::Combine(partials5[0], x4);
+      if (place.Has(e)) partials5[0][e / kVector] = RowSum::Combine(partials5[0][e / kVector], x4);
     }
     StoreShard<BF16, 16>(p, p.outputs[1], place, row, [&](int e) { return x2[e]; });
     if (step == 0) reducer.WaitUntilClusterRuns();
     reducer.Reduce<RowSum>(place, partials5);
-    const float x5 = partials5[0];
+    const float x5 = partials5[0][0];
     const float x7 = x5 * 0.00024414062f;
     const float x9 = x7 + 1e-05f;
     const float x10 = rsqrtf(x9);

@@ -215,6 +215,13 @@ TEST(LaunchPlan, RefusesRowsThatNoClusterHolds) {
   EXPECT_EQ(RefusalOf(kResidualRmsNorm, 1, 131073, 2), "planned");
 }
 
+TEST(LaunchPlan, RefusesRowsWhosePartialResultsDoNotFitIntoSharedMemory) {
+  EXPECT_EQ(RefusalOf(kLayerNorm, 1, 384001, 2),
+            "one-shot kernel: a row has 384001 columns, expected at most 384000 on sm_90; lower JAX_ONESHOT_MAX_BYTES "
+            "so that this call is left to XLA");
+  EXPECT_EQ(RefusalOf(kLayerNorm, 1, 384000, 2), "planned");
+}
+
 TEST(LaunchPlan, RefusesMessagesBeyondItsOffsets) {
   EXPECT_EQ(RefusalOf(kPlain, 1 << 20, 1 << 10, 2),
             "one-shot kernel: a message would be 2147483648 bytes, expected at most 1073741824");
