@@ -27,8 +27,6 @@ TOKEN_MARKERS = (
     "<!-- tokens: written by tools/fill_decode.py from benchmarks/results/step-*.json -->\n",
     "<!-- end of tokens -->\n",
 )
-# The two choices of the pass's rule. Results of 27 November 2026, from before the rule, have these in place of `on`.
-CUT, WHOLE = "on, 4 calls per graph", "on, one graph"
 
 
 def runs(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
@@ -39,19 +37,9 @@ def runs(files: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[
                 yield name, content, result
 
 
-def as_shipped(result: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the variant that the pass's rule chooses; last, the name of the other choice."""
-    return ("on", CUT, WHOLE) if result["donate"] == "none" else ("on", WHOLE, CUT)
-
-
-def shipped_variant(result: Mapping[str, Any]) -> str:
-    """The variant of `result` that is, or comes closest to, what the pass's rule chooses."""
-    return next(one for one in as_shipped(result) if one in result["variants"])
-
-
 def off_and_on(result: dict[str, Any], way: str) -> tuple[float, float]:
     """Milliseconds per step: the fastest without the pass, and with it as shipped."""
-    ms: float = result["variants"][shipped_variant(result)]["ms"][way]["median"]
+    ms: float = result["variants"][figures.shipped_variant(result)]["ms"][way]["median"]
     return figures.best_off(result, way), ms
 
 
@@ -73,12 +61,12 @@ def summary(files: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, _, result in runs(files):
         if name.endswith((", calls per graph", ", other XLA flags")):
             continue
-        on = shipped_variant(result)
+        on = figures.shipped_variant(result)
         cells = []
         for way in WAYS:
             off, ms = off_and_on(result, way)
             cells.append(f"{off:.2f} → {ms:.2f}, {off / ms:.2f}x")
-        how = f", {on.removeprefix('on, ')}" if on == as_shipped(result)[-1] else ""
+        how = f", {on.removeprefix('on, ')}" if on == figures.as_shipped(result)[-1] else ""
         rows.append([title(name) + how, where(result), *cells])
     return pages.table(["model", "on", *WAYS], rows)
 

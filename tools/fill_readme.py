@@ -15,6 +15,7 @@ from typing import Any
 import fill_decode
 import pages
 from absl import app
+from jax_oneshot.benchmarks.decode import figures
 
 PAGE = pages.ROOT / "README.md"
 MARKERS = (
@@ -112,7 +113,7 @@ def gains(files: Mapping[str, Mapping[str, Any]]) -> str:
     rows: dict[str, list[str]] = {}
     for name, _, result in sorted(runs, key=lambda run: run[0]):  # the plain run of a model first
         model = name.partition(",")[0]
-        as_shipped = fill_decode.shipped_variant(result) != fill_decode.as_shipped(result)[-1]
+        as_shipped = figures.shipped_variant(result) != figures.as_shipped(result)[-1]
         if (result["ranks"], result["facts"]["device"]) == (ranks, device) and as_shipped and model not in rows:
             off, ms = fill_decode.off_and_on(result, "loop")
             rows[model] = [fill_decode.title(model), f"{off:.2f} ms", f"{ms:.2f} ms", f"{off / ms:.2f}x"]

@@ -235,3 +235,29 @@ def test_the_time_to_the_first_token_of_each_prompt_is_measured_off_and_on(
     assert set(result["prompts"]) == {"2", "16"}
     assert all(of[name]["median"] > 0 for of in result["prompts"].values() for name in ("off", "on"))
     assert written["ratios"]["llama-3.1-8b, prompts"] == figures.ratios(result)
+
+
+def test_a_picture_shows_each_model_once_off_and_as_the_pass_runs_it(tmp_path: pathlib.Path) -> None:
+    def run(donate: str, *names: str) -> dict[str, Any]:
+        ms = {"median": 2.0, "low": 1.0, "high": 3.0}
+        variants = {name: {"ms": dict.fromkeys(WAYS, ms)} for name in names}
+        return {"donate": donate, "flags": [], "variants": variants}
+
+    details = {
+        "llama-3.1-8b, donate none": run("none", "off", "on"),
+        "llama-3.1-8b": run("cache", "off", "on, 4 calls per graph", "on, one graph"),
+        "gemma-2-9b, donate all": run("all", "off", "off, NCCL in graphs", "on"),
+        "load_before_decode": 0.5,
+    }
+    bars = plot.bars({"details": details})
+    assert {name: list(of) for name, of in bars.items()} == {
+        "Llama 3.1 8B": ["off", "on"],
+        "Gemma 2 9B": ["off", "off, NCCL in graphs", "on"],
+    }
+    path = tmp_path / "step.json"
+    path.write_text(json.dumps({"details": details}))
+    text = plot.draw(path).read_text()
+    assert all(label in text for label in ("Gemma 2 9B", "off, NCCL in graphs", "waited"))
+    path.write_text(json.dumps({"details": {}}))
+    with pytest.raises(ValueError, match="has no decoding steps to draw"):
+        plot.draw(path)

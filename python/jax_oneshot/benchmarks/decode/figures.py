@@ -15,6 +15,8 @@ from rich.table import Table
 from jax_oneshot.benchmarks.decode import WAYS
 
 OFF, ON = "off", "on"
+# The two choices of the pass's rule. Results of 27 November 2026, from before the rule, have these in place of `on`.
+CUT, WHOLE = "on, 4 calls per graph", "on, one graph"
 PLACES = {"each": "a process per GPU", "together": "one process"}
 
 
@@ -137,6 +139,16 @@ def share_of_saving(result: dict[str, Any], name: str) -> float | None:
     off, on = _median(result["variants"][OFF], "loop"), _median(one, "loop")
     possible = off - (on - calls_ms + calls * floor_us * 1e-3)
     return float((off - on) / possible) if possible > 0 else None
+
+
+def as_shipped(result: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the variant that the pass's rule chooses; last, the name of the other choice."""
+    return ("on", CUT, WHOLE) if result["donate"] == "none" else ("on", WHOLE, CUT)
+
+
+def shipped_variant(result: dict[str, Any]) -> str:
+    """The variant of `result` that is, or comes closest to, what the pass's rule chooses."""
+    return next(one for one in as_shipped(result) if one in result["variants"])
 
 
 def table(result: dict[str, Any]) -> Table:
