@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jax_oneshot import device_trace
-from jax_oneshot.benchmarks.decode import WAYS, figures, fleet, sizes, tokens, trace, variants
+from jax_oneshot.benchmarks.decode import WAYS, figures, fleet, plot, sizes, tokens, trace, variants
 from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
 from jax_oneshot.demo.compare import WorkerError
 from jax_process import RunPython
@@ -31,7 +31,7 @@ def test_every_model_runs_tiny_and_off_and_on_are_measured_in_every_way(
     )
     assert done.status == 0, done.stderr
     written = json.loads((tmp_path / "out.json").read_text())
-    key = f"{model}, donate none" if "--donate" in profile else model
+    key = f"{model}, batch 2, donate none" if "--donate" in profile else f"{model}, batch 2"
     assert set(written["ratios"][key]["on"]) == set(WAYS)
     result = written["details"][key]
     assert set(result["variants"]) == {"off", "on"}
