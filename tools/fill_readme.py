@@ -76,7 +76,7 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
             f"The pass takes {pass_ms} ms per 10 000 instructions at most, and {pass_percent} % of a whole compile.",
             f"With the variable unset, JAX's start takes {_both(one['import_ms'] for one in ratios)} ms longer.",
             "",
-            "A decoding step of models of true size, batch 8: milliseconds with the best of XLA's own ways that were "
+            "A decoding step of full-size models, batch 8 unless another is named: milliseconds with the best of XLA's own ways that were "
             "measured → with",
             "jax-oneshot, times faster. Steps run in one jitted loop, are launched ahead, or are each waited for; what "
             "a step donates",

@@ -38,7 +38,7 @@ CPU_LIMIT = 32 << 20
 # smaller than the group).
 CUDA_LIMITS: dict[int, dict[int, int]] = {
     80: {2: 2048 * _KIB, 4: 256 * _KIB, 8: 128 * _KIB, 16: 64 * _KIB},
-    90: {2: 8192 * _KIB, 4: 16384 * _KIB, 8: 4096 * _KIB, 16: 4096 * _KIB},
+    90: {2: 16384 * _KIB, 4: 16384 * _KIB, 8: 4096 * _KIB, 16: 4096 * _KIB},
     100: {2: 8192 * _KIB, 4: 1024 * _KIB, 8: 512 * _KIB, 16: 256 * _KIB},
 }
 

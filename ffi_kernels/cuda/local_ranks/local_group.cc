@@ -62,7 +62,7 @@ KernelArguments LocalGroup::Arguments(int rank) const {
 }
 
 Result<void> LocalGroup::Synchronise(double deadline_s) const {
-  const Result<void> waited = gpus_->Wait(deadline_s);
+  Result<void> waited = gpus_->Wait(deadline_s);
   const std::optional<MissingPeers> missing = Missing();
   if (!missing) return waited;
   std::string ranks;
