@@ -12,11 +12,11 @@
 
 namespace jax_oneshot {
 
-// What a maximum or minimum over ranks does where the order of its operands shows. Each backend does what XLA's own
-// all-reduce does on its platform.
+// How a maximum or minimum over ranks treats NaN, and zeros of both signs. Each backend follows XLA's own all-reduce on
+// its platform.
 enum class Extremes : uint8_t {
-  kLikeXlaCpu,  // of equal zeros the first rank's; NaN is passed over, and all NaN gives the identity (-inf, inf)
-  kLikeNccl,    // +0 is larger than -0; NaN is passed over, and all NaN gives NaN
+  kLikeXlaCpu,  // of several zeros the first rank's; NaN is ignored, and all NaN gives the identity (-inf, inf)
+  kLikeNccl,    // +0 is larger than -0; NaN is ignored, and all NaN gives NaN
 };
 
 struct EvaluateRequest {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// RegionSeed: what a region is grown from. Either the sums of one or more all-reduces:
+// RegionSeed: what a region is grown from. It is either the sums of one or more all-reduces:
 //
 //   %a = all-reduce(%p); %b = all-reduce(%q); %y = add(%a, %b)    from %a; %b joins when add needs it
 //
-// or, for a norm that follows no sum, each rank's columns (shard_source.h):
+// or, for a norm of shards that follows no sum, each rank's columns (shard_source.h):
 //
 //   %s = f32[8,64] ..; %m = reduce(multiply(%s, %s)); %t = all-reduce(%m); ..; all-gather(..)    from %s
 #ifndef XLA_PASS_REGIONS_REGION_SEED_H_
@@ -26,15 +26,15 @@ class RegionSeed {
   virtual ~RegionSeed() = default;
 
   virtual RowExtent extent() const = 0;
-  // The all-reduces' elements: Region::seeds.
+  // The elements of its all-reduces; they become Region::seeds.
   virtual const std::vector<SiteRef>& sites() const = 0;
   virtual void AddTo(RowTranslator* translator) const = 0;
   // The values whose users are tried first.
   virtual NodeSet values() const = 0;
-  // Those of the values that are members of the region.
+  // Those of values() that are members of the region.
   virtual NodeSet members() const = 0;
 
-  // Adds a sum that is behind `leaf`, which a unit reads. Returns false if there is none.
+  // Adds the sum behind `leaf`, which a unit reads (join_sums.h). Returns false if there is none.
   virtual bool Join(Node leaf, const NodeSet& inside) = 0;
   // Drops a joined sum that no statement connects with the first one. Returns false if there is none.
   virtual bool DropUseless(const RowProgram& program) = 0;
@@ -42,8 +42,8 @@ class RegionSeed {
 
 class SumsSeed : public RegionSeed {
  public:
-  // The element `first`, and the all-reduce's other elements of its extent that no region has taken: a tuple all-reduce
-  // is one exchange, so they stay together, connected or not.
+  // The element `first`, and those of its all-reduce that have the same extent and are not in another region: a tuple
+  // all-reduce is one exchange, so they stay together, connected or not.
   SumsSeed(const Graph& graph, const SiteTable& table, const DependencyOrder& order,
            const OverwrittenValues* overwritten, SiteRef first);
 
@@ -65,12 +65,12 @@ class SumsSeed : public RegionSeed {
 
 class ShardSeed : public RegionSeed {
  public:
-  // `sites`: of the all-reduce that completes the row sums of `source`.
+  // `sites`: the elements of the all-reduce that completes the row sums of `source`.
   ShardSeed(const ShardSource& source, std::vector<SiteRef> sites) : source_(source), sites_(std::move(sites)) {}
 
   RowExtent extent() const override { return source_.extent; }
   const std::vector<SiteRef>& sites() const override { return sites_; }
-  // If the shard cannot be gathered, the translator does not compute it afterwards.
+  // The result may be ignored: if the shard cannot be gathered, RowTranslator::Computes is false for it afterwards.
   void AddTo(RowTranslator* translator) const override { (void)translator->AddShard(source_.node, {source_.split}); }
   NodeSet values() const override { return {source_.node}; }
   NodeSet members() const override { return {}; }

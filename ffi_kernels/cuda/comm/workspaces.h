@@ -10,7 +10,6 @@
 // still write to it, and whether a rank has a workspace must not depend on when that rank frees memory. Making a
 // workspace is collective, so all ranks must make the same decision independently. They do, because XLA initialises the
 // same calls in the same order on every rank.
-// same calls in the same order everywhere.
 #ifndef FFI_KERNELS_CUDA_COMM_WORKSPACES_H_
 #define FFI_KERNELS_CUDA_COMM_WORKSPACES_H_
 

@@ -85,8 +85,8 @@ class Planner {
     plan_.threads_per_row = static_cast<int>(RoundUp(CeilDiv(row_chunks_, blocks * plan_.chunks), kWarp));
   }
 
-  // Two-shot, where each multiprocessor has one row: two blocks of half a row each instead, because the one can compute
-  // while the other waits. (4 ranks with a GPU each, 128 rows, bf16, 28 November 2026: 8 % faster at 3584 columns; at
+  // Two-shot with one row per multiprocessor: two blocks of half a row each instead, so that one can compute while the
+  // other waits. (4 ranks with a GPU each, 128 rows, bf16, 28 November 2026: 8 % faster at 3584 columns; at
   // 4096, 7 % on H200s and 1 % slower on H100s. Not faster if a row has two chunks per thread, and slower with several
   // rows per multiprocessor.)
   int64_t BlocksForEachRow() const {

@@ -71,7 +71,7 @@ OpText TextOf(const Statement& statement) {
   for (const OpText& text : kOpTexts) {
     if (text.op == statement.op) return text;
   }
-  return {statement.op, "", false};  // a source or a reduction: op_code_test.cc holds that every other one is above
+  return {statement.op, "", false};  // a source or a reduction: every other operation is above
 }
 
 std::string Filled(std::string_view text, const std::array<std::string, 3>& operands) {

@@ -6,7 +6,7 @@ struct Sum {
   static constexpr bool kStartsFromZero = true;
   __device__ static float Combine(float a, float b) { return a + b; }
 };
-// As NCCL does, and Extremes::kLikeNccl of row_program/evaluate.h: NaN is passed over, and the result is NaN only if
+// As NCCL does, and Extremes::kLikeNccl of row_program/evaluate.h: NaN is ignored, and the result is NaN only if
 // every rank has one; +0 is larger than -0.
 struct Max {
   static constexpr bool kKeepsZeroSign = true;

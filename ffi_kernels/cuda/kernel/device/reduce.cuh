@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Row reductions (sum, maximum, minimum) over one partial value per chunk.
 //
-// The threads of a warp reduce the values of one chunk each by shuffles: that is the result of 32 adjacent chunks of
-// the row. The warp sends it to every block of the row (one block, or all of a cluster through distributed shared
-// memory); all wait once, and combine the received results in the order of their columns. So the order depends on the
-// width alone: not on how the row is divided among threads and blocks, nor on the rank. A row has the same bits in
-// every batch.
+// The threads of a warp reduce the values of one chunk each by shuffles, which gives the result of 32 adjacent chunks
+// of the row. The warp sends it to every block of the row (one block, or all of a cluster through distributed shared
+// memory); all wait once, and combine the received results in an order given by their columns (Collect). So the order
+// depends on kWidth and kVector alone, not on how the row is divided among threads and blocks, nor on the rank, and a
+// row has the same bits in every batch.
 //
 // Within one block the wait is __syncthreads (pattern: write, barrier, read). Within a cluster it is an mbarrier per
 // block that counts the bytes received: pattern "st.async ... complete_tx, try_wait.acquire.cluster": a thread that
@@ -82,7 +82,8 @@ class RowReducer {
 #endif
   }
 
-  // One reduction per Op, for the cost of one wait. Takes the value of each chunk; the result is in [i][0].
+  // Runs one reduction per Op with a single wait. `values[i]` holds a value per chunk for reduction i; the result is in
+  // values[i][0].
   template <typename... Ops>
   __device__ void Reduce(const Place& place, float (&values)[sizeof...(Ops)][kChunks]) {
     constexpr int kCount = sizeof...(Ops);
@@ -113,7 +114,7 @@ class RowReducer {
     return partials[Turn()][place.row_in_block][reduction];
   }
 
-  // Sends this warp's value to all blocks of the row, one lane to each. Its place is that of its columns
+  // Sends this warp's value to all blocks of the row, one lane per block. Values lie in the order of their columns
   // (Place::Column).
   __device__ void Send(const Place& place, int reduction, int chunk, float x) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -153,8 +154,8 @@ class RowReducer {
 #endif
   }
 
-  // Four interleaved chains, then the four: short chains. More partials than the row has columns for change nothing,
-  // for they are identities.
+  // Four interleaved chains, then their results, to shorten the dependent sequence. Partials past the last column are
+  // identities and change nothing.
   template <typename Op>
   __device__ static float Collect(const float* partials) {
     float total[4] = {Op::Identity(), Op::Identity(), Op::Identity(), Op::Identity()};

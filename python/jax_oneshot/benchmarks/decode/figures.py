@@ -106,8 +106,8 @@ def best_off(result: dict[str, Any], way: str) -> float:
 def ratios(result: dict[str, Any]) -> dict[str, Any]:
     """By variant that is on, by way: speed-up over the fastest variant that is off; and the share, where known.
 
-    Of a result of tokens.compare: the differences of on, relative to those of off. Of prompts.measure's: the speed-up,
-    by length.
+    For a result of tokens.compare: the differences of on, relative to those of off. For one of prompts.measure: the
+    speed-up, by length.
     """
     if is_prompts(result):
         return {length: prompt_speed_up(of) for length, of in result["prompts"].items()}
@@ -165,7 +165,7 @@ def table(result: dict[str, Any]) -> Table:
 
 
 def prompt_speed_up(of: dict[str, Any]) -> float:
-    """`on` over the fastest variant that is off; `of`: by variant, for one length."""
+    """The speed-up of `on` over the fastest variant that is off; `of`: the results of one length, by variant."""
     off = min(one["median"] for name, one in of.items() if name.startswith(OFF))
     return round(off / of[ON]["median"], 3)
 
@@ -182,7 +182,7 @@ def prompts_table(result: dict[str, Any]) -> Table:
 
 
 def tokens_table(result: dict[str, Any]) -> Table:
-    """Distances from float32: a row per variant."""
+    """Differences from float32: a row per variant."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("from float32", no_wrap=True)
     for heading in ("rms", "largest", "tokens equal"):

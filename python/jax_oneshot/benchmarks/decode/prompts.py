@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`bench decode --prompts`: milliseconds to the first token of prompts of several lengths, off and on.
+"""`bench decode --prompts`: milliseconds to the first token, for prompts of several lengths, off and on.
 
 All tokens of a prompt pass through the model at once, so its all-reduces are large: length x hidden per sequence. The
-host waits for each first token, as a server does. The processes of off and on run at the same time and take turns.
+host waits for each first token, as a server does. The processes of all variants run at the same time and take turns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
 from jax_oneshot.benchmarks.decode.measure import xla_version
 from jax_oneshot.benchmarks.decode.variants import Variant
 
-_TIMES = 5  # prompts per turn; a turn is their median
+_TIMES = 5  # prompts per turn; the result of a turn is their median
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`bench decode --tokens`: how near logits and tokens with the pass off and on are to the same model in float32.
 
-Greedy decoding takes the largest logit. With random weights the two largest are often closer than one bf16 rounding, so
-off and on choose different tokens as soon as they round differently anywhere, and go different ways from then on. That
-says nothing about which is more accurate. So all three decode the same tokens, those that float32 chooses, and their
-logits are compared; then each decodes on its own, to show how soon they part.
+Greedy decoding takes the largest logit. With random weights the two largest often differ by less than one bf16
+rounding, so off and on choose different tokens as soon as they round differently anywhere, and diverge from there. That
+says nothing about which is more accurate. So all three are fed the same tokens, those that float32 chooses, and their
+logits are compared; then each decodes on its own, to show how much they diverge.
 
 The output matrix is random here. Where times are measured it is the embedding rolled by one token
-(weights.init_on_devices), which makes all tokens equal, whatever the rounding.
+(weights.init_on_devices), so that the next token does not depend on rounding.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def compare(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
     """Decodes STEPS tokens per sequence off, on and in float32.
 
     Returns:
-      "facts" of the devices, "model", "ranks", "place", "flags", "steps"; "off" and "on": "rms", the root of the mean
-      square of their logits' differences from float32's, relative to that of float32's logits; "largest" difference,
-      relative to the same; "equal", the share of tokens that are float32's choice. "apart": the same shares where each
-      decodes on its own, and "off_on" between them.
+      "facts" of the devices, "model", "ranks", "place", "flags", "steps"; "off" and "on": "rms", the root mean square
+      of the differences of its logits from float32's, relative to the root mean square of float32's logits; "largest",
+      the largest difference, relative to the same; "equal", the share of tokens that are float32's choice. "apart": the
+      shares of tokens equal to float32's where each decodes on its own; its "off_on": the share equal off and on.
 
     Raises:
       WorkerError: a process failed.
@@ -95,8 +95,8 @@ def share_equal(left: Tokens, right: Tokens) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class _Decode:
-    """Logits f32[steps, batch, vocab] and tokens of a decode that takes given tokens; `own`: tokens of another decode,
-    which takes its own."""
+    """Logits f32[steps, batch, vocab] and chosen tokens of a decode that is fed given tokens; `own`: the tokens of
+    another decode, which is fed its own."""
 
     facts: dict[str, Any]
     logits: np.ndarray
@@ -107,7 +107,7 @@ class _Decode:
 def _decode(
     request: Request, variant: Variant, follow: Tokens | None, folder: pathlib.Path, progress: Callable[[str], None]
 ) -> _Decode:
-    """`follow`: the tokens that are taken; None: its own, and the model is in float32."""
+    """`follow`: the tokens to feed to the steps; None: each step's own choice, and the model is in float32."""
     name = variant.name if follow else "float32"
     progress(f"{name}: tokens")
     file = str(folder / f"{name}.npy")

@@ -8,9 +8,10 @@ stdin:   requests, one JSON object per line. Every process of a run gets the sam
              {"do": "profile", "way": "loop", "steps": 8}      where the time goes (trace.py); from rank 0 only
              {"do": "prefill", "tokens": 512, "times": 5}      milliseconds to the first token of a prompt
              {"do": "logits", "steps": 32, "tokens": null, "file": "a.npy"}
-                                                               the tokens that are decoded from position 0 on, or
-                                                               follow `tokens`; rank 0 saves the logits
-stdout:  an answer to each, one JSON object per line; one more, sent before any request, describes the devices.
+                                                               the tokens chosen from position 0 on; each step reads
+                                                               the last choice, or is fed from `tokens` if given;
+                                                               rank 0 saves the logits
+stdout:  an answer to each, one JSON object per line, after a first one that describes the devices.
 
 A step is driven in three ways:
 
@@ -56,7 +57,7 @@ class Job:
       loop_steps: steps of one jitted loop.
       donate: one of DONATIONS: which of a step's buffers are donated to the next one.
       roll_head: see weights.init_on_devices.
-      float32: compute with the same weights in float32, products included.
+      float32: compute with the same weights in float32, without TF32 in matrix products.
       coordinator: address for `jax.distributed`; empty: this process has all devices.
       processes: how many there are.
       rank: which of them this is.
@@ -126,7 +127,8 @@ class Decoder:
 
         Args:
           steps: how many.
-          tokens: int[steps, batch], which each step takes in place of those that the step before chose.
+          tokens: int[steps, batch], fed to the steps in place of what they choose: row i is the input of step i + 1.
+            None: each step's choice is the next one's input.
 
         Returns:
           the tokens that each step chose, int[steps, batch], and its logits, f32[steps, batch, vocab].
