@@ -2,8 +2,8 @@
 """Breaks down the time of a decode step, from a trace of the first device and the host.
 
 device  milliseconds per step by kind of kernel (collectives, calls, matrix products, copies, the rest), the time in
-        which at least one kernel ran (`busy_ms`), and the kernels that took most time
-host    milliseconds per step by kind of work, and the events that took most time. Events nest, so the kinds overlap
+        which at least one kernel ran (`busy_ms`), and the kernels that took the most time
+host    milliseconds per step by kind of work, and the events that took the most time. Events nest, so the kinds overlap
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _covered(events: Iterable[Event]) -> float:
 
 
 def _most(events: Iterable[Event], steps: int) -> list[dict[str, Any]]:
-    """The names that took most time; names that differ only in numbers are merged."""
+    """The names that took the most time; names that differ only in numbers are merged."""
     total: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for event in events:
         of_name = total[_NUMBER.sub("#", event.name)[:120]]
