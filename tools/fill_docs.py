@@ -25,7 +25,8 @@ _ENVIRONMENT = """# Environment variables
 
 They are read once, when JAX starts. An empty variable counts as unset. With a value that cannot be used, or a name that
 begins with `JAX_ONESHOT_` and is none of these, nothing is fused and one error names every mistake; `jax-oneshot
-doctor` tells the same beforehand. What changes what is compiled is part of the key of JAX's compilation cache.
+doctor` reports the same without running a model. Variables that change what is compiled are part of the key of JAX's
+compilation cache.
 """
 _REASONS = """# Why: every reason a report gives
 

@@ -76,10 +76,10 @@ def section(machines: list[dict[str, Any]], gpus: Gpus) -> str:
             f"The pass takes {pass_ms} ms per 10 000 instructions at most, and {pass_percent} % of a whole compile.",
             f"With the variable unset, JAX's start takes {_both(one['import_ms'] for one in ratios)} ms longer.",
             "",
-            "A decoding step of full-size models, batch 8 unless another is named: milliseconds with the best of XLA's own ways that were "
-            "measured → with",
-            "jax-oneshot, times faster. Steps run in one jitted loop, are launched ahead, or are each waited for; what "
-            "a step donates",
+            "A decoding step of full-size models, batch 8 unless another is named: milliseconds with the best of XLA's "
+            "own ways that were",
+            "measured → with jax-oneshot, times faster. Steps run in one jitted loop, are launched ahead, or are each "
+            "waited for; what a step donates",
             "matters to the last two ([docs/decode.md](docs/decode.md)).",
             "",
             *fill_decode.summary(gpus.steps),
