@@ -13,6 +13,8 @@ import pathlib
 import sys
 from typing import Any
 
+from jax_oneshot.benchmarks import svg
+
 # Curve: (label, colour, dashes). The names are those of details.kernel_us; "public" is the fastest public kernel.
 _CURVES = {
     "nccl_two_kernels": ("NCCL, then residual + norm", "#7b3294", "-"),
@@ -32,17 +34,10 @@ def draw(path: pathlib.Path) -> pathlib.Path:
       ImportError: matplotlib is not installed.
       KeyError, ValueError: the file is not a results file of this benchmark.
     """
-    import matplotlib
-
-    matplotlib.use("svg")
-    # Reproducible output: no random ids, no date. Text is kept as text.
-    matplotlib.rcParams.update({"svg.hashsalt": "jax-oneshot", "svg.fonttype": "none", "font.size": 8})
-    from matplotlib import pyplot
-
     results = json.loads(path.read_text())
     times = curves(results)
     ranks, widths = list(times), list(next(iter(times.values())))
-    figure, axes = pyplot.subplots(
+    figure, axes = svg.pyplot().subplots(
         len(widths), len(ranks), figsize=(8, 2.1 * len(widths)), sharex=True, sharey="col", squeeze=False
     )
     for row, width in enumerate(widths):
@@ -55,10 +50,8 @@ def draw(path: pathlib.Path) -> pathlib.Path:
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=3, frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.93))
-    out = path.with_suffix(".svg")
     where = results["machine"]["gpu"] + (", a GPU per rank" if results["machine"].get("gpus") == "each" else "")
-    figure.savefig(out, metadata={"Date": None, "Title": f"jax-oneshot bench kernel on {where}"})
-    return out
+    return svg.save(figure, path, f"jax-oneshot bench kernel on {where}")
 
 
 def curves(results: dict[str, Any]) -> dict[str, dict[str, dict[str, list[tuple[int, float]]]]]:

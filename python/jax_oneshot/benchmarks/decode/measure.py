@@ -81,11 +81,7 @@ def measure(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
         if first.failed:
             raise WorkerError(f"{first.variant.name}: {first.failed}")
         return {
-            "facts": first.facts | {"xla": xla_version(request.layout, first.facts)},
-            "model": dict(request.model),
-            "ranks": request.layout.ranks,
-            "place": request.layout.place,
-            "flags": list(request.flags),
+            **subject(request.model, request.layout, request.flags, first.facts),
             "donate": request.donate,
             "variants": {name: run.result() for name, run in runs.items() if not run.failed},
             "failed": {name: run.failed for name, run in runs.items() if run.failed},
@@ -107,7 +103,23 @@ def floor_us(layout: Layout, rows: int, width: int) -> float | None:
     return exchanges[0].us.get(_COLLECTIVE) if exchanges else None
 
 
-def xla_version(layout: Layout, facts: Mapping[str, Any]) -> str:
+def subject(model: Mapping[str, Any], layout: Layout, flags: Sequence[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result says of its subject: "facts" (a worker's own, with "xla"), "model", "ranks", "place", "flags"."""
+    return {
+        "facts": {**facts, "xla": _xla_version(layout, facts)},
+        "model": dict(model),
+        "ranks": layout.ranks,
+        "place": layout.place,
+        "flags": list(flags),
+    }
+
+
+def spread(turns: Sequence[float]) -> dict[str, Any]:
+    """ "median", "low" and "high" of the times of some "turns"."""
+    return {"median": statistics.median(turns), "low": min(turns), "high": max(turns), "turns": list(turns)}
+
+
+def _xla_version(layout: Layout, facts: Mapping[str, Any]) -> str:
     """The version of the package that contains XLA: the CUDA plug-in's, which may differ from JAX's."""
     plugin = plugin_version() if layout.platform == "cuda" else None
     return ".".join(map(str, plugin)) if plugin else str(facts["jax"])
@@ -169,10 +181,7 @@ class _Run:
             self._profile[way] = self._fleet.ask(do="profile", way=way, steps=steps)
 
     def result(self) -> dict[str, Any]:
-        ms = {
-            way: {"median": statistics.median(turns), "low": min(turns), "high": max(turns), "turns": turns}
-            for way, turns in self._turns.items()
-        }
+        ms = {way: spread(turns) for way, turns in self._turns.items()}
         return {"ms": ms, "profile": self._profile, "seconds": self._seconds, **_verdicts(self._dump)}
 
 

@@ -13,6 +13,7 @@ import pathlib
 import sys
 from typing import Any
 
+from jax_oneshot.benchmarks import svg
 from jax_oneshot.benchmarks.decode import WAYS, figures, sizes
 
 _COLOURS = {"off": "#888888", "off, NCCL in graphs": "#7b3294", "off, NCCL alone": "#c2a5cf", "on": "#1b6ca8"}
@@ -25,17 +26,10 @@ def draw(path: pathlib.Path) -> pathlib.Path:
       ImportError: matplotlib is not installed.
       KeyError, ValueError: the file is not a results file of this benchmark.
     """
-    import matplotlib
-
-    matplotlib.use("svg")
-    # Reproducible output: no random ids, no date. Text is kept as text.
-    matplotlib.rcParams.update({"svg.hashsalt": "jax-oneshot", "svg.fonttype": "none", "font.size": 8})
-    from matplotlib import pyplot
-
     shown = bars(json.loads(path.read_text()))
     if not shown:
         raise ValueError(f"{path} has no decoding steps to draw")
-    figure, axes = pyplot.subplots(1, len(shown), figsize=(max(4.0, 2.2 * len(shown)), 2.8), squeeze=False)
+    figure, axes = svg.pyplot().subplots(1, len(shown), figsize=(max(4.0, 2.2 * len(shown)), 2.8), squeeze=False)
     for axis, (name, times) in zip(axes[0], shown.items(), strict=True):
         _draw_one(axis, name, times)
     axes[0][0].set_ylabel("ms per step")
@@ -43,9 +37,7 @@ def draw(path: pathlib.Path) -> pathlib.Path:
     labels = {label: handle for handles, names in drawn for handle, label in zip(handles, names, strict=True)}
     figure.legend(labels.values(), labels.keys(), loc="upper center", ncols=4, frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.9))
-    out = path.with_suffix(".svg")
-    figure.savefig(out, metadata={"Date": None, "Title": "jax-oneshot bench decode"})
-    return out
+    return svg.save(figure, path, "jax-oneshot bench decode")
 
 
 def bars(results: dict[str, Any]) -> dict[str, dict[str, dict[str, tuple[float, float, float]]]]:

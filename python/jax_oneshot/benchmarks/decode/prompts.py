@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
-from jax_oneshot.benchmarks.decode.measure import xla_version
+from jax_oneshot.benchmarks.decode.measure import spread, subject
 from jax_oneshot.benchmarks.decode.variants import Variant
 
 _TIMES = 5  # prompts per turn; the result of a turn is their median
@@ -56,7 +56,6 @@ def measure(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
     with contextlib.ExitStack() as stack:
         fleets = {one.name: stack.enter_context(_fleet(request, one)) for one in request.variants}
         answers = [fleet.first_answer() for fleet in fleets.values()]
-        facts = answers[0]
         prompts = {}
         for length in request.lengths:
             turns: dict[str, list[float]] = {name: [] for name in fleets}
@@ -66,22 +65,11 @@ def measure(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
                     ms = fleet.ask(do="prefill", tokens=length, times=_TIMES)["ms"]
                     if number >= 0:
                         turns[name].append(statistics.median(ms))
-            prompts[str(length)] = {name: _spread(values) for name, values in turns.items()}
-    return {
-        "facts": facts | {"xla": xla_version(request.layout, facts)},
-        "model": dict(request.model),
-        "ranks": request.layout.ranks,
-        "place": request.layout.place,
-        "flags": list(request.flags),
-        "prompts": prompts,
-    }
+            prompts[str(length)] = {name: spread(values) for name, values in turns.items()}
+    return {**subject(request.model, request.layout, request.flags, answers[0]), "prompts": prompts}
 
 
 def _fleet(request: Request, variant: Variant) -> Fleet:
     job = {"model": dict(request.model), "loop_steps": 1, "donate": "cache"}
     environment = variant.environment([*request.layout.flags(), *request.flags], "")
     return Fleet(request.layout, job, environment, request.limit_s)
-
-
-def _spread(turns: list[float]) -> dict[str, Any]:
-    return {"median": statistics.median(turns), "low": min(turns), "high": max(turns), "turns": turns}

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from jax_oneshot.benchmarks.decode.fleet import Fleet, Layout
-from jax_oneshot.benchmarks.decode.measure import xla_version
+from jax_oneshot.benchmarks.decode.measure import subject
 from jax_oneshot.benchmarks.decode.variants import OFF, ON, Variant
 
 STEPS = 32
@@ -64,11 +64,7 @@ def compare(request: Request, progress: Callable[[str], None]) -> dict[str, Any]
         runs = {one.name: _decode(request, one, judge.tokens, pathlib.Path(folder), progress) for one in (OFF, ON)}
     apart = {name: share_equal(run.own, judge.tokens) for name, run in runs.items()}
     return {
-        "facts": judge.facts | {"xla": xla_version(request.layout, judge.facts)},
-        "model": dict(request.model),
-        "ranks": request.layout.ranks,
-        "place": request.layout.place,
-        "flags": list(request.flags),
+        **subject(request.model, request.layout, request.flags, judge.facts),
         "steps": STEPS,
         **{
             name: distance(run.logits, judge.logits) | {"equal": share_equal(run.tokens, judge.tokens)}

@@ -92,10 +92,12 @@ class Decoder:
         whole = weights.replicated(mesh, (), jnp.int32).sharding
         self._shardings = ((whole, whole), jax.tree.map(lambda leaf: leaf.sharding, cache))
         self._last: Last
-        self._last, self._cache = jax.jit(self._start, out_shardings=self._shardings)()
+        self._begin = jax.jit(self._start, out_shardings=self._shardings)
+        self._last, self._cache = self._begin()
         self._step, self._loop = (self._jit(one) for one in (self._one_step, self._many_steps))
-        self._prefill = jax.jit(
-            functools.partial(models.prefill, config), donate_argnums=1, out_shardings=(whole, None, self._shardings[1])
+        self._prefill, self._logits_step = (
+            jax.jit(functools.partial(one, config), donate_argnums=1, out_shardings=(whole, logits, self._shardings[1]))
+            for one, logits in ((models.prefill, None), (models.decode_step, whole))
         )
 
     def build(self) -> None:
@@ -115,8 +117,9 @@ class Decoder:
 
     def prefill(self, length: int, times: int) -> list[float]:
         """Milliseconds until the token after a prompt of `length` tokens is known; the first call compiles."""
-        tokens = jnp.arange(self._config.batch * length, dtype=jnp.int32).reshape(self._config.batch, length)
-        return [self._timed(lambda: self._run_prefill(tokens % self._config.vocab), 1) for _ in range(times)]
+        tokens = jnp.arange(self._config.batch * length, dtype=jnp.int32) % self._config.vocab
+        prompts = tokens.reshape(self._config.batch, length)
+        return [self._timed(lambda: self._run_prefill(prompts), 1) for _ in range(times)]
 
     def _run_prefill(self, tokens: jax.Array) -> None:
         first, _, self._cache = self._prefill(self._params, self._cache, tokens)
@@ -133,17 +136,11 @@ class Decoder:
         Returns:
           the tokens that each step chose, int[steps, batch], and its logits, f32[steps, batch, vocab].
         """
-        whole = self._shardings[0][0]
-        step = jax.jit(
-            functools.partial(models.decode_step, self._config),
-            donate_argnums=1,
-            out_shardings=(whole, whole, self._shardings[1]),
-        )
-        (now, _), cache = jax.jit(self._start, out_shardings=self._shardings)()
+        (now, _), cache = self._begin()
         chosen, logits = [], []
         for position in range(steps):
             taken = now if tokens is None or position == 0 else jnp.asarray(tokens[position - 1], jnp.int32)
-            now, out, cache = step(self._params, cache, taken, jnp.int32(position))
+            now, out, cache = self._logits_step(self._params, cache, taken, jnp.int32(position))
             chosen.append(np.asarray(now).tolist())
             logits.append(np.asarray(out))
         return chosen, np.stack(logits)
